@@ -1,0 +1,401 @@
+"""What the parts of SunSim hand to each other: frozen structs, nothing but data.
+
+A *snapshot* is a tenant's whole routing configuration. *Facts* are what is known of one call when it
+arrives. *Live* is what changes by the second. ``decide`` is a pure function of these three, an
+instant and a seed; what it returns is a *decision* with its trace. What a call leaves behind is a
+*CDR* with its *steps*.
+
+Units: instants are epoch seconds (float), durations are seconds (int), telephone numbers are
+``+E.164`` text, ``None`` for an anonymous caller. Ids are UUIDv7.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+__all__ = [
+    "Addressee",
+    "AddresseeKind",
+    "AvailabilityMode",
+    "Branch",
+    "CallFacts",
+    "CallStep",
+    "Cdr",
+    "Chain",
+    "Decision",
+    "Dial",
+    "DialMode",
+    "DialPlan",
+    "Direction",
+    "Employee",
+    "Group",
+    "HangUp",
+    "Line",
+    "Live",
+    "Manifest",
+    "Number",
+    "Outcome",
+    "Par",
+    "PlanNode",
+    "PluginStep",
+    "Ring",
+    "Scenario",
+    "Seq",
+    "Skipped",
+    "Snapshot",
+    "Step",
+    "StepCode",
+    "Terminal",
+    "TerminalKind",
+    "Trunk",
+]
+
+
+# --- configuration ----------------------------------------------------------------------------
+
+
+class TerminalKind(StrEnum):
+    """What rings: the employee's external number or one of the three SIP lines (ACC-10, EMP-01)."""
+
+    EXTERNAL = "external"
+    MOBILE = "mobile"
+    SIP = "sip"
+    WEB = "web"
+
+
+class AvailabilityMode(StrEnum):
+    """The three modes for receiving calls (AVL-01)."""
+
+    UNAVAILABLE = "unavailable"
+    SCHEDULE = "schedule"
+    AVAILABLE = "available"
+
+
+class DialMode(StrEnum):
+    """Order of dialling (PRC-07)."""
+
+    SEQUENTIAL = "sequential"
+    PARALLEL = "parallel"
+    LEAST_BUSY = "least_busy"
+
+
+class AddresseeKind(StrEnum):
+    """Whom a forwarding list may name (PRC-08)."""
+
+    EMPLOYEE = "employee"
+    GROUP = "group"
+    EXTENSION = "extension"
+    EXTERNAL = "external"
+
+
+class Terminal(Struct, frozen=True):
+    """One telephone of an employee. ``address`` is a SIP login or an external ``+E.164`` number."""
+
+    id: UUID
+    employee_id: UUID
+    kind: TerminalKind
+    address: str
+    active: bool = True
+    main: bool = True
+    ring_seconds: int = 25
+    channels: int = 1
+
+
+class Employee(Struct, frozen=True):
+    """A person who answers calls. ``terminals`` is in the order of the card."""
+
+    id: UUID
+    name: str
+    extension: str | None = None
+    mode: AvailabilityMode = AvailabilityMode.SCHEDULE
+    dial_mode: DialMode = DialMode.PARALLEL
+    caller_id: UUID | None = None
+    terminals: tuple[UUID, ...] = ()
+
+
+class Group(Struct, frozen=True):
+    """Employees dialled together, in explicit order (GRP-09)."""
+
+    id: UUID
+    name: str
+    extension: str | None = None
+    dial_mode: DialMode = DialMode.PARALLEL
+    ring_seconds: int = 30
+    members: tuple[UUID, ...] = ()
+
+
+class Number(Struct, frozen=True):
+    """A multichannel number of the contract and the one scenario that handles it (NUM-02)."""
+
+    id: UUID
+    e164: str
+    label: str = ""
+    scenario_id: UUID | None = None
+    trunk_id: UUID | None = None
+
+
+class Addressee(Struct, frozen=True):
+    """One entry of a forwarding list; ``ref`` is an id, an extension or an ``+E.164`` number."""
+
+    kind: AddresseeKind
+    ref: str
+
+
+class Dial(Struct, frozen=True, tag="dial"):
+    """Forwarding: ring the addressees in the given order, for at most ``ring_seconds`` in all."""
+
+    addressees: tuple[Addressee, ...]
+    mode: DialMode = DialMode.PARALLEL
+    ring_seconds: int = 60
+
+
+class HangUp(Struct, frozen=True, tag="hang_up"):
+    """End the call; ``sip_status`` is what an unanswered caller hears of it."""
+
+    sip_status: int = 480
+
+
+class PluginStep(Struct, frozen=True, tag="plugin"):
+    """A step that a plugin executes: ``name`` is what it registered, ``config`` its settings."""
+
+    name: str
+    config: dict[str, Any] = {}
+
+
+Step = Dial | HangUp | PluginStep
+
+
+class Chain(Struct, frozen=True):
+    """Blocks of one branch in order; the first that settles the call ends it."""
+
+    steps: tuple[Step, ...] = ()
+
+
+class Branch(Struct, frozen=True):
+    """One filter of a scenario with its chain; ids are kept across versions."""
+
+    id: UUID
+    name: str
+    chain: Chain
+
+
+class Scenario(Struct, frozen=True):
+    """How incoming calls are handled (SCN-01). ``branches`` is in order of creation (FLT-11);
+    ``default`` is the branch «Номера, не входящие в фильтры» (FLT-01)."""
+
+    id: UUID
+    name: str
+    version: int
+    default: Branch
+    branches: tuple[Branch, ...] = ()
+    enabled: bool = True
+
+
+class Snapshot(Struct, frozen=True):
+    """A tenant's whole routing configuration. ``hash`` is the SHA-256 of its content, hex."""
+
+    tenant_id: UUID
+    version: int
+    hash: str
+    name: str
+    timezone: str = "Europe/Moscow"
+    plugins: frozenset[str] = frozenset()
+    employees: tuple[Employee, ...] = ()
+    terminals: tuple[Terminal, ...] = ()
+    groups: tuple[Group, ...] = ()
+    numbers: tuple[Number, ...] = ()
+    scenarios: tuple[Scenario, ...] = ()
+    suspended: bool = False
+
+
+class Line(Struct, frozen=True):
+    """A SIP account: what the registrar needs to know one phone (SIP-01, SIP-02).
+
+    ``ha1`` maps a digest algorithm (``MD5``, ``SHA-256``) to ``H(login:realm:password)`` in hex.
+    """
+
+    login: str
+    tenant_id: UUID
+    employee_id: UUID
+    terminal_id: UUID
+    ha1: dict[str, str]
+
+
+class Trunk(Struct, frozen=True):
+    """A carrier, known by address. ``host`` and ``port`` are where calls to it are sent;
+    ``networks`` are the CIDR blocks its calls come from."""
+
+    id: UUID
+    name: str
+    host: str
+    port: int = 5060
+    networks: tuple[str, ...] = ()
+    max_calls: int | None = None
+
+
+# --- one call ---------------------------------------------------------------------------------
+
+
+class Direction(StrEnum):
+    """Which way a call goes, seen from the company."""
+
+    INCOMING = "incoming"
+    OUTGOING = "outgoing"
+    INTERNAL = "internal"
+
+
+class Outcome(StrEnum):
+    """How a call ended."""
+
+    ANSWERED = "answered"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    CANCELLED = "cancelled"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class CallFacts(Struct, frozen=True):
+    """What is known of a call when it arrives.
+
+    ``called`` is the number of the contract for incoming calls, what was dialled otherwise;
+    ``employee_id`` and ``terminal_id`` are who calls, for outgoing and internal calls.
+    """
+
+    call_id: UUID
+    tenant_id: UUID
+    direction: Direction
+    caller: str | None
+    called: str
+    caller_name: str = ""
+    number_id: UUID | None = None
+    trunk_id: UUID | None = None
+    employee_id: UUID | None = None
+    terminal_id: UUID | None = None
+
+
+class Live(Struct, frozen=True):
+    """What changes by the second: which lines are registered and how many calls each terminal has."""
+
+    registered: frozenset[UUID] = frozenset()
+    calls: dict[UUID, int] = {}
+
+
+class Ring(Struct, frozen=True, tag="ring"):
+    """Ring one terminal (or an external number without an employee) for ``seconds``."""
+
+    address: str
+    seconds: int
+    terminal_id: UUID | None = None
+    employee_id: UUID | None = None
+
+
+class Seq(Struct, frozen=True, tag="seq"):
+    """One after another until somebody answers."""
+
+    items: tuple[PlanNode, ...]
+
+
+class Par(Struct, frozen=True, tag="par"):
+    """All at once; the first answer wins."""
+
+    items: tuple[PlanNode, ...]
+
+
+PlanNode = Ring | Seq | Par
+
+
+class Skipped(Struct, frozen=True):
+    """A terminal that does not ring and the code of the reason."""
+
+    terminal_id: UUID
+    employee_id: UUID
+    reason: str
+
+
+class DialPlan(Struct, frozen=True):
+    """Who rings, as a tree, and who does not and why. ``root`` is ``None`` if nobody can ring."""
+
+    root: PlanNode | None
+    skipped: tuple[Skipped, ...] = ()
+
+
+class Decision(Struct, frozen=True):
+    """Which branch of which scenario handles the call. ``trace`` holds codes with their ids."""
+
+    scenario_id: UUID
+    scenario_version: int
+    branch_id: UUID
+    chain: Chain
+    trace: tuple[tuple[str, ...], ...] = ()
+
+
+class StepCode(StrEnum):
+    """Entries of a call's own log; ``tenants/trace.py`` makes sentences of them."""
+
+    ARRIVED = "arrived"  # number, caller
+    DIALLED = "dialled"  # an employee dials: called
+    ADMISSION_REFUSED = "admission_refused"  # plugin, reason
+    ROUTED = "routed"  # scenario_id, version, branch_id
+    NOT_RUNG = "not_rung"  # terminal, reason
+    RINGING = "ringing"  # a leg was offered
+    LEG_ENDED = "leg_ended"  # a leg that was not answered: status, reason
+    ANSWERED = "answered"  # a leg answered
+    ENDED = "ended"  # by, cause
+
+
+class CallStep(Struct, frozen=True, omit_defaults=True):
+    """One entry of a call's log: when (epoch seconds), what, on which terminal, and details."""
+
+    at: float
+    code: StepCode
+    terminal_id: UUID | None = None
+    employee_id: UUID | None = None
+    address: str | None = None
+    data: dict[str, Any] = {}
+
+
+class Cdr(Struct, frozen=True):
+    """The record of an ended call, enough to show it, count it and replay its decision."""
+
+    call_id: UUID
+    tenant_id: UUID
+    direction: Direction
+    caller: str | None
+    called: str
+    outcome: Outcome
+    sip_status: int
+    started_at: float
+    ended_at: float
+    ended_by: str
+    ringing_at: float | None = None
+    answered_at: float | None = None
+    number_id: UUID | None = None
+    trunk_id: UUID | None = None
+    scenario_id: UUID | None = None
+    caller_employee_id: UUID | None = None
+    answered_employee_id: UUID | None = None
+    answered_terminal_id: UUID | None = None
+    caller_name: str = ""
+    steps: tuple[CallStep, ...] = ()
+    snapshot_hash: str = ""
+    seed: int = 0
+    facts: CallFacts | None = None
+    live: Live | None = None
+
+
+# --- plugins ----------------------------------------------------------------------------------
+
+
+class Manifest(Struct, frozen=True):
+    """What a plugin says of itself. ``name`` is its key in the contract; English msgids."""
+
+    name: str
+    version: str
+    title: str
+    summary: str
+    default_on: bool = False

@@ -1,0 +1,144 @@
+"""What the core needs from outside, as protocols; ``app.py`` gives it the real ones.
+
+The core holds a call together without knowing where the configuration comes from (``tenants``),
+where records go (``tenants``) or what relays the audio (``core.media``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+from core.contracts import CallFacts, Cdr, Line, Number, Snapshot, Trunk
+from core.events import Event
+
+__all__ = ["CallStore", "Clock", "LiveBoard", "MediaServer", "MediaSession", "TenantDirectory"]
+
+
+class Clock(Protocol):
+    """Time, so that tests can hold it."""
+
+    def now(self) -> float:
+        """Epoch seconds, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back; for timers."""
+        ...
+
+
+class TenantDirectory(Protocol):
+    """Everything a call looks up, in memory; never a query on the way of a call."""
+
+    def snapshot(self, tenant_id: UUID) -> Snapshot | None:
+        """The tenant's present configuration."""
+        ...
+
+    def number(self, e164: str) -> tuple[Snapshot, Number] | None:
+        """Whose number this is, or ``None`` for a number that nobody has."""
+        ...
+
+    def line(self, login: str) -> Line | None:
+        """The SIP account with this login, unless its tenant is suspended."""
+        ...
+
+    def trunk_from(self, host: str) -> Trunk | None:
+        """The carrier whose networks contain this source address."""
+        ...
+
+    def trunk(self, trunk_id: UUID | None) -> Trunk | None:
+        """One carrier by id; with ``None`` the one for calls without a number's own trunk."""
+        ...
+
+
+class CallStore(Protocol):
+    """Where the records of calls go. Neither method raises: what cannot be stored is journalled."""
+
+    async def save(self, cdr: Cdr) -> None:
+        """Write the ended call, its steps and its outbox row in one transaction, idempotent by id.
+
+        When the database is away the record is fsynced to the journal and replayed later.
+        """
+        ...
+
+
+class LiveBoard(Protocol):
+    """What other processes see of the present moment. Calls return at once; writes are batched."""
+
+    def call_started(self, facts: CallFacts, at: float) -> None:
+        """A call appears among the present ones."""
+        ...
+
+    def call_ringing(self, facts: CallFacts, at: float, employees: Iterable[UUID]) -> None:
+        """The employees whose terminals ring now."""
+        ...
+
+    def call_answered(
+        self, facts: CallFacts, at: float, employee_id: UUID | None, terminal_id: UUID | None
+    ) -> None:
+        """«Сейчас разговаривают»."""
+        ...
+
+    def call_ended(self, facts: CallFacts) -> None:
+        """The call leaves the board."""
+        ...
+
+    def line_registered(
+        self, line: Line, at: float, expires_at: float, user_agent: str, source: str
+    ) -> None:
+        """A phone registered; ``source`` is its transport and address."""
+        ...
+
+    def line_unregistered(self, line: Line, at: float) -> None:
+        """No phone is registered with the line any more."""
+        ...
+
+
+class MediaSession(Protocol):
+    """The audio of one call: one rtpengine call-id, its legs known by names that the call chooses.
+
+    All SDP is raw bytes. Every method raises MediaUnavailable when the server does not answer or
+    refuses; ``close`` never raises.
+    """
+
+    async def open(self, caller_sdp: bytes) -> bytes:
+        """Take the caller's offer; the answer connects the caller to the stub leg (no callee yet)."""
+        ...
+
+    async def ring(self, leg: str) -> bytes:
+        """The offer for one callee, made from the stub, so that rings do not disturb the caller."""
+        ...
+
+    async def connect(self, leg: str, answer: bytes) -> bytes:
+        """The callee answered: join it with the caller. Returns the SDP for the caller's 200."""
+        ...
+
+    async def drop(self, leg: str) -> None:
+        """Forget a callee that lost, declined or hung up."""
+        ...
+
+    async def close(self) -> None:
+        """Free the ports. Safe to call twice."""
+        ...
+
+
+class MediaServer(Protocol):
+    """Makes media sessions; ``healthy`` feeds readiness."""
+
+    def session(self, call_id: UUID) -> MediaSession:
+        """A session for one call; nothing is sent before ``open``."""
+        ...
+
+    async def healthy(self) -> bool:
+        """Whether a media server answers now."""
+        ...
+
+    def prompt(self, name: str, language: str) -> Path | None:
+        """The file of a ready-made prompt."""
+        ...
+
+
+EventSink = Callable[[Event], None]
+"""Takes an event for the bus; returns at once."""

@@ -1,0 +1,213 @@
+"""All settings, one struct per concern, from ``SUNSIM_*`` environment variables.
+
+A field ``port_min`` of the concern ``media`` is ``SUNSIM_MEDIA_PORT_MIN``. An unknown name or a
+value that does not fit stops the start with one line that names both. Every field says what it
+means; ``docs/operations.md`` lists them and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta as Doc
+from msgspec import Struct
+
+from core.errors import SettingError
+
+__all__ = [
+    "Address",
+    "DataSettings",
+    "HttpSettings",
+    "LogSettings",
+    "MailSettings",
+    "MediaSettings",
+    "Settings",
+    "SipSettings",
+    "load",
+    "names",
+]
+
+PREFIX = "SUNSIM_"
+
+
+class Address:
+    """A host and a port; port 0 asks the system for a free one."""
+
+    __slots__ = ("host", "port")
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host = host
+        self.port = port
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """``host:port``, ``:port`` (loopback) or ``[v6]:port``; ValueError says what is wrong."""
+        host, colon, port = text.rpartition(":")
+        if not colon or not port.isdigit() or int(port) > 65535:
+            raise ValueError(f"expected HOST:PORT, got {text!r}")
+        return cls(host.strip("[]") or "127.0.0.1", int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def __repr__(self) -> str:
+        return f"Address({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Address) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash((self.host, self.port))
+
+
+class DataSettings(Struct, frozen=True):
+    """Where things are kept."""
+
+    dir: Annotated[
+        Path, Doc(description="Folder of the embedded database, keys, journal and media.")
+    ] = Path("var")
+    dsn: Annotated[
+        str | None,
+        Doc(description="PostgreSQL DSN of the schema's owner; without it an embedded server runs."),
+    ] = None
+    dsn_app: Annotated[
+        str | None,
+        Doc(description="DSN of the role sunsim_app; without it the owner's DSN with SET ROLE."),
+    ] = None
+    dsn_directory: Annotated[
+        str | None,
+        Doc(description="DSN of the role sunsim_directory; without it as for dsn_app."),
+    ] = None
+    pool: Annotated[int, Doc(ge=1, le=100, description="Database connections per process.")] = 8
+    master_key: Annotated[
+        str | None,
+        Doc(description="Base64 of 32 bytes that seal secrets; without it a file in the folder."),
+    ] = None
+
+
+class HttpSettings(Struct, frozen=True):
+    """The cabinet and the API."""
+
+    listen: Annotated[Address, Doc(description="Where HTTP listens.")] = Address("127.0.0.1", 8080)
+    public_url: Annotated[
+        str | None, Doc(description="URL that users see; https makes cookies Secure.")
+    ] = None
+    brand: Annotated[str, Doc(description="Name of the product on pages.")] = "СанСим"
+    session_hours: Annotated[int, Doc(ge=1, description="Hours until an idle login ends.")] = 12
+    trusted_proxies: Annotated[
+        tuple[str, ...], Doc(description="Addresses whose X-Forwarded-For is believed.")
+    ] = ()
+
+
+class SipSettings(Struct, frozen=True):
+    """Signalling."""
+
+    listen: Annotated[Address, Doc(description="Where SIP listens (UDP).")] = Address("127.0.0.1", 5060)
+    domain: Annotated[str, Doc(description="SIP domain and digest realm of all lines.")] = (
+        "sip.sunsim.localhost"
+    )
+    external_address: Annotated[
+        str | None, Doc(description="Address put into Via and Contact; default: the listening one.")
+    ] = None
+    max_calls: Annotated[int, Doc(ge=1, description="Calls at once before 503.")] = 2000
+    outgoing_calls: Annotated[int, Doc(ge=0, description="Outgoing calls at once per tenant.")] = 10
+    outgoing_seconds: Annotated[int, Doc(ge=1, description="Longest outgoing call, in seconds.")] = 7200
+
+
+class MediaSettings(Struct, frozen=True):
+    """Audio."""
+
+    rtpengine: Annotated[
+        tuple[Address, ...],
+        Doc(description="ng addresses of rtpengines; without any a child process is supervised."),
+    ] = ()
+    interface: Annotated[str, Doc(description="Address of the child's RTP ports.")] = "127.0.0.1"
+    port_min: Annotated[int, Doc(ge=1024, le=65000, description="First RTP port.")] = 30000
+    port_max: Annotated[int, Doc(ge=1024, le=65535, description="Last RTP port.")] = 31000
+
+
+class MailSettings(Struct, frozen=True):
+    """Outgoing mail."""
+
+    smtp: Annotated[Address | None, Doc(description="SMTP server; without it no mail is sent.")] = None
+    sender: Annotated[str, Doc(description="From address.")] = "sunsim@localhost"
+
+
+class LogSettings(Struct, frozen=True):
+    """Logs."""
+
+    level: Annotated[str, Doc(description="debug, info, warning or error.")] = "info"
+    json: Annotated[bool, Doc(description="One JSON object a line instead of text.")] = False
+
+
+class Settings(Struct, frozen=True):
+    """Everything that can be set."""
+
+    data: DataSettings = DataSettings()
+    http: HttpSettings = HttpSettings()
+    sip: SipSettings = SipSettings()
+    media: MediaSettings = MediaSettings()
+    mail: MailSettings = MailSettings()
+    log: LogSettings = LogSettings()
+
+
+def load(environ: Mapping[str, str] | None = None, **overrides: Mapping[str, Any]) -> Settings:
+    """Settings from the environment; ``overrides`` (from command-line options) win.
+
+    Raises SettingError naming the variable and what is wrong with it.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, dict[str, Any]] = {field.name: {} for field in _concerns()}
+    known = {name: (concern, field) for name, concern, field, _ in _fields()}
+    for name in sorted(n for n in environ if n.startswith(PREFIX)):
+        if name not in known:
+            raise SettingError(name=name, problem="there is no such setting")
+        concern, field = known[name]
+        values[concern.name][field.name] = _convert(name, environ[name], field.type)
+    for concern_name, given in overrides.items():
+        values[concern_name].update({k: v for k, v in given.items() if v is not None})
+    settings = Settings(
+        **{concern.name: concern.type(**values[concern.name]) for concern in _concerns()}
+    )
+    if settings.media.port_min >= settings.media.port_max:
+        raise SettingError(name="SUNSIM_MEDIA_PORT_MAX", problem="must be above the first RTP port")
+    return settings
+
+
+def names() -> dict[str, str]:
+    """Every variable with its meaning, for the documentation and its test."""
+    return {name: description for name, _, _, description in _fields()}
+
+
+def _concerns() -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(Settings)
+
+
+def _fields() -> Iterator[tuple[str, msgspec.structs.FieldInfo, msgspec.structs.FieldInfo, str]]:
+    for concern in _concerns():
+        for field in msgspec.structs.fields(concern.type):
+            meta = getattr(field.type, "__metadata__", (Doc(),))[0]
+            name = f"{PREFIX}{concern.name}_{field.name}".upper()
+            yield name, concern, field, meta.description or ""
+
+
+def _convert(name: str, text: str, kind: Any) -> Any:
+    value: Any = text
+    if "tuple" in str(kind):
+        value = tuple(part.strip() for part in text.split(",") if part.strip())
+    try:
+        return msgspec.convert(value, kind, strict=False, dec_hook=_decode)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise SettingError(name=name, problem=str(error)) from None
+
+
+def _decode(kind: type, value: Any) -> Any:
+    if kind is Path:
+        return Path(value)
+    if kind is Address:
+        return Address.parse(value)
+    raise NotImplementedError(kind)
