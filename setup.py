@@ -4,6 +4,7 @@ Set ``SUNSIM_CYTHON_DEBUG=1`` for annotated C, line tracing and assertions.
 """
 
 import os
+from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
@@ -11,12 +12,19 @@ from setuptools import Extension, setup
 debug = os.environ.get("SUNSIM_CYTHON_DEBUG") == "1"
 flags = ["-O0", "-g"] if debug else ["-O2", "-fno-plt"]
 
+
+def extensions() -> list[Extension]:
+    """One extension for each .pyx file under core/, named by its path."""
+    sources = sorted(Path("core").rglob("*.pyx"))
+    return [
+        Extension(".".join(source.with_suffix("").parts), [str(source)], extra_compile_args=flags)
+        for source in sources
+    ]
+
+
 setup(
     ext_modules=cythonize(
-        [
-            Extension("core._fastroute", ["core/_fastroute.pyx"], extra_compile_args=flags),
-            Extension("core.sip._wire", ["core/sip/_wire.pyx"], extra_compile_args=flags),
-        ],
+        extensions(),
         annotate=debug,
         compiler_directives={"language_level": 3, "embedsignature": True, "linetrace": debug},
     )
