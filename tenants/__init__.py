@@ -1,0 +1,1 @@
+"""Tenants: tables, services, the directory of calls and everything stored."""
