@@ -1,0 +1,108 @@
+"""The log of one call while it runs, and the CDR made of it at the end.
+
+A call is an append-only list of steps; everything that is later shown, counted or replayed is read
+from them and from the few fields that end up as columns of the record.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from core.contracts import CallFacts, CallStep, Cdr, Decision, Live, Outcome, Ring, StepCode
+from core.ports import Clock
+
+__all__ = ["CallRecord", "outcome_of", "seed_of"]
+
+_BUSY = frozenset({486, 600})
+_NO_ANSWER = frozenset({408, 480, 487})
+
+
+def outcome_of(sip_status: int) -> Outcome:
+    """What a final SIP status of an unanswered call means to people (RFC 3261 §21.4)."""
+    if sip_status in _BUSY:
+        return Outcome.BUSY
+    if sip_status in _NO_ANSWER:
+        return Outcome.NO_ANSWER
+    return Outcome.REFUSED if 400 <= sip_status < 500 or sip_status == 603 else Outcome.FAILED
+
+
+class CallRecord:
+    """Collects steps; ``finish`` gives the CDR."""
+
+    def __init__(self, facts: CallFacts, clock: Clock, snapshot_hash: str) -> None:
+        self.facts = facts
+        self.started_at = clock.now()
+        self.ringing_at: float | None = None
+        self.answered_at: float | None = None
+        self.answered_by: Ring | None = None
+        self.decision: Decision | None = None
+        self.live: Live | None = None
+        self._clock = clock
+        self._hash = snapshot_hash
+        self._steps: list[CallStep] = []
+
+    def add(self, code: StepCode, ring: Ring | None = None, **data: Any) -> float:
+        """Append a step, on a terminal if it concerns one; returns its instant."""
+        at = self._clock.now()
+        terminal_id: UUID | None = ring.terminal_id if ring else data.pop("terminal_id", None)
+        employee_id: UUID | None = ring.employee_id if ring else data.pop("employee_id", None)
+        address = ring.address if ring else data.pop("address", None)
+        self._steps.append(
+            CallStep(
+                at=at,
+                code=code,
+                terminal_id=terminal_id,
+                employee_id=employee_id,
+                address=address,
+                data=data,
+            )
+        )
+        return at
+
+    def ringing(self, ring: Ring) -> None:
+        """A leg was offered; the first one marks when ringing began."""
+        at = self.add(StepCode.RINGING, ring)
+        self.ringing_at = self.ringing_at or at
+
+    def answered(self, ring: Ring) -> None:
+        """The parties are connected."""
+        self.answered_at = self.add(StepCode.ANSWERED, ring)
+        self.answered_by = ring
+
+    def finish(self, outcome: Outcome, sip_status: int, ended_by: str, cause: str = "") -> Cdr:
+        """Close the log; ``ended_by`` is ``caller``, ``callee`` or ``system``."""
+        data = {"cause": cause} if cause else {}
+        ended_at = self.add(StepCode.ENDED, by=ended_by, sip_status=sip_status, **data)
+        facts, who = self.facts, self.answered_by
+        return Cdr(
+            call_id=facts.call_id,
+            tenant_id=facts.tenant_id,
+            direction=facts.direction,
+            caller=facts.caller,
+            called=facts.called,
+            caller_name=facts.caller_name,
+            outcome=outcome,
+            sip_status=sip_status,
+            started_at=self.started_at,
+            ringing_at=self.ringing_at,
+            answered_at=self.answered_at,
+            ended_at=ended_at,
+            ended_by=ended_by,
+            number_id=facts.number_id,
+            trunk_id=facts.trunk_id,
+            scenario_id=self.decision.scenario_id if self.decision else None,
+            caller_employee_id=facts.employee_id,
+            answered_employee_id=who.employee_id if who else None,
+            answered_terminal_id=who.terminal_id if who else None,
+            steps=tuple(self._steps),
+            snapshot_hash=self._hash,
+            seed=seed_of(facts.call_id),
+            facts=facts,
+            live=self.live,
+        )
+
+
+def seed_of(call_id: UUID) -> int:
+    """The seed of every random choice in this call, so that it can be replayed (H-25)."""
+    return call_id.int & 0x7FFF_FFFF_FFFF_FFFF

@@ -1,0 +1,78 @@
+"""Telephone numbers: one way in (``+E.164`` text) from the many ways people and carriers write them.
+
+Russian forms take a fast path of string operations; every other form goes to libphonenumber, which
+costs more than a whole routing decision. RFC 3966 (tel: URIs), ITU-T E.164.
+"""
+
+from __future__ import annotations
+
+import phonenumbers
+
+__all__ = ["is_domestic", "is_extension", "normalize", "pretty"]
+
+_DROP = str.maketrans("", "", " \t-.()\u00a0\u2011\u2013")
+_ANONYMOUS = frozenset({"", "anonymous", "unknown", "restricted", "unavailable"})
+
+
+def normalize(text: str, country: str = "RU") -> str | None:
+    """``+E.164`` of a number as written, dialled or signalled; ``None`` if it is none.
+
+    ``8 (495) 123-45-67``, ``7495…``, ``+7495…``, ``495…`` (ten digits) are Russian;
+    ``00`` and ``810`` are international prefixes. Anonymous callers give ``None``.
+    """
+    digits = text.translate(_DROP)
+    if digits.casefold() in _ANONYMOUS:
+        return None
+    plus = digits.startswith("+")
+    if plus:
+        digits = digits[1:]
+    if not digits.isascii() or not digits.isdigit():
+        return None
+    if country == "RU" and (russian := _russian(digits, plus)):
+        return russian
+    return _foreign(f"+{digits}" if plus else digits, country)
+
+
+def is_extension(text: str) -> bool:
+    """Whether this can be an extension number: 2 to 6 digits (EMP-12)."""
+    return 2 <= len(text) <= 6 and text.isascii() and text.isdigit()
+
+
+def is_domestic(e164: str) -> bool:
+    """Whether a call there stays in the country; +7 6xx and +7 7xx are Kazakhstan."""
+    return e164.startswith("+7") and e164[2:3] not in ("6", "7")
+
+
+def pretty(e164: str | None) -> str:
+    """How people read it: ``+7 495 123-45-67``; other countries as libphonenumber formats them."""
+    if not e164:
+        return ""
+    if e164.startswith("+7") and len(e164) == 12:
+        return f"+7 {e164[2:5]} {e164[5:8]}-{e164[8:10]}-{e164[10:12]}"
+    try:
+        parsed = phonenumbers.parse(e164)
+    except phonenumbers.NumberParseException:
+        return e164
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
+def _russian(digits: str, plus: bool) -> str | None:
+    if len(digits) == 11 and (digits[0] == "7" or (digits[0] == "8" and not plus)):
+        return "+7" + digits[1:]
+    if len(digits) == 10 and not plus and digits[0] in "3489":
+        return "+7" + digits
+    return None
+
+
+def _foreign(text: str, country: str) -> str | None:
+    for prefix in ("810", "00"):
+        if country == "RU" and text.startswith(prefix):
+            text = "+" + text[len(prefix) :]
+            break
+    try:
+        parsed = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(parsed):
+        return None
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)

@@ -1,0 +1,68 @@
+"""Telephone numbers as people, phones and carriers write them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.numbers import is_domestic, is_extension, normalize, pretty
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+74951234567",
+        "84951234567",
+        "74951234567",
+        "4951234567",
+        "8 (495) 123-45-67",
+        "+7 495 123\u201145\u201167",
+    ],
+)
+def test_russian_forms_are_one_number(text):
+    assert normalize(text) == "+74951234567"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("810 49 30 901820", "+4930901820"),
+        ("+1 212 555 0100", "+12125550100"),
+        ("anonymous", None),
+        ("", None),
+        ("101", None),
+        ("abc", None),
+        ("+", None),
+        ("٧٤٩٥١٢٣٤٥٦٧", None),
+    ],
+)
+def test_other_forms(text, expected):
+    assert normalize(text) == expected
+
+
+@given(st.integers(min_value=3_000_000_000, max_value=9_999_999_999))
+def test_normalizing_twice_changes_nothing(national):
+    number = normalize(f"8{national}")
+    assert number == f"+7{national}"
+    assert normalize(pretty(number)) == number
+
+
+@given(st.text(max_size=24))
+def test_any_text_gives_a_number_or_none(text):
+    number = normalize(text)
+    assert number is None or (number[0] == "+" and number[1:].isdigit())
+
+
+def test_domestic_is_russia_only():
+    assert is_domestic("+74951234567")
+    assert not is_domestic("+77010000000")
+    assert not is_domestic("+12125550100")
+
+
+def test_extensions_have_two_to_six_digits():
+    assert [
+        text for text in ("1", "12", "104", "123456", "1234567", "1a", "") if is_extension(text)
+    ] == [
+        "12",
+        "104",
+        "123456",
+    ]
