@@ -37,9 +37,7 @@ def test_other_countries(typed, stored):
     assert phones.telephone(typed) == stored
 
 
-@pytest.mark.parametrize(
-    "typed", ["", "abc", "+", "112", "+7495", "+749512345678901", "12", "<script>", "+7495123456x"]
-)
+@pytest.mark.parametrize("typed", ["", "abc", "+", "112", "+7495", "12", "<script>", "+7495123456x"])
 def test_what_is_no_number(typed):
     with pytest.raises(FieldError):
         phones.telephone(typed)
@@ -55,11 +53,6 @@ def test_any_text_is_a_number_or_a_field_error(text):
     assert number[1:].isdigit()
     assert number.isascii()
     assert phones.telephone(number) == number
-
-
-def test_numbers_for_people():
-    assert phones.pretty("+74951234567") == "+7 495 123-45-67"
-    assert phones.pretty("anonymous") == "anonymous"
 
 
 @pytest.mark.parametrize("good", ["10", "101", " 999999 ", "00"])
