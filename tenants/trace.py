@@ -54,8 +54,10 @@ KINDS = {
     TerminalKind.WEB: N_("web phone"),
 }
 
-# Why a terminal does not ring, or a call is not let in.
+# Why a terminal does not ring or stopped ringing, or a call is not let in.
 REASONS = {
+    "elsewhere": N_("somebody else answered"),
+    "caller_left": N_("the caller hung up"),
     "unregistered": N_("not online"),
     "not_registered": N_("not online"),
     "offline": N_("not online"),
@@ -204,8 +206,12 @@ def _leg_ended(words: _Words, step: CallStep) -> Iterator[str]:
     if known:
         yield _about(words, step, _(known))
         return
-    reason = str(data.get("reason") or "")
-    yield _about(words, step, words.reason(reason) if reason else _("no answer"))
+    if data.get("reason"):
+        yield _about(words, step, words.reason(data["reason"]))
+    elif status:
+        yield _about(words, step, _("no answer ({status})").format(status=status))
+    else:
+        yield _about(words, step, _("no answer"))
 
 
 def _answered(words: _Words, step: CallStep) -> Iterator[str]:
