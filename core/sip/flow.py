@@ -1,0 +1,52 @@
+"""Where bytes go: a flow names a transport with the address of either end (RFC 5626 §3).
+
+Whatever is known of a peer hangs on its flow: an answer leaves on the flow that the request came
+from, a request to a registered phone on the flow that it registered from. For UDP a flow is only a
+pair of addresses; for TCP, TLS and WebSocket it is one connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+__all__ = ["Flow", "Target", "Transmit", "host_port"]
+
+
+class Flow(NamedTuple):
+    """``transport`` as in Via (``UDP``), ``local`` and ``remote`` as (host, port)."""
+
+    transport: str
+    local: tuple[str, int]
+    remote: tuple[str, int]
+
+    @property
+    def reliable(self) -> bool:
+        """Whether the transport retransmits by itself, so that we must not."""
+        return self.transport != "UDP"
+
+    def __str__(self) -> str:
+        return f"{self.transport.lower()}:{host_port(*self.remote)}"
+
+
+Transmit = Callable[[Flow, bytes], None]
+"""Sends one message on a flow. Never blocks, never raises: a lost datagram is a lost datagram."""
+
+
+class Target(NamedTuple):
+    """Where a request outside a dialog goes.
+
+    ``uri`` is its request URI. With ``flow`` it leaves on that flow, else by UDP to ``host`` and
+    ``port``. ``path`` is the Path of a registered contact, copied to Route (RFC 3327).
+    """
+
+    uri: str
+    flow: Flow | None = None
+    host: str = ""
+    port: int = 5060
+    path: tuple[str, ...] = ()
+
+
+def host_port(host: str, port: int) -> str:
+    """``host:port`` as a URI or Via writes it, IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
