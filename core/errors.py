@@ -15,8 +15,10 @@ __all__ = [
     "FieldError",
     "Forbidden",
     "Invalid",
+    "MediaRefused",
     "MediaUnavailable",
     "NotFound",
+    "PluginError",
     "SettingError",
     "SunSimError",
     "TooManyRequests",
@@ -123,10 +125,24 @@ class MediaUnavailable(Unavailable):
     code = "media_unavailable"
 
 
+class MediaRefused(MediaUnavailable):
+    """The offered audio cannot be used."""
+
+    code = "media_refused"
+    http_status = 422
+    sip_status = 488
+
+
 class SettingError(SunSimError):
     """A setting is wrong: {name}: {problem}"""
 
     code = "setting"
+
+
+class PluginError(SunSimError):
+    """The plugin {plugin} cannot be used: {problem}"""
+
+    code = "plugin"
 
 
 def _first_line(cls: type) -> str:
