@@ -45,10 +45,12 @@ __all__ = [
     "Ring",
     "Scenario",
     "Seq",
+    "SkipReason",
     "Skipped",
     "Snapshot",
     "Step",
     "StepCode",
+    "Tenant",
     "Terminal",
     "TerminalKind",
     "Trunk",
@@ -195,6 +197,15 @@ class Scenario(Struct, frozen=True):
     enabled: bool = True
 
 
+class Tenant(Struct, frozen=True):
+    """A company as hooks see it; never a secret. ``plugins`` are those of its contract."""
+
+    id: UUID
+    name: str
+    timezone: str = "Europe/Moscow"
+    plugins: frozenset[str] = frozenset()
+
+
 class Snapshot(Struct, frozen=True):
     """A tenant's whole routing configuration. ``hash`` is the SHA-256 of its content, hex."""
 
@@ -210,6 +221,11 @@ class Snapshot(Struct, frozen=True):
     numbers: tuple[Number, ...] = ()
     scenarios: tuple[Scenario, ...] = ()
     suspended: bool = False
+
+    @property
+    def tenant(self) -> Tenant:
+        """Whose configuration this is."""
+        return Tenant(self.tenant_id, self.name, self.timezone, self.plugins)
 
 
 class Line(Struct, frozen=True):
@@ -309,12 +325,26 @@ class Par(Struct, frozen=True, tag="par"):
 PlanNode = Ring | Seq | Par
 
 
-class Skipped(Struct, frozen=True):
-    """A terminal that does not ring and the code of the reason."""
+class SkipReason(StrEnum):
+    """Why somebody who was to be dialled does not ring."""
 
-    terminal_id: UUID
-    employee_id: UUID
-    reason: str
+    UNAVAILABLE = "unavailable"  # the employee's mode is «Недоступен» (AVL-03)
+    INACTIVE = "inactive"  # the terminal is switched off or has no address yet
+    NOT_MAIN = "not_main"  # parallel dialling rings main terminals only (PRC-11)
+    NOT_REGISTERED = "not_registered"  # no phone is registered with the line
+    BUSY = "busy"  # as many calls as the terminal has channels (EMP-10)
+    CALLER = "caller"  # the call comes from this very terminal
+    NO_TERMINALS = "no_terminals"  # the employee has no terminal, or the group no member
+    UNKNOWN = "unknown"  # the addressee is deleted, or nobody has the extension
+
+
+class Skipped(Struct, frozen=True):
+    """Who does not ring and why: a terminal of an employee, an employee, or the ``addressee``."""
+
+    terminal_id: UUID | None
+    employee_id: UUID | None
+    reason: SkipReason
+    addressee: Addressee | None = None
 
 
 class DialPlan(Struct, frozen=True):

@@ -1,0 +1,204 @@
+"""What plugins hand to the host through hooks: frozen structs, validated before they are used.
+
+``hookspecs`` says which hook returns which of these. Callables in them are the plugin's own; the
+host guards each call. Texts are English msgids of the plugin's gettext domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from msgspec import Struct
+
+from core.contracts import CallFacts, Dial, Tenant
+from core.events import Event
+
+__all__ = [
+    "CallVerbs",
+    "DialOptions",
+    "Job",
+    "MenuItem",
+    "Next",
+    "OutboxConsumer",
+    "Owned",
+    "Panel",
+    "Place",
+    "Refusal",
+    "Routes",
+    "StepType",
+    "Tables",
+    "Viewer",
+]
+
+T = TypeVar("T")
+
+
+class Owned(Struct, Generic[T], frozen=True):
+    """A contribution with the plugin it came from; no contribution is ever without its owner."""
+
+    plugin: str
+    item: T
+
+
+# --- boot -------------------------------------------------------------------------------------
+
+
+class Tables(Struct, frozen=True):
+    """A plugin's own tables: subclasses of ``TenantTable``, and the folder of their migrations."""
+
+    tables: tuple[type, ...]
+    migrations: Path | None = None
+
+
+class Routes(Struct, frozen=True):
+    """Litestar handlers. ``pages`` are mounted in the cabinet, ``api`` under ``/api/v1``.
+
+    Both answer 404 for a tenant without the plugin. ``templates`` is a folder whose templates are
+    found as ``<plugin>/…``.
+    """
+
+    pages: tuple[Any, ...] = ()
+    api: tuple[Any, ...] = ()
+    templates: Path | None = None
+
+
+class Next(StrEnum):
+    """What a step returns: the chain goes on with the next block, or the call is settled."""
+
+    CONTINUE = "continue"
+    END = "end"
+
+
+class CallVerbs(Protocol):
+    """A running call in the hands of a step. Every verb may be cancelled: the caller hung up."""
+
+    @property
+    def tenant(self) -> Tenant:
+        """Whose call it is."""
+        ...
+
+    @property
+    def facts(self) -> CallFacts:
+        """What was known of the call when it arrived."""
+        ...
+
+    async def dial(self, step: Dial) -> bool:
+        """Ring, and talk to the end of the conversation if somebody answers; whether one did."""
+        ...
+
+    def hang_up(self, sip_status: int = 480) -> None:
+        """End the call; ``sip_status`` is what a caller hears who was not answered."""
+        ...
+
+
+class StepType(Struct, frozen=True):
+    """A block that a scenario may contain as ``PluginStep``.
+
+    ``name`` is the plugin's name or begins with it and a dot (``queue.wait``). ``config`` is the
+    struct its settings must fit; ``run(call, config)`` executes the block.
+    """
+
+    name: str
+    title: str
+    config: type[Struct]
+    run: Callable[[CallVerbs, Any], Awaitable[Next]]
+
+
+class Job(Struct, frozen=True):
+    """Periodic work, run once for each tenant that has the plugin.
+
+    ``name`` as for a step type; ``cron`` has five fields in UTC; ``seconds`` is the longest run.
+    """
+
+    name: str
+    cron: str
+    run: Callable[[Tenant], Awaitable[None]]
+    seconds: int = 300
+
+
+class OutboxConsumer(Struct, frozen=True):
+    """What must happen after an event, at least once each.
+
+    ``handle`` runs inside the transaction of the tenant that also notes ``(name, event id)``, so an
+    effect on tables is exactly once; raising has it tried again later. ``name`` as for a step type;
+    it must never change, or old events are handled anew.
+    """
+
+    name: str
+    events: tuple[type[Event], ...]
+    handle: Callable[[Tenant, Any], Awaitable[None]]
+
+
+# --- decisions --------------------------------------------------------------------------------
+
+
+class Refusal(Struct, frozen=True):
+    """A call that is not admitted: a stable code for the log and what the caller's side is told."""
+
+    reason: str
+    sip_status: int = 403
+
+    def __post_init__(self) -> None:
+        if not 400 <= self.sip_status <= 699:
+            raise ValueError(f"a refusal needs a SIP status from 400 to 699, not {self.sip_status}")
+
+
+class DialOptions(Struct, frozen=True):
+    """What the called phones are told besides the caller's number.
+
+    ``caller_name`` replaces the display name; ``headers`` may only be ``Alert-Info``, ``Call-Info``
+    or ``X-…``, in printable characters.
+    """
+
+    caller_name: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, value in self.headers:
+            allowed = name.lower() in ("alert-info", "call-info") or name.lower().startswith("x-")
+            if not allowed or not name.replace("-", "").isalnum() or not name.isascii():
+                raise ValueError(f"a plugin may not set the header {name!r}")
+            if not value.isprintable():
+                raise ValueError(f"the value of {name} has characters that cannot be sent")
+        if self.caller_name is not None and not self.caller_name.isprintable():
+            raise ValueError("the caller's name has characters that cannot be sent")
+
+
+# --- cabinet ----------------------------------------------------------------------------------
+
+
+class Viewer(Struct, frozen=True):
+    """Who looks at the cabinet."""
+
+    user_id: UUID
+    employee_id: UUID | None
+    administrator: bool = False
+    locale: str = "ru"
+
+
+class Place(Struct, frozen=True):
+    """Where in the cabinet: the name of a page (``home``, ``call``, ``employee``) and whose."""
+
+    name: str
+    id: UUID | None = None
+
+
+class MenuItem(Struct, frozen=True):
+    """An entry of the menu. ``order`` sorts among the entries of plugins, then the title does."""
+
+    title: str
+    path: str
+    icon: str = "puzzle"
+    order: int = 100
+
+
+class Panel(Struct, frozen=True):
+    """A part of a page: a template of the plugin's and what it shows; rendered with autoescape."""
+
+    template: str
+    context: dict[str, Any] = {}
+    order: int = 100

@@ -1,0 +1,154 @@
+"""The plugin API: of our code a plugin imports this module and nothing else.
+
+A plugin is a module with a ``manifest`` and hook implementations, named by an entry point in the
+group ``sunsim``; ``docs/hooks.md`` describes every hook. What is exported here stays compatible
+within a major version.
+
+    from sunsim import CallEnded, Manifest, hookimpl
+
+    manifest = Manifest(name="greeter", version="1.0", title="Greeter", summary="Says goodbye.")
+
+    @hookimpl
+    async def on_event(tenant, event):
+        if isinstance(event, CallEnded): ...
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import structlog
+from prometheus_client import Counter
+
+from core.contracts import (
+    Addressee,
+    AddresseeKind,
+    AvailabilityMode,
+    Branch,
+    CallFacts,
+    CallStep,
+    Cdr,
+    Chain,
+    Decision,
+    Dial,
+    DialMode,
+    Direction,
+    HangUp,
+    Manifest,
+    Outcome,
+    PluginStep,
+    Step,
+    StepCode,
+    Tenant,
+    TerminalKind,
+)
+from core.contributions import (
+    CallVerbs,
+    DialOptions,
+    Job,
+    MenuItem,
+    Next,
+    OutboxConsumer,
+    Panel,
+    Place,
+    Refusal,
+    Routes,
+    StepType,
+    Tables,
+    Viewer,
+)
+from core.errors import (
+    Conflict,
+    FieldError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    SunSimError,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
+from core.events import (
+    CallAnswered,
+    CallEnded,
+    CallStarted,
+    ConfigurationChanged,
+    Event,
+    LineRegistered,
+    LineUnregistered,
+)
+from core.hookspecs import hookimpl
+from core.ids import new_id
+from core.numbers import normalize
+
+__all__ = [
+    "Addressee",
+    "AddresseeKind",
+    "AvailabilityMode",
+    "Branch",
+    "CallAnswered",
+    "CallEnded",
+    "CallFacts",
+    "CallStarted",
+    "CallStep",
+    "CallVerbs",
+    "Cdr",
+    "Chain",
+    "ConfigurationChanged",
+    "Conflict",
+    "Decision",
+    "Dial",
+    "DialMode",
+    "DialOptions",
+    "Direction",
+    "Event",
+    "FieldError",
+    "Forbidden",
+    "HangUp",
+    "Invalid",
+    "Job",
+    "LineRegistered",
+    "LineUnregistered",
+    "Manifest",
+    "MenuItem",
+    "Next",
+    "NotFound",
+    "OutboxConsumer",
+    "Outcome",
+    "Panel",
+    "Place",
+    "PluginStep",
+    "Refusal",
+    "Routes",
+    "Step",
+    "StepCode",
+    "StepType",
+    "SunSimError",
+    "Tables",
+    "Tenant",
+    "TerminalKind",
+    "TooManyRequests",
+    "Unauthenticated",
+    "Unavailable",
+    "Viewer",
+    "counter",
+    "hookimpl",
+    "logger",
+    "new_id",
+    "normalize",
+]
+
+
+def logger(plugin: str) -> Any:
+    """A structured logger whose lines carry the plugin's name: ``log.info("event", key=value)``."""
+    return structlog.get_logger(f"plugins.{plugin}").bind(plugin=plugin)
+
+
+@cache
+def counter(plugin: str, name: str, meaning: str, *labels: str) -> Counter:
+    """The counter ``sunsim_<plugin>_<name>_total`` of ``/metrics``; the same one when asked again.
+
+    Labels are for a handful of values each: never a tenant, a number or a call.
+    """
+    return Counter(f"sunsim_{plugin}_{name}", meaning, labels)
