@@ -32,7 +32,7 @@ class SunSimError(Exception):
 
     code: ClassVar[str] = "internal"
     http_status: ClassVar[int] = 500
-    sip_status: ClassVar[int] = 500
+    sip_status: int = 500
 
     def __init__(self, message: str | None = None, /, **fields: object) -> None:
         self.msgid: str = message or _first_line(type(self))

@@ -55,7 +55,7 @@ class CallRecord:
                 terminal_id=terminal_id,
                 employee_id=employee_id,
                 address=address,
-                data=data,
+                data={name: value for name, value in data.items() if value != ""},
             )
         )
         return at
@@ -72,8 +72,7 @@ class CallRecord:
 
     def finish(self, outcome: Outcome, sip_status: int, ended_by: str, cause: str = "") -> Cdr:
         """Close the log; ``ended_by`` is ``caller``, ``callee`` or ``system``."""
-        data = {"cause": cause} if cause else {}
-        ended_at = self.add(StepCode.ENDED, by=ended_by, sip_status=sip_status, **data)
+        ended_at = self.add(StepCode.ENDED, by=ended_by, sip_status=sip_status, cause=cause)
         facts, who = self.facts, self.answered_by
         return Cdr(
             call_id=facts.call_id,

@@ -1,0 +1,254 @@
+"""One call: it opens media, asks where to go, runs the steps of the chosen chain and leaves a CDR.
+
+Two things run at once: the *work* (route, dial, converse) and the wait for the caller to leave. When
+the caller leaves first, the work is cancelled and everything that it started ends with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import NamedTuple, Protocol
+
+import structlog
+
+from core.call.conversation import converse
+from core.call.dialling import Answer, Dialler, NotAnswered, Place, Result
+from core.call.leg import Leg
+from core.call.record import CallRecord, outcome_of
+from core.contracts import (
+    CallFacts,
+    Cdr,
+    Dial,
+    DialPlan,
+    Direction,
+    HangUp,
+    Outcome,
+    PluginStep,
+    Ring,
+    Step,
+    StepCode,
+    Tenant,
+)
+from core.errors import SunSimError
+from core.ports import MediaSession
+from core.sip.session import Cancelled, Ended, Session, SessionEvent
+
+__all__ = ["Call", "CallEnd", "Surroundings"]
+
+log = structlog.get_logger(__name__)
+
+_RINGING = 180
+_BUSY = 486
+_UNAVAILABLE = 480
+_CANCELLED = 487
+_RANG_OUT = 408
+_BUSY_OR_DECLINED = frozenset({486, 600, 603})
+_NO_OFFER = 488
+
+
+class Surroundings(Protocol):
+    """What a call asks of the switchboard: where to go, who rings, and who wants to know."""
+
+    @property
+    def tenant(self) -> Tenant:
+        """Whose call it is."""
+        ...
+
+    def route(self, record: CallRecord) -> tuple[Step, ...]:
+        """The steps of this call; the decision goes into the record. Raises CallRefused."""
+        ...
+
+    def plan(self, step: Dial, record: CallRecord) -> DialPlan:
+        """Who rings now; the live state that was consulted goes into the record."""
+        ...
+
+    def step(self, call: Call, step: PluginStep) -> Awaitable[None]:
+        """Run a plugin's step on the call; one that the contract does not have is passed over."""
+        ...
+
+    def place(self, ring: Ring) -> Sequence[Place]:
+        """The INVITEs of a ring: one for each phone of the line, or one to a trunk."""
+        ...
+
+    def ringing(self, record: CallRecord, plan: DialPlan) -> None:
+        """These terminals ring now."""
+        ...
+
+    def answered(self, record: CallRecord, ring: Ring) -> None:
+        """The parties are connected."""
+        ...
+
+
+class CallEnd(NamedTuple):
+    """How a call ended: ``by`` is ``caller``, ``callee`` or ``system``."""
+
+    outcome: Outcome
+    sip_status: int
+    by: str
+    cause: str = ""
+
+
+class Call:
+    """A call in progress; ``run`` returns its CDR when it is over."""
+
+    def __init__(
+        self,
+        session: Session,
+        record: CallRecord,
+        *,
+        media: MediaSession,
+        surroundings: Surroundings,
+        limit: float | None = None,
+    ) -> None:
+        """``limit`` is the longest conversation in seconds."""
+        self.record = record
+        self.caller = Leg("caller")
+        self.caller.session = session
+        self._session = session
+        self._media = media
+        self._surroundings = surroundings
+        self._limit = limit
+        self._dialler = Dialler(media, surroundings.place, record, self._progress)
+        self._end: CallEnd | None = None
+        self._gone: asyncio.Future[CallEnd] = asyncio.get_running_loop().create_future()
+        self._fallback = CallEnd(Outcome.NO_ANSWER, _UNAVAILABLE, "system")
+        self._rang = False
+        session.listener = self._hear_caller
+
+    async def run(self) -> Cdr:
+        """From the INVITE to the record. Never raises; a fault of ours ends the call with a 5xx."""
+        work = asyncio.create_task(self._work())
+        await asyncio.wait({work, self._gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            work.cancel()
+        end = await self._settle(work)
+        if not self.caller.answered:
+            self._session.reject(end.sip_status)
+        await self._media.close()
+        return self.record.finish(*end)
+
+    def leave(self, cause: str) -> None:
+        """End the call from outside its steps, whatever its state."""
+        answered = self.caller.answered
+        outcome, status = (Outcome.ANSWERED, 200) if answered else (Outcome.NO_ANSWER, _UNAVAILABLE)
+        self._leave(CallEnd(outcome, status, "system", cause))
+
+    # --- verbs for steps -------------------------------------------------------------------------
+
+    @property
+    def tenant(self) -> Tenant:
+        """Whose call it is."""
+        return self._surroundings.tenant
+
+    @property
+    def facts(self) -> CallFacts:
+        """What was known of the call when it arrived."""
+        return self.record.facts
+
+    async def dial(self, step: Dial) -> bool:
+        """Ring, and talk to the end of the conversation if somebody answers; whether one did."""
+        plan = self._surroundings.plan(step, self.record)
+        for skipped in plan.skipped:
+            self.record.add(
+                StepCode.NOT_RUNG,
+                reason=skipped.reason,
+                terminal_id=skipped.terminal_id,
+                employee_id=skipped.employee_id,
+            )
+        result = await self._ring(plan, step.ring_seconds)
+        if isinstance(result, Answer):
+            self._end = await self._connect(result)
+            return True
+        await self._dialler.release()
+        self._fallback = self._unanswered(result.statuses)
+        return False
+
+    def hang_up(self, sip_status: int = _UNAVAILABLE) -> None:
+        """Settle the call; ``sip_status`` is what a caller hears who was not answered."""
+        self._end = CallEnd(outcome_of(sip_status), sip_status, "system")
+
+    # --- the way of a call ---------------------------------------------------------------------
+
+    async def _work(self) -> CallEnd:
+        steps = self._surroundings.route(self.record)
+        if not self._session.remote_sdp:
+            return CallEnd(Outcome.REFUSED, _NO_OFFER, "system", "no_offer")
+        await self._media.open(self._session.remote_sdp)
+        for step in steps:
+            if isinstance(step, Dial):
+                await self.dial(step)
+            elif isinstance(step, HangUp):
+                self.hang_up(step.sip_status)
+            else:
+                await self._surroundings.step(self, step)
+            if self._end is not None:
+                return self._end
+        return self._fallback
+
+    async def _ring(self, plan: DialPlan, seconds: int) -> Result:
+        if plan.root is None:
+            return NotAnswered(())
+        self._surroundings.ringing(self.record, plan)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._dialler.dial(plan.root)
+        except TimeoutError:
+            return NotAnswered((_RANG_OUT,))
+
+    async def _connect(self, answer: Answer) -> CallEnd:
+        leg = answer.leg
+        try:
+            sdp = await self._media.connect(leg.name, answer.sdp)
+            self._session.answer(sdp)
+            self.caller.answered = True
+            self.record.answered(leg.ring)
+            self._surroundings.answered(self.record, leg.ring)
+            await self._dialler.release()
+            parting = await converse(self.caller, leg, self._limit)
+        except BaseException:  # whatever happened, nobody stays on a line that leads nowhere
+            leg.end()
+            self.caller.end()
+            raise
+        return CallEnd(Outcome.ANSWERED, 200, parting.by, parting.cause)
+
+    def _unanswered(self, statuses: tuple[int, ...]) -> CallEnd:
+        """What the caller hears unless a later step settles the call.
+
+        The company's callers hear busy or unavailable; its own people hear the exact status.
+        """
+        if self.facts.direction is not Direction.INCOMING and len(statuses) == 1:
+            status = _UNAVAILABLE if statuses[0] == _RANG_OUT else statuses[0]
+        else:
+            busy = statuses and all(s in _BUSY_OR_DECLINED for s in statuses)
+            status = _BUSY if busy else _UNAVAILABLE
+        return CallEnd(outcome_of(status), status, "system")
+
+    # --- the caller ------------------------------------------------------------------------------
+
+    def _progress(self, status: int) -> None:
+        if not self._rang and status >= _RINGING:
+            self._rang = True
+            self._session.progress(_RINGING)
+
+    def _hear_caller(self, event: SessionEvent) -> None:
+        if self.caller.answered:
+            self.caller.events.put_nowait(event)
+        elif isinstance(event, Cancelled | Ended):
+            self._leave(CallEnd(Outcome.CANCELLED, _CANCELLED, "caller", event.reason))
+
+    def _leave(self, end: CallEnd) -> None:
+        if not self._gone.done():
+            self._gone.set_result(end)
+
+    async def _settle(self, work: asyncio.Task[CallEnd]) -> CallEnd:
+        try:
+            return await work
+        except asyncio.CancelledError:
+            return self._gone.result()
+        except SunSimError as error:
+            log.warning("call.failed", code=error.code, problem=error.message)
+            return CallEnd(outcome_of(error.sip_status), error.sip_status, "system", error.code)
+        except Exception:
+            log.exception("call.broken")
+            return CallEnd(Outcome.FAILED, 500, "system", "internal")

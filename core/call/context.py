@@ -1,0 +1,161 @@
+"""Where one call stands: its tenant's snapshot and plugins, and the switchboard's view of the moment.
+
+A call keeps the snapshot and the plugins that it began with, whatever is changed meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from msgspec import convert
+
+from core import routing
+from core.call.call import Call
+from core.call.dialling import Place
+from core.call.placing import Placing
+from core.call.record import CallRecord, seed_of
+from core.contracts import (
+    Addressee,
+    AddresseeKind,
+    Dial,
+    DialPlan,
+    Direction,
+    Par,
+    PlanNode,
+    PluginStep,
+    Ring,
+    Seq,
+    Snapshot,
+    Step,
+    StepCode,
+    Tenant,
+)
+from core.errors import SunSimError
+from core.numbers import is_domestic
+from core.tenant_hooks import TenantHooks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from core.call.switchboard import Switchboard
+
+__all__ = ["CallContext", "CallRefused"]
+
+_FORBIDDEN = 403
+
+
+class CallRefused(SunSimError):
+    """The call is not allowed: {reason}."""
+
+    code = "call_refused"
+    http_status: ClassVar[int] = 403
+
+    def __init__(self, sip_status: int, reason: str) -> None:
+        self.sip_status = sip_status
+        super().__init__(None, reason=reason)
+
+
+class CallContext:
+    """Implements ``Surroundings`` for one call."""
+
+    def __init__(
+        self,
+        switchboard: Switchboard,
+        *,
+        settings: SipSettings,
+        snapshot: Snapshot,
+        compiled: routing.Compiled,
+        hooks: TenantHooks,
+        placing: Placing,
+    ) -> None:
+        self.snapshot = snapshot
+        self._switchboard = switchboard
+        self._settings = settings
+        self._compiled = compiled
+        self._hooks = hooks
+        self._placing = placing
+
+    @property
+    def tenant(self) -> Tenant:
+        """Whose call it is."""
+        return self.snapshot.tenant
+
+    def route(self, record: CallRecord) -> tuple[Step, ...]:
+        """Admission, then the scenario for incoming calls, what was dialled for others."""
+        facts = record.facts
+        self._admit(record)
+        if facts.direction is Direction.INTERNAL:
+            record.add(StepCode.DIALLED, address=facts.called)
+            return (Dial((Addressee(AddresseeKind.EXTENSION, facts.called),)),)
+        if facts.direction is Direction.OUTGOING:
+            record.add(StepCode.DIALLED, address=facts.called)
+            return (Dial((Addressee(AddresseeKind.EXTERNAL, facts.called),)),)
+        record.add(StepCode.ARRIVED, address=facts.called)
+        chosen = self._hooks.route_call(self.tenant, facts)
+        decision = chosen.item if chosen else routing.route(self._compiled, facts, record.started_at)
+        if decision is None:
+            raise CallRefused(480, "no scenario")
+        record.decision = decision
+        record.add(
+            StepCode.ROUTED,
+            scenario_id=str(decision.scenario_id),
+            version=decision.scenario_version,
+            branch_id=str(decision.branch_id),
+        )
+        return decision.chain.steps
+
+    def plan(self, step: Dial, record: CallRecord) -> DialPlan:
+        """Ask the routing core with the live state of this moment."""
+        live = self._switchboard.live(self.snapshot)
+        record.live = live
+        facts = record.facts
+        self._placing.options = self._hooks.dial_options(self.tenant, facts, record.decision)
+        return routing.plan(
+            self._compiled, step, facts, live, record.started_at, seed_of(facts.call_id)
+        )
+
+    def place(self, ring: Ring) -> Sequence[Place]:
+        """The INVITEs of a ring."""
+        return self._placing(ring)
+
+    async def step(self, call: Call, step: PluginStep) -> None:
+        """Run a plugin's step; one that the contract does not have is passed over."""
+        owned = self._hooks.step_types.get(step.name)
+        if owned is not None:
+            await owned.item.run(call, convert(step.config, owned.item.config))
+
+    def ringing(self, record: CallRecord, plan: DialPlan) -> None:
+        """Show who rings."""
+        if plan.root is None:
+            return
+        employees = {ring.employee_id for ring in _rings(plan.root) if ring.employee_id}
+        self._switchboard.board.call_ringing(record.facts, record.started_at, employees)
+
+    def answered(self, record: CallRecord, ring: Ring) -> None:
+        """Show who talks."""
+        self._switchboard.answered(record.facts, ring)
+
+    def _admit(self, record: CallRecord) -> None:
+        facts = record.facts
+        if self.snapshot.suspended:
+            raise CallRefused(_FORBIDDEN, "the contract is suspended")
+        if facts.direction is Direction.OUTGOING:
+            if facts.number_id is None:
+                raise CallRefused(_FORBIDDEN, "the contract has no number to call from")
+            if not is_domestic(facts.called):
+                raise CallRefused(_FORBIDDEN, "only domestic destinations are open")
+            if self._switchboard.outgoing(facts.tenant_id) > self._settings.outgoing_calls:
+                raise CallRefused(_FORBIDDEN, "too many outgoing calls at once")
+        refused = self._hooks.admit_call(self.tenant, facts)
+        if refused is not None:
+            refusal = refused.item
+            record.add(StepCode.ADMISSION_REFUSED, plugin=refused.plugin, reason=refusal.reason)
+            raise CallRefused(refusal.sip_status, refusal.reason)
+
+
+def _rings(node: PlanNode) -> Iterator[Ring]:
+    if isinstance(node, Ring):
+        yield node
+    elif isinstance(node, Seq | Par):
+        for item in node.items:
+            yield from _rings(item)

@@ -1,0 +1,182 @@
+"""Running a dial plan: legs ring as its tree says, the first answer wins, the others are released.
+
+A dialling is one coroutine per node of the tree. Cancelling it (the caller hung up) cancels every leg
+that still rings; a leg that answers at that very moment gets BYE. Media of the losers is dropped
+only after the winner is connected, so that the caller does not wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from core.call.leg import COMPLETED_ELSEWHERE, CalleeLeg
+from core.call.record import CallRecord
+from core.contracts import Par, PlanNode, Ring, Seq, StepCode
+from core.ports import MediaSession
+from core.sip.session import Answered, Ended, Failed, Progress, Session, SessionEvent
+
+__all__ = ["Answer", "Dialler", "NotAnswered", "Placer", "Result"]
+
+_RANG_OUT = 408  # nobody answered in time
+_NOBODY = 480  # nothing could ring
+
+Place = Callable[[bytes, Callable[[SessionEvent], None]], Session]
+
+
+class Placer(Protocol):
+    """Turns a ring into INVITEs: one for each phone registered with the line, or one to a trunk."""
+
+    def __call__(self, ring: Ring) -> Sequence[Place]:
+        """Each item sends an INVITE with the given SDP; none if the terminal cannot be reached."""
+        ...
+
+
+class Answer(NamedTuple):
+    """The leg that answered and its SDP."""
+
+    leg: CalleeLeg
+    sdp: bytes
+
+
+class NotAnswered(NamedTuple):
+    """The final statuses of all legs that were tried, in the order in which they came."""
+
+    statuses: tuple[int, ...]
+
+
+Result = Answer | NotAnswered
+
+
+class Dialler:
+    """Dials for one call. ``on_progress`` hears each provisional status of any leg."""
+
+    def __init__(
+        self,
+        media: MediaSession,
+        place: Placer,
+        record: CallRecord,
+        on_progress: Callable[[int], None],
+    ) -> None:
+        self._media = media
+        self._place = place
+        self._record = record
+        self._on_progress = on_progress
+        self._spent: list[CalleeLeg] = []
+        self._count = 0
+        self._completed = False
+
+    async def dial(self, node: PlanNode) -> Result:
+        """Ring as the tree says. Raises MediaUnavailable; nobody rings after it returns."""
+        if isinstance(node, Ring):
+            return await self._ring(node)
+        if isinstance(node, Seq):
+            return await self._in_turn(node)
+        return await self._at_once(node)
+
+    async def release(self) -> None:
+        """Drop the media of every leg that did not win."""
+        spent, self._spent = self._spent, []
+        for leg in spent:
+            await self._media.drop(leg.name)
+
+    async def _in_turn(self, node: Seq) -> Result:
+        statuses: tuple[int, ...] = ()
+        for item in node.items:
+            result = await self.dial(item)
+            if isinstance(result, Answer):
+                return result
+            statuses += result.statuses
+        return NotAnswered(statuses)
+
+    async def _at_once(self, node: Par) -> Result:
+        tasks = [asyncio.create_task(self.dial(item)) for item in node.items]
+        statuses: tuple[int, ...] = ()
+        winner: Answer | None = None
+        try:
+            for finished in asyncio.as_completed(tasks):
+                result = await finished
+                if isinstance(result, Answer):
+                    winner, self._completed = result, True
+                    break
+                statuses += result.statuses
+        finally:
+            await self._stop(tasks, winner)
+        return winner or NotAnswered(statuses)
+
+    async def _stop(self, tasks: Sequence[asyncio.Task[Result]], winner: Answer | None) -> None:
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Answer) and result is not winner:
+                result.leg.end(COMPLETED_ELSEWHERE if winner else None)
+                self._spent.append(result.leg)
+
+    async def _ring(self, ring: Ring) -> Result:
+        places = self._place(ring)
+        if not places:
+            self._record.add(StepCode.NOT_RUNG, ring, reason="not_registered")
+            return NotAnswered((_NOBODY,))
+        legs: list[CalleeLeg] = []
+        winner: Answer | None = None
+        try:
+            async with asyncio.timeout(ring.seconds):
+                inbox: asyncio.Queue[tuple[CalleeLeg, SessionEvent]] = asyncio.Queue()
+                for place in places:
+                    await self._offer(ring, place, legs, inbox)
+                self._record.ringing(ring)
+                result = await self._first(legs, inbox)
+                winner = result if isinstance(result, Answer) else None
+                return result
+        except TimeoutError:
+            self._record.add(StepCode.LEG_ENDED, ring, status=_RANG_OUT)
+            return NotAnswered((_RANG_OUT,))
+        except asyncio.CancelledError:
+            reason = "elsewhere" if self._completed else "caller_left"
+            self._record.add(StepCode.LEG_ENDED, ring, reason=reason)
+            raise
+        finally:
+            self._leave(legs, winner)
+
+    async def _offer(
+        self,
+        ring: Ring,
+        place: Place,
+        legs: list[CalleeLeg],
+        inbox: asyncio.Queue[tuple[CalleeLeg, SessionEvent]],
+    ) -> None:
+        self._count += 1
+        leg = CalleeLeg(f"leg{self._count}", ring)
+        legs.append(leg)
+        sdp = await self._media.ring(leg.name)
+
+        def listen(event: SessionEvent) -> None:
+            leg.events.put_nowait(event) if leg.answered else inbox.put_nowait((leg, event))
+
+        leg.session = place(sdp, listen)
+
+    async def _first(
+        self, legs: Sequence[CalleeLeg], inbox: asyncio.Queue[tuple[CalleeLeg, SessionEvent]]
+    ) -> Result:
+        statuses: list[int] = []
+        while len(statuses) < len(legs):
+            leg, event = await inbox.get()
+            if isinstance(event, Progress):
+                self._on_progress(event.status)
+            elif isinstance(event, Answered):
+                leg.answered = True
+                return Answer(leg, event.sdp)
+            elif isinstance(event, Failed):
+                statuses.append(event.status)
+                self._record.add(StepCode.LEG_ENDED, leg.ring, status=event.status)
+            elif isinstance(event, Ended):
+                statuses.append(_NOBODY)
+        return NotAnswered(tuple(statuses))
+
+    def _leave(self, legs: Sequence[CalleeLeg], winner: Answer | None) -> None:
+        completed = self._completed or winner is not None
+        for leg in legs:
+            if winner is None or leg is not winner.leg:
+                leg.end(COMPLETED_ELSEWHERE if completed else None)
+                self._spent.append(leg)

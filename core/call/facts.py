@@ -1,0 +1,86 @@
+"""What is known of a call when its INVITE arrives: who calls whom, and in which direction."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from core.contracts import CallFacts, Direction, Line, Number, Snapshot, Trunk
+from core.ids import new_id
+from core.numbers import is_extension, normalize
+from core.sip._wire import Message
+from core.sip.uri import NameAddr, SipUri
+
+__all__ = ["called_number", "from_company", "from_outside", "user_of"]
+
+_NAME_LENGTH = 64
+
+
+def user_of(uri: str) -> str:
+    """The telephone-number part of a SIP or tel URI, parameters aside."""
+    return SipUri.parse(uri).user
+
+
+def called_number(request: Message) -> str | None:
+    """The number that a carrier asks for: the request-URI's user."""
+    return normalize(user_of(request.uri))
+
+
+def from_outside(request: Message, trunk: Trunk, snapshot: Snapshot, number: Number) -> CallFacts:
+    """A carrier brings a call for one of the company's numbers."""
+    asserted = request.header("P-Asserted-Identity")
+    source = NameAddr.parse(asserted or request.header("From") or "")
+    return CallFacts(
+        call_id=new_id(),
+        tenant_id=snapshot.tenant_id,
+        direction=Direction.INCOMING,
+        caller=normalize(user_of(source.uri)),
+        caller_name=_clean(source.display_name),
+        called=number.e164,
+        number_id=number.id,
+        trunk_id=trunk.id,
+    )
+
+
+def from_company(request: Message, line: Line, snapshot: Snapshot) -> CallFacts | None:
+    """An employee dials an extension or a number; ``None`` if it is neither.
+
+    The number shown outside is the employee's caller ID (EMP-14), else the contract's first number.
+    """
+    dialled = user_of(request.uri)
+    employee = next((e for e in snapshot.employees if e.id == line.employee_id), None)
+    name = employee.name if employee else ""
+    if is_extension(dialled):
+        return CallFacts(
+            call_id=new_id(),
+            tenant_id=line.tenant_id,
+            direction=Direction.INTERNAL,
+            caller=employee.extension if employee else None,
+            caller_name=name,
+            called=dialled,
+            employee_id=line.employee_id,
+            terminal_id=line.terminal_id,
+        )
+    called = normalize(dialled)
+    if called is None:
+        return None
+    chosen = employee.caller_id if employee else None
+    number = next((n for n in snapshot.numbers if n.id == chosen), None)
+    number = number or next(iter(snapshot.numbers), None)
+    return CallFacts(
+        call_id=new_id(),
+        tenant_id=line.tenant_id,
+        direction=Direction.OUTGOING,
+        caller=number.e164 if number else None,
+        caller_name=name,
+        called=called,
+        number_id=number.id if number else None,
+        trunk_id=number.trunk_id if number else None,
+        employee_id=line.employee_id,
+        terminal_id=line.terminal_id,
+    )
+
+
+def _clean(name: str) -> str:
+    """A display name from the network is an attacker's text: no control characters, bounded."""
+    kept = "".join(c for c in name if unicodedata.category(c)[0] != "C")
+    return kept.strip()[:_NAME_LENGTH]

@@ -1,0 +1,245 @@
+"""Where calls begin and end: every INVITE that is let in becomes a call, every call leaves a record.
+
+The switchboard knows the calls of this moment, how many a terminal has and how many go outside, and
+is the one place that stops them all. It is called from the loop by the SIP endpoint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from uuid import UUID
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from core import routing
+from core.call.call import Call
+from core.call.context import CallContext
+from core.call.placing import Placing
+from core.call.record import CallRecord
+from core.call.facts import called_number, from_company, from_outside
+from core.contracts import CallFacts, Cdr, Direction, Line, Live, Ring, Snapshot, Trunk
+from core.events import CallAnswered, CallEnded, CallStarted, Event
+from core.host import Host
+from core.ids import new_id
+from core.ports import CallStore, Clock, LiveBoard, MediaServer, TenantDirectory
+from core.settings import SipSettings
+from core.sip._wire import Message
+from core.sip.endpoint import Endpoint
+from core.sip.identity import FromTrunk, Origin
+from core.sip.session import Session
+
+__all__ = ["Switchboard"]
+
+log = structlog.get_logger(__name__)
+
+_NOT_FOUND = 404
+_INCOMPLETE = 484
+_OVERLOADED = 503
+_RETRY_AFTER = ("Retry-After", "5")
+
+
+class Switchboard:
+    """All calls of this process."""
+
+    def __init__(
+        self,
+        *,
+        settings: SipSettings,
+        directory: TenantDirectory,
+        media: MediaServer,
+        store: CallStore,
+        board: LiveBoard,
+        host: Host,
+        clock: Clock,
+    ) -> None:
+        self.board = board
+        self.endpoint: Endpoint | None = None
+        self.rejected: Counter[str] = Counter()
+        self.finished: Counter[str] = Counter()
+        self._settings = settings
+        self._directory = directory
+        self._media = media
+        self._store = store
+        self._host = host
+        self._clock = clock
+        self._calls: dict[UUID, Call] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._talking: Counter[UUID] = Counter()
+        self._compiled: dict[UUID, routing.Compiled] = {}
+        self._closing = False
+
+    # --- what the endpoint calls -------------------------------------------------------------------
+
+    def on_invite(self, session: Session, origin: Origin) -> None:
+        """A new INVITE of a known origin: let it in as a call or answer why not."""
+        request = session.request
+        assert request is not None, "an inbound session has its INVITE"
+        if self._closing or len(self._calls) >= self._settings.max_calls:
+            self._reject(session, _OVERLOADED, "overload", _RETRY_AFTER)
+            return
+        if isinstance(origin, FromTrunk):
+            self._from_trunk(session, request, origin.trunk)
+        else:
+            self._from_line(session, request, origin.line)
+
+    async def stop(self) -> None:
+        """End every call and wait until their records are stored."""
+        self._closing = True
+        for call in list(self._calls.values()):
+            call.leave("shutdown")
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=8)
+
+    # --- the moment ----------------------------------------------------------------------------------
+
+    @property
+    def calls(self) -> int:
+        """How many calls there are now."""
+        return len(self._calls)
+
+    def outgoing(self, tenant_id: UUID) -> int:
+        """How many of the tenant's calls go outside now, the asking one included."""
+        return sum(
+            call.record.facts.tenant_id == tenant_id
+            and call.record.facts.direction is Direction.OUTGOING
+            for call in self._calls.values()
+        )
+
+    def live(self, snapshot: Snapshot) -> Live:
+        """Which lines are registered and how many conversations each terminal has."""
+        endpoint = self.endpoint
+        terminals = snapshot.terminals
+        return Live(
+            registered=frozenset(
+                t.id for t in terminals if endpoint is not None and endpoint.contacts(t.address)
+            ),
+            calls={t.id: self._talking[t.id] for t in terminals if self._talking[t.id]},
+        )
+
+    def answered(self, facts: CallFacts, ring: Ring) -> None:
+        """Two parties talk: their terminals are busy, and the board shows who talks."""
+        at = self._clock.now()
+        self._talking.update(_terminals(facts.terminal_id, ring.terminal_id))
+        self.board.call_answered(facts, at, ring.employee_id, ring.terminal_id)
+        self._publish(
+            CallAnswered(
+                id=new_id(),
+                tenant_id=facts.tenant_id,
+                at=at,
+                call_id=facts.call_id,
+                employee_id=ring.employee_id,
+                terminal_id=ring.terminal_id,
+            )
+        )
+
+    def _publish(self, event: Event) -> None:
+        """Tell the tenant's plugins, best effort; nobody waits for them."""
+        snapshot = self._directory.snapshot(event.tenant_id)
+        if snapshot is not None:
+            hooks = self._host.for_tenant(snapshot.plugins)
+            self._keep(asyncio.create_task(hooks.on_event(snapshot.tenant, event)))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- a call begins -------------------------------------------------------------------------------
+
+    def _from_trunk(self, session: Session, request: Message, trunk: Trunk) -> None:
+        number = called_number(request)
+        found = self._directory.number(number) if number else None
+        if found is None:
+            log.info("call.unknown_number", trunk=trunk.name)
+            self._reject(session, _NOT_FOUND, "unknown_number")
+            return
+        snapshot, owned = found
+        self._begin(session, from_outside(request, trunk, snapshot, owned), snapshot)
+
+    def _from_line(self, session: Session, request: Message, line: Line) -> None:
+        snapshot = self._directory.snapshot(line.tenant_id)
+        facts = from_company(request, line, snapshot) if snapshot else None
+        if snapshot is None or facts is None:
+            self._reject(session, _INCOMPLETE, "not_a_number")
+            return
+        self._begin(session, facts, snapshot)
+
+    def _begin(self, session: Session, facts: CallFacts, snapshot: Snapshot) -> None:
+        assert self.endpoint is not None
+        outgoing = facts.direction is Direction.OUTGOING
+        call = Call(
+            session,
+            CallRecord(facts, self._clock, snapshot.hash),
+            media=self._media.session(facts.call_id),
+            surroundings=CallContext(
+                self,
+                settings=self._settings,
+                snapshot=snapshot,
+                compiled=self._compile(snapshot),
+                hooks=self._host.for_tenant(snapshot.plugins),
+                placing=Placing(self.endpoint, self._directory, facts, self._settings.domain),
+            ),
+            limit=self._settings.outgoing_seconds if outgoing else None,
+        )
+        self._calls[facts.call_id] = call
+        self._keep(asyncio.create_task(self._run(call)))
+
+    def _compile(self, snapshot: Snapshot) -> routing.Compiled:
+        compiled = self._compiled.get(snapshot.tenant_id)
+        if compiled is None or compiled.snapshot is not snapshot:
+            compiled = self._compiled[snapshot.tenant_id] = routing.compile(snapshot)
+        return compiled
+
+    def _reject(self, session: Session, status: int, reason: str, *headers: tuple[str, str]) -> None:
+        self.rejected[reason] += 1
+        session.reject(status, headers=headers)
+
+    # --- a call runs and ends ----------------------------------------------------------------------
+
+    async def _run(self, call: Call) -> None:
+        facts = call.facts
+        with bound_contextvars(call=str(facts.call_id), tenant=str(facts.tenant_id)):
+            self._started(call)
+            try:
+                cdr = await call.run()
+            finally:
+                del self._calls[facts.call_id]
+                self.board.call_ended(facts)
+            self._ended(cdr)
+            await self._store.save(cdr)
+            self._publish(CallEnded(id=new_id(), tenant_id=cdr.tenant_id, at=cdr.ended_at, cdr=cdr))
+
+    def _started(self, call: Call) -> None:
+        facts, at = call.facts, call.record.started_at
+        log.info("call.started", direction=facts.direction)
+        self.board.call_started(facts, at)
+        self._publish(
+            CallStarted(
+                id=new_id(),
+                tenant_id=facts.tenant_id,
+                at=at,
+                call_id=facts.call_id,
+                direction=facts.direction,
+                caller=facts.caller,
+                called=facts.called,
+            )
+        )
+
+    def _ended(self, cdr: Cdr) -> None:
+        log.info(
+            "call.ended",
+            outcome=cdr.outcome,
+            status=cdr.sip_status,
+            by=cdr.ended_by,
+            seconds=round(cdr.ended_at - cdr.started_at, 3),
+        )
+        self.finished[cdr.outcome] += 1
+        if cdr.answered_at is not None:
+            caller = cdr.facts.terminal_id if cdr.facts else None
+            self._talking.subtract(_terminals(caller, cdr.answered_terminal_id))
+            self._talking += Counter()  # drops terminals with no call left
+
+
+def _terminals(*ids: UUID | None) -> list[UUID]:
+    return [terminal_id for terminal_id in ids if terminal_id is not None]

@@ -1,0 +1,152 @@
+"""Child processes that live and die with us: started, found ready, restarted, stopped in order.
+
+A child is started in a session of its own, so that Ctrl-C reaches only the parent, and asks the
+kernel for SIGTERM when its parent dies, so that a killed parent leaves no orphan. It says that it is
+ready by one line of JSON on the pipe whose number is its ``--ready-fd`` argument.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from core.errors import Unavailable
+
+__all__ = ["Child", "Supervisor", "die_with_parent"]
+
+log = structlog.get_logger(__name__)
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent(number: int = signal.SIGTERM) -> Callable[[], None]:
+    """A ``preexec_fn``: the child gets this signal when its parent dies (prctl(2)).
+
+    A parent that died between fork and prctl is noticed by its changed process id.
+    """
+    parent = os.getpid()
+
+    def arrange() -> None:
+        _libc.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return arrange
+
+
+class Child:
+    """One process: how it is started, and what it said when it was ready."""
+
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        environ: Mapping[str, str],
+        ready_seconds: float = 30.0,
+        stop_seconds: float = 10.0,
+    ) -> None:
+        self.name = name
+        self.argv = argv
+        self.environ = environ
+        self.ready_seconds = ready_seconds
+        self.stop_seconds = stop_seconds
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> dict[str, Any]:
+        """Start it and wait until it is ready; Unavailable if it ends or is silent instead."""
+        read, write = os.pipe()
+        try:
+            self.process = await asyncio.create_subprocess_exec(
+                *self.argv,
+                "--ready-fd",
+                str(write),
+                env=dict(self.environ),
+                pass_fds=(write,),
+                start_new_session=True,
+                preexec_fn=die_with_parent(),
+            )
+        finally:
+            os.close(write)
+        line = await _read_line(read, self.ready_seconds)
+        if not line:
+            await self.stop()
+            raise Unavailable(
+                "The process {name} did not start; its messages stand above.", name=self.name
+            )
+        said: dict[str, Any] = json.loads(line)
+        return said
+
+    async def stop(self) -> None:
+        """SIGTERM, then SIGKILL for one that does not listen."""
+        process = self.process
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), self.stop_seconds)
+        except TimeoutError:
+            log.warning("child.killed", child=self.name)
+            process.kill()
+            await process.wait()
+
+
+class Supervisor:
+    """Keeps children running: one that ends by itself is started again, later each time."""
+
+    def __init__(self, on_ready: Callable[[str, dict[str, Any]], None]) -> None:
+        """``on_ready`` hears the name of each child and what it said, also after a restart."""
+        self._on_ready = on_ready
+        self._children: list[Child] = []
+        self._watches: list[asyncio.Task[None]] = []
+
+    async def start(self, *children: Child) -> None:
+        """Start them at once and wait for all."""
+        for child, said in zip(
+            children, await asyncio.gather(*(child.start() for child in children)), strict=True
+        ):
+            self._on_ready(child.name, said)
+            self._children.append(child)
+            self._watches.append(asyncio.create_task(self._watch(child)))
+
+    async def stop(self) -> None:
+        """Stop all at once; returns when every process has ended."""
+        for watch in self._watches:
+            watch.cancel()
+        await asyncio.gather(*(child.stop() for child in self._children))
+
+    async def _watch(self, child: Child) -> None:
+        delay = 0.2
+        while True:
+            assert child.process is not None
+            began = asyncio.get_running_loop().time()
+            status = await child.process.wait()
+            log.error("child.ended", child=child.name, status=status, restart_in=delay)
+            await asyncio.sleep(delay)
+            ran_long = asyncio.get_running_loop().time() - began > 60
+            delay = 0.2 if ran_long else min(delay * 2, 10.0)
+            try:
+                self._on_ready(child.name, await child.start())
+            except Unavailable as error:
+                log.error("child.not_started", child=child.name, problem=error.message)
+
+
+async def _read_line(fd: int, seconds: float) -> bytes:
+    reader = asyncio.StreamReader()
+    pipe = os.fdopen(fd, "rb")
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), pipe
+    )
+    try:
+        return await asyncio.wait_for(reader.readline(), seconds)
+    except TimeoutError:
+        return b""
+    finally:
+        transport.close()
