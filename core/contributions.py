@@ -48,10 +48,12 @@ class Owned(Struct, Generic[T], frozen=True):
 
 
 class Tables(Struct, frozen=True):
-    """A plugin's own tables: subclasses of ``TenantTable``, and the folder of their migrations."""
+    """A plugin's own tables: the dotted name of its Piccolo app (``crm.piccolo_app``).
 
-    tables: tuple[type, ...]
-    migrations: Path | None = None
+    The app's tables are subclasses of ``TenantTable``; its ``APP_CONFIG`` names the migrations.
+    """
+
+    app: str
 
 
 class Routes(Struct, frozen=True):

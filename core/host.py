@@ -27,7 +27,7 @@ from core.contributions import Job, OutboxConsumer, Owned, Routes, StepType, Tab
 from core.errors import PluginError
 from core.tenant_hooks import TenantHooks
 
-__all__ = ["GROUP", "Host"]
+__all__ = ["GROUP", "Host", "TenantHooks"]
 
 GROUP = "sunsim"
 """The entry-point group of plugins, built-in ones and strangers' alike."""

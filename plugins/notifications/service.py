@@ -8,7 +8,7 @@ from sunsim import CallEnded, Tenant, counter, logger
 __all__ = ["report_missed_call"]
 
 log = logger("notifications")
-missed_calls = counter(
+missed_calls = counter("notifications", "missed_calls", "Calls that nobody answered.", "outcome")
     "notifications", "missed_calls", "Incoming calls that nobody answered.", "outcome"
 )
 
