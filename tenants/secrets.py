@@ -25,7 +25,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from cryptography.exceptions import InvalidTag
@@ -121,14 +120,14 @@ class Vault:
         return kdf.derive(self._keys[self._current])
 
 
-def seal_ha1(vault: Vault, login: str, ha1: Mapping[str, str]) -> str:
-    """The digest secrets of a line (algorithm → HA1 in hex), sealed for its login."""
-    return vault.seal(msgspec.json.encode(dict(ha1)).decode(), f"line.ha1:{login}")
+def seal_ha1(vault: Vault, login: str, ha1: Mapping[str, str]) -> dict[str, str]:
+    """The digest secrets of a line (algorithm → HA1 in hex), each sealed for login and algorithm."""
+    return {name: vault.seal(value, f"line.ha1:{login}:{name}") for name, value in ha1.items()}
 
 
-def open_ha1(vault: Vault, login: str, sealed: str) -> dict[str, str]:
+def open_ha1(vault: Vault, login: str, sealed: Mapping[str, str]) -> dict[str, str]:
     """The digest secrets of a line, as ``contracts.Line.ha1`` wants them. Raises SealBroken."""
-    return msgspec.json.decode(vault.unseal(sealed, f"line.ha1:{login}"), type=dict[str, str])
+    return {name: vault.unseal(value, f"line.ha1:{login}:{name}") for name, value in sealed.items()}
 
 
 # --- passwords and tokens ---------------------------------------------------------------------

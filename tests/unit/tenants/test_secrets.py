@@ -86,8 +86,11 @@ def test_ha1_round_trip_is_bound_to_the_login():
     box = vault(NEW)
     sealed = secrets.seal_ha1(box, "0051234567", {"MD5": "aa", "SHA-256": "bb"})
     assert secrets.open_ha1(box, "0051234567", sealed) == {"MD5": "aa", "SHA-256": "bb"}
+    assert "aa" not in sealed.values()
     with pytest.raises(SealBroken):
         secrets.open_ha1(box, "0051234568", sealed)
+    with pytest.raises(SealBroken):
+        secrets.open_ha1(box, "0051234567", {"MD5": sealed["SHA-256"]})
 
 
 async def test_passwords_are_argon2id_and_nobody_has_none():
