@@ -9,8 +9,6 @@ __all__ = ["report_missed_call"]
 
 log = logger("notifications")
 missed_calls = counter("notifications", "missed_calls", "Calls that nobody answered.", "outcome")
-    "notifications", "missed_calls", "Incoming calls that nobody answered.", "outcome"
-)
 
 
 async def report_missed_call(tenant: Tenant, event: CallEnded) -> None:
