@@ -32,6 +32,7 @@ from core.contracts import (
 )
 from core.errors import SunSimError
 from core.numbers import is_domestic
+from core.settings import SipSettings
 from core.tenant_hooks import TenantHooks
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from structlog.contextvars import bound_contextvars
 from core import routing
 from core.call.call import Call
 from core.call.context import CallContext
+from core.call.facts import called_number, from_company, from_outside
 from core.call.placing import Placing
 from core.call.record import CallRecord
-from core.call.facts import called_number, from_company, from_outside
 from core.contracts import CallFacts, Cdr, Direction, Line, Live, Ring, Snapshot, Trunk
 from core.events import CallAnswered, CallEnded, CallStarted, Event
 from core.host import Host
