@@ -1,0 +1,445 @@
+# Messages: reading the start line and the header block; values on access.
+
+cdef class Via:
+    """One Via value: ``transport`` in upper case, ``port`` 0 without one; ``rport`` is ``None``
+    without the parameter, 0 when it asks to be filled in (RFC 3581)."""
+
+    def __repr__(self):
+        return f"<Via {self.transport} {self.host}:{self.port} {self.branch}>"
+
+
+cdef class Message:
+    """A parsed message, immutable. Made by ``parse`` only."""
+
+    def __cinit__(self):
+        self.lines = self.inline_lines
+        self.number = -2
+
+    def __init__(self):
+        raise TypeError("messages are made by parse()")
+
+    def __dealloc__(self):
+        if self.lines != self.inline_lines:
+            free(self.lines)
+
+    cdef Line* line(self, int id) noexcept:
+        """The first line with this id, or NULL."""
+        cdef unsigned int i
+        for i in range(self.count):
+            if self.lines[i].id == id:
+                return &self.lines[i]
+        return NULL
+
+    cdef ViaSpans* top_via(self) noexcept:
+        cdef Line* line
+        cdef Cursor start
+        if not self.via_seen:
+            self.via_seen = True
+            line = self.line(VIA)  # parse() made sure that there is one
+            start = self.data + line.start
+            read_via(
+                self.data, start, find_outside(start, self.data + line.end, c','), &self.top
+            )
+        return &self.top
+
+    cdef str tag(self, int id):
+        cdef Line* line = self.line(id)
+        cdef Span span
+        cdef Cursor end
+        if line == NULL:
+            return ""
+        end = self.data + line.end
+        if not find_param(skip_address(self.data + line.start, end), end, "tag", 3, self.data, &span):
+            return ""
+        return text(self.data + span.start, self.data + span.end)
+
+    cdef void read_cseq(self):
+        """CSeq is a number below 2**31 and a method (RFC 3261 §8.1.1.5, §20.16)."""
+        cdef Line* line = self.line(CSEQ)
+        cdef Cursor start, end, p
+        self.number = -1
+        if not self.is_request:
+            self._method = ""
+        if line == NULL:
+            return
+        start = self.data + line.start
+        end = self.data + line.end
+        p = skip_token(start, end)
+        self.number = decimal(start, p, 0x7FFFFFFF)
+        start = skip_space(p, end)
+        if start == p or skip_token(start, end) != end or start == end:
+            self.number = -1
+        elif not self.is_request:
+            self._method = text(start, end)
+
+    @property
+    def method(self):
+        """Method of a request; of a response, the method in its CSeq."""
+        if self._method is None:
+            if self.is_request:
+                self._method = text(self.data + self.first.start, self.data + self.first.end)
+            else:
+                self.read_cseq()
+        return self._method
+
+    @property
+    def uri(self):
+        """Request-URI as it stands; empty for a response."""
+        if self._uri is None:
+            self._uri = text(self.data + self.target.start, self.data + self.target.end)
+        return self._uri
+
+    @property
+    def reason(self):
+        """Reason phrase; empty for a request."""
+        return "" if self.is_request else text(self.data + self.first.start, self.data + self.first.end)
+
+    @property
+    def call_id(self):
+        """Call-ID, empty if there is none."""
+        cdef Line* line
+        if self._call_id is None:
+            line = self.line(CALL_ID)
+            self._call_id = "" if line == NULL else text(self.data + line.start, self.data + line.end)
+        return self._call_id
+
+    @property
+    def from_tag(self):
+        """Tag of From, empty without one."""
+        if self._from_tag is None:
+            self._from_tag = self.tag(FROM)
+        return self._from_tag
+
+    @property
+    def to_tag(self):
+        """Tag of To, empty without one."""
+        if self._to_tag is None:
+            self._to_tag = self.tag(TO)
+        return self._to_tag
+
+    @property
+    def cseq(self):
+        """Number of CSeq; -1 if it is missing or wrong."""
+        if self.number == -2:
+            self.read_cseq()
+        return self.number
+
+    @property
+    def branch(self):
+        """Branch of the topmost Via, empty without one."""
+        cdef ViaSpans* via
+        if self._branch is None:
+            via = self.top_via()
+            self._branch = text(self.data + via.branch.start, self.data + via.branch.end)
+        return self._branch
+
+    @property
+    def via(self):
+        """The topmost Via; its texts are empty where it cannot be understood."""
+        cdef ViaSpans* spans = self.top_via()
+        cdef Via via = Via.__new__(Via)
+        via.transport = text(self.data + spans.transport.start, self.data + spans.transport.end).upper()
+        via.host = text(self.data + spans.host.start, self.data + spans.host.end)
+        via.port = spans.port
+        via.branch = self.branch
+        via.received = text(self.data + spans.received.start, self.data + spans.received.end)
+        via.rport = None if spans.rport < 0 else spans.rport
+        return via
+
+    @property
+    def body(self):
+        """What follows the headers, cut to Content-Length."""
+        if self._body is None:
+            self._body = self.raw[self.body_start : self.body_end]
+        return self._body
+
+    def header(self, str name not None):
+        """First value of a header, ``None`` without one. Case is ignored, compact forms are known.
+
+        Of a header whose values are separated by commas it is the first of them.
+        """
+        cdef list values = []
+        if not self.collect(name, values, True):
+            return None
+        return values[0] if values else ""
+
+    def headers(self, str name not None):
+        """All values of a header, those of list headers split at the commas between them."""
+        cdef list values = []
+        self.collect(name, values, False)
+        return values
+
+    def names(self):
+        """Names of all headers as they were written, in order."""
+        return [
+            text(self.data + self.lines[i].name, self.data + self.lines[i].name + self.lines[i].name_size)
+            for i in range(self.count)
+        ]
+
+    cdef bint collect(self, str name, list values, bint only_first):
+        """Append the values of a header; whether there is such a header at all."""
+        cdef bytes wanted = name.encode("utf-8", "replace")
+        cdef Cursor key = <Cursor>PyBytes_AS_STRING(wanted)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(wanted)
+        cdef int id = identify(key, size)
+        cdef bint found = False
+        cdef Line* line
+        cdef unsigned int i
+        for i in range(self.count):
+            line = &self.lines[i]
+            if line.id != id:
+                continue
+            if id == 0 and (line.name_size != size or not same(self.data + line.name, key, size)):
+                continue
+            found = True
+            self.split(line, id != 0 and known[id - 1].is_list, values, only_first)
+            if only_first and values:
+                break
+        return found
+
+    cdef void split(self, Line* line, bint is_list, list values, bint only_first):
+        cdef Cursor p = self.data + line.start
+        cdef Cursor end = self.data + line.end
+        cdef Cursor comma, start, stop
+        if not is_list:
+            values.append(text(p, end))
+            return
+        while p < end:
+            comma = find_outside(p, end, c',')
+            start = skip_space(p, comma)
+            stop = trim(start, comma)
+            if start < stop:
+                values.append(text(start, stop))
+                if only_first:
+                    return
+            p = comma + 1
+
+    def __repr__(self):
+        if self.is_request:
+            return f"<{self.method} {self.uri} {self.call_id}>"
+        return f"<{self.status} {self.method} {self.call_id}>"
+
+
+cpdef Message parse(bytes data, bint stream=False):
+    """One message from the bytes of a datagram, or, with ``stream``, from exactly one frame.
+
+    A datagram's body is cut to its Content-Length; without one it is all the rest. In a stream
+    Content-Length must be there and fit. Raises WireError for what is not SIP or over the limits.
+    """
+    cdef Message message
+    cdef Cursor p, end
+    if data is None:
+        raise TypeError("data must be bytes")
+    message = Message.__new__(Message)
+    message.raw = data
+    message.data = p = <Cursor>PyBytes_AS_STRING(data)
+    message.size = PyBytes_GET_SIZE(data)
+    end = p + message.size
+    if message.size > LIMIT_MESSAGE:
+        raise WireError("message over 64 KB")
+    while end - p >= 2 and p[0] == 13 and p[1] == 10:
+        p += 2  # empty lines before the start line are ignored (RFC 3261 §7.5)
+    p = read_start_line(message, p, end)
+    p = read_headers(message, p, end)
+    if message.line(VIA) == NULL:
+        raise WireError("no Via")
+    read_length(message, p - message.data, stream)
+    return message
+
+
+cdef Cursor line_end(Cursor p, Cursor end) except NULL:
+    """The CR that ends the line at p; a CR or LF alone is refused, for others read it otherwise."""
+    cdef Cursor feed = <Cursor>memchr(p, 10, end - p)
+    if feed == NULL:
+        raise WireError("a line without end")
+    if feed == p or feed[-1] != 13:
+        raise WireError("bare LF")
+    if memchr(p, 13, feed - 1 - p) != NULL:
+        raise WireError("bare CR")
+    return feed - 1
+
+
+cdef Cursor read_start_line(Message message, Cursor p, Cursor end) except NULL:
+    cdef Cursor stop = line_end(p, end)
+    if stop - p > LIMIT_HEADER:
+        raise WireError("start line over 8 KB")
+    if stop - p >= 4 and same(p, <Cursor>b"SIP/", 4):
+        read_status_line(message, p, stop)
+    else:
+        read_request_line(message, p, stop)
+    return stop + 2
+
+
+cdef int read_status_line(Message message, Cursor p, Cursor end) except -1:
+    """`SIP/2.0 200 OK`; the reason phrase may be missing, and its space with it."""
+    if end - p < 11 or memcmp(p + 4, b"2.0 ", 4) != 0:
+        raise WireError("not a status line of SIP/2.0")
+    p += 8
+    message.status = <int>decimal(p, p + 3, 699)
+    if message.status < 100 or (end - p > 3 and p[3] != 32):
+        raise WireError("no status code")
+    p += 3
+    message.is_request = False
+    message.first.start = skip_space(p, end) - message.data
+    message.first.end = trim(message.data + message.first.start, end) - message.data
+    return 0
+
+
+cdef int read_request_line(Message message, Cursor p, Cursor end) except -1:
+    """`INVITE sip:bob@example.org SIP/2.0`. Surplus white space is noted for ``problem``."""
+    cdef Cursor method = p
+    cdef Cursor version
+    message.is_request = True
+    p = skip_token(p, end)
+    if p == method or p >= end or p[0] != 32:
+        raise WireError("no method")
+    message.first.start = method - message.data
+    message.first.end = p - message.data
+    version = trim(p, end)
+    if version != end:
+        message.flags |= ODD_SPACES
+        end = version
+    while version > p and not is_space(version[-1]):
+        version -= 1
+    read_version(message, version, end)
+    if version == p:
+        raise WireError("no Request-URI")
+    end = trim(p, version)
+    p = skip_space(p, end)
+    if p == end:
+        raise WireError("no Request-URI")
+    message.target.start = p - message.data
+    message.target.end = end - message.data
+    if p - message.data != message.first.end + 1 or version - end != 1:
+        message.flags |= ODD_SPACES
+    return 0
+
+
+cdef int read_version(Message message, Cursor p, Cursor end) except -1:
+    cdef Cursor dot
+    if end - p < 7 or not same(p, <Cursor>b"SIP/", 4):
+        raise WireError("no SIP version")
+    p += 4
+    dot = <Cursor>memchr(p, c'.', end - p)
+    if dot == NULL or decimal(p, dot, 999) < 0 or decimal(dot + 1, end, 999) < 0:
+        raise WireError("no SIP version")
+    if end - p != 3 or memcmp(p, b"2.0", 3) != 0:
+        message.flags |= OTHER_VERSION
+    return 0
+
+
+cdef Cursor read_headers(Message message, Cursor p, Cursor end) except NULL:
+    """Note where each header is; returns the start of the body."""
+    cdef Cursor name, value, stop
+    cdef Line* line
+    while True:
+        if p + 1 < end and p[0] == 13 and p[1] == 10:
+            return p + 2
+        name = p
+        p = skip_token(p, end)
+        if p == name or p - name > 1000:
+            raise WireError("no header name")
+        line = next_line(message)
+        line.name = name - message.data
+        line.name_size = p - name
+        line.id = identify(name, p - name)
+        while p < end and (p[0] == 32 or p[0] == 9):
+            p += 1
+        if p >= end or p[0] != c':':
+            raise WireError("no colon behind a header name")
+        value = p + 1
+        stop = line_end(value, end)
+        line.folded = False
+        while stop + 2 < end and (stop[2] == 32 or stop[2] == 9):
+            line.folded = True
+            stop = line_end(stop + 2, end)
+        if stop - name > LIMIT_HEADER:
+            raise WireError("header over 8 KB")
+        value = skip_space(value, stop)
+        line.start = value - message.data
+        line.end = trim(value, stop) - message.data
+        p = stop + 2
+
+
+cdef Line* next_line(Message message) except NULL:
+    cdef Line* grown
+    if message.count == LIMIT_HEADERS:
+        raise WireError("over 256 headers")
+    if message.count == INLINE_LINES:
+        grown = <Line*>malloc(LIMIT_HEADERS * sizeof(Line))
+        if grown == NULL:
+            raise MemoryError
+        memcpy(grown, message.inline_lines, sizeof(message.inline_lines))
+        message.lines = grown
+    message.count += 1
+    return &message.lines[message.count - 1]
+
+
+cdef int read_length(Message message, Py_ssize_t start, bint stream) except -1:
+    """Find the body. Two lengths that differ are a way to smuggle a message: refused."""
+    cdef long long length = -2
+    cdef long long other
+    cdef Line* line
+    cdef unsigned int i
+    for i in range(message.count):
+        line = &message.lines[i]
+        if line.id == CONTENT_LENGTH:
+            other = decimal(message.data + line.start, message.data + line.end, 0x7FFFFFFF)
+            if length != -2 and other != length:
+                raise WireError("conflicting Content-Length")
+            length = other
+    message.body_start = start
+    message.body_end = message.size
+    if length == -1:
+        message.flags |= BAD_LENGTH
+    elif length > message.size - start:
+        message.flags |= TRUNCATED
+    elif length >= 0:
+        message.body_end = start + length
+    if length < 0 and stream:
+        raise WireError("no Content-Length in a stream")
+    if message.flags & (TRUNCATED | BAD_LENGTH) and (stream or not message.is_request):
+        raise WireError("a body that is not whole")  # RFC 3261 §18.3: such a response is discarded
+    return 0
+
+
+def frame(bytes buffer not None):
+    """Length of the first whole message in a stream's buffer, 0 if more must come.
+
+    Counts the empty lines before it. Raises WireError when the stream cannot be followed further:
+    close the connection.
+    """
+    cdef Cursor data = <Cursor>PyBytes_AS_STRING(buffer)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(buffer)
+    cdef Cursor p = data
+    cdef Cursor stop
+    cdef Py_ssize_t length
+    while size - (p - data) >= 2 and p[0] == 13 and p[1] == 10:
+        p += 2
+    stop = <Cursor>memmem(p, size - (p - data), b"\r\n\r\n", 4)
+    if stop == NULL:
+        if size - (p - data) > LIMIT_MESSAGE:
+            raise WireError("message over 64 KB")
+        return 0
+    stop += 4
+    length = announced(p, stop)
+    if stop - p + length > LIMIT_MESSAGE:
+        raise WireError("message over 64 KB")
+    return 0 if stop - data + length > size else stop - data + length
+
+
+cdef Py_ssize_t announced(Cursor p, Cursor end) except -1:
+    """Content-Length of a header block."""
+    cdef Message head = Message.__new__(Message)
+    cdef Line* line
+    cdef long long length
+    head.data = p
+    p = read_start_line(head, p, end)
+    read_headers(head, p, end)
+    line = head.line(CONTENT_LENGTH)
+    length = -1 if line == NULL else decimal(
+        head.data + line.start, head.data + line.end, LIMIT_MESSAGE
+    )
+    if length < 0:
+        raise WireError("no Content-Length in a stream")
+    return length
