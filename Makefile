@@ -3,15 +3,76 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-export PYTHONPATH := .
+PIP := $(BIN)/pip --disable-pip-version-check -q
+STAMPS := .tools
+export PYTHONPATH :=
 
-.PHONY: help ext lock
+.PHONY: help run test proof check demo bench bench-calls ext lock setup setup-test
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-ext: ## compile the Cython extensions and put them in place atomically
+run: setup ## install what is missing and start everything with a demo company
+	@exec $(BIN)/sunsim run --demo
+
+demo: setup ## play a carrier and an employee: one real call, audio checked (JSON=1 for a program)
+	@$(BIN)/sunsim demo $(if $(JSON),--json)
+
+test: setup-test ## run all tests
+	@$(BIN)/pytest -q $(ARGS)
+
+proof: setup-test ## the long proofs: soaks, many examples
+	@SUNSIM_PROOF=1 $(BIN)/pytest -q --timeout=3600 -m proof $(ARGS)
+
+check: setup-test ## lint, formatting, types, architecture
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/pytest -q tests/rules
+
+bench: setup-test ## micro-benchmarks
+	@$(BIN)/pytest -q --benchmark-only benchmarks
+
+bench-calls: setup-test ## CPU per 1000 calls beside sippy's b2bua_simple, as JSON
+	@$(BIN)/python -m benchmarks.calls
+
+setup: $(STAMPS)/run $(STAMPS)/venv $(STAMPS)/web ext
+
+setup-test: $(STAMPS)/test setup $(STAMPS)/venv-dev
+
+$(STAMPS)/run $(STAMPS)/test: scripts/system-packages.sh
+	@mkdir -p $(STAMPS)
+	@scripts/system-packages.sh $(@F)
+	@touch $@
+
+$(STAMPS)/venv: requirements.lock requirements-build.lock pyproject.toml setup.py | $(STAMPS)/run
+	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing the Python packages of requirements.lock"
+	@$(PIP) install --require-hashes -r requirements-build.lock
+	@$(PIP) install --require-hashes -r requirements.lock
+	@SUNSIM_SKIP_EXTENSIONS=1 $(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(STAMPS)/venv-dev: requirements-dev.lock $(STAMPS)/venv
+	@echo "Installing the Python packages of requirements-dev.lock"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(STAMPS)/node: package-lock.json | $(STAMPS)/run
+	@echo "Installing the Node packages of package-lock.json"
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(STAMPS)/web: $(STAMPS)/node $(STAMPS)/venv $(shell find web -name '*.py' -o -name '*.po' -o -name '*.html')
+	@$(BIN)/python -m web.vendor
+	@touch $@
+
+PYX := $(shell find core -name '*.py[x]' -o -name '*.pxd' -o -name '*.pxi')
+ext: $(STAMPS)/ext ## compile the Cython extensions and put them in place atomically
+$(STAMPS)/ext: $(PYX) setup.py $(STAMPS)/venv
+	@echo "Compiling the extensions"
 	@$(BIN)/python setup.py -q build_ext --build-lib build/lib --build-temp build/temp
 	@for so in $$(cd build/lib && find . -name '*.so'); do cp build/lib/$$so $$so.new && mv -f $$so.new $$so; done
+	@touch $@
 
 PIP_COMPILE := $(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --no-header
 lock: ## renew the lock files from requirements*.in

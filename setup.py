@@ -1,6 +1,7 @@
 """The compiled extensions; everything else about the package is in pyproject.toml.
 
-Set ``SUNSIM_CYTHON_DEBUG=1`` for annotated C, line tracing and assertions.
+``SUNSIM_CYTHON_DEBUG=1`` gives annotated C, line tracing and assertions;
+``SUNSIM_SKIP_EXTENSIONS=1`` leaves the compiling to ``make ext``.
 """
 
 import os
@@ -15,6 +16,8 @@ flags = ["-O0", "-g"] if debug else ["-O2", "-fno-plt"]
 
 def extensions() -> list[Extension]:
     """One extension for each .pyx file under core/, named by its path."""
+    if os.environ.get("SUNSIM_SKIP_EXTENSIONS") == "1":
+        return []
     sources = sorted(Path("core").rglob("*.pyx"))
     return [
         Extension(".".join(source.with_suffix("").parts), [str(source)], extra_compile_args=flags)
