@@ -1,0 +1,58 @@
+"""All tables of the core. Queries on them work inside ``async with database.tenant(tenant_id)``.
+
+Ids of other rows are plain UUID columns; the foreign keys behind them are composite,
+``(tenant_id, id)``, so that no reference crosses tenants. They, the named unique keys and the
+triggers are in ``tenants/piccolo_migrations``. JSONB columns read as text; decode with msgspec.
+"""
+
+from tenants.tables.access import ApiToken, AuditEntry, LoginSession, OperatorToken, User, UserStatus
+from tenants.tables.base import GlobalTable, TenantTable
+from tenants.tables.calls import Call, CallStep, Outbox, OutboxDone
+from tenants.tables.carriers import NumberStock, Trunk
+from tenants.tables.company import Contract, Schedule, Tenant, TenantStatus
+from tenants.tables.live import LiveCall, LiveCallState, LiveLine
+from tenants.tables.people import (
+    Employee,
+    EmployeeRole,
+    Extension,
+    Group,
+    GroupMember,
+    Terminal,
+    TerminalState,
+)
+from tenants.tables.telephony import Number, Scenario, ScenarioVersion, SnapshotStore
+
+__all__ = [
+    "ApiToken",
+    "AuditEntry",
+    "Call",
+    "CallStep",
+    "Contract",
+    "Employee",
+    "EmployeeRole",
+    "Extension",
+    "GlobalTable",
+    "Group",
+    "GroupMember",
+    "LiveCall",
+    "LiveCallState",
+    "LiveLine",
+    "LoginSession",
+    "Number",
+    "NumberStock",
+    "OperatorToken",
+    "Outbox",
+    "OutboxDone",
+    "Scenario",
+    "ScenarioVersion",
+    "Schedule",
+    "SnapshotStore",
+    "Tenant",
+    "TenantStatus",
+    "TenantTable",
+    "Terminal",
+    "TerminalState",
+    "Trunk",
+    "User",
+    "UserStatus",
+]

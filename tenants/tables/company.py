@@ -1,0 +1,53 @@
+"""A company and its contract."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from piccolo.columns import JSONB, Array, BigInt, Boolean, Integer, Text, Timestamptz
+from piccolo.columns.defaults.timestamptz import TimestamptzNow
+
+from tenants.tables.base import GlobalTable, TenantTable
+
+__all__ = ["Contract", "Schedule", "Tenant", "TenantStatus"]
+
+
+class TenantStatus(StrEnum):
+    """A suspended company keeps everything and can neither call nor be called nor sign in."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
+class Tenant(GlobalTable, tablename="tenants"):
+    """A company. The application sees its own row only; the operator creates and suspends."""
+
+    name = Text(default=None)
+    status = Text(default=TenantStatus.ACTIVE, choices=TenantStatus)
+    timezone = Text(default="Europe/Moscow", help_text="IANA name; governs the PBX (SET-02).")
+    created_at = Timestamptz(default=TimestamptzNow())
+    config_version = BigInt(
+        default=1, help_text="Counts changes of the routing configuration; kept by triggers."
+    )
+
+
+class Contract(TenantTable, tablename="contracts"):
+    """What the company has bought: plugins, tariff, services. One for each tenant."""
+
+    plugins = Array(base_column=Text(), help_text="Names of the enabled plugins.")
+    tariff = Text(default="start")
+    channels = Integer(default=10, help_text="Calls at once.")
+    outgoing_calls = Integer(default=None, null=True, help_text="Limit of its own; else the setting's.")
+    activated_at = Timestamptz(default=TimestamptzNow())
+
+
+class Schedule(TenantTable, tablename="schedules"):
+    """A work schedule [График рабочего времени]; exactly one is the default (SCH-09)."""
+
+    name = Text(default=None)
+    week = JSONB(
+        default="[[],[],[],[],[],[],[]]",
+        help_text="For each day from Monday, intervals [start, end) in local minutes since midnight.",
+    )
+    is_default = Boolean(default=False)
+    version = Integer(default=1)

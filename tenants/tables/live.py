@@ -1,0 +1,47 @@
+"""The present moment as other processes see it: UNLOGGED, empty after a crash of the server.
+
+No foreign keys to the configuration: a batch must not fail because a phone was just deleted.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from piccolo.columns import UUID, Text, Timestamptz
+
+from core.contracts import Direction
+from tenants.tables.base import TenantTable
+
+__all__ = ["LiveCall", "LiveCallState", "LiveLine"]
+
+
+class LiveCallState(StrEnum):
+    """Where a present call stands."""
+
+    STARTED = "started"
+    RINGING = "ringing"
+    TALKING = "talking"
+
+
+class LiveLine(TenantTable, tablename="live_lines"):
+    """A line that has a phone registered; one row for each terminal."""
+
+    terminal_id = UUID(default=None)
+    registered_at = Timestamptz(default=None)
+    expires_at = Timestamptz(default=None)
+    user_agent = Text(default="")
+    source = Text(default="", help_text="Transport and address.")
+
+
+class LiveCall(TenantTable, tablename="live_calls"):
+    """A call that goes on now; one row for each call and employee it rings or talks with."""
+
+    call_id = UUID(default=None)
+    direction = Text(default=None, choices=Direction)
+    caller = Text(default=None, null=True)
+    called = Text(default=None)
+    state = Text(default=LiveCallState.STARTED, choices=LiveCallState)
+    employee_id = UUID(default=None, null=True)
+    terminal_id = UUID(default=None, null=True)
+    started_at = Timestamptz(default=None)
+    answered_at = Timestamptz(default=None, null=True)

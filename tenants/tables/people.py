@@ -1,0 +1,102 @@
+"""Employees, their telephones, their groups."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from piccolo.columns import JSONB, UUID, Boolean, Integer, Text, Timestamptz
+from piccolo.columns.defaults.timestamptz import TimestamptzNow
+
+from core.contracts import AvailabilityMode, DialMode, TerminalKind
+from tenants.tables.base import TenantTable
+
+__all__ = [
+    "Employee",
+    "EmployeeRole",
+    "Extension",
+    "Group",
+    "GroupMember",
+    "Terminal",
+    "TerminalState",
+]
+
+
+class EmployeeRole(StrEnum):
+    """The two access roles (NAV-01)."""
+
+    ADMINISTRATOR = "administrator"
+    EMPLOYEE = "employee"
+
+
+class TerminalState(StrEnum):
+    """A line is pending from its request until it can be used (INV-05)."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+
+
+class Employee(TenantTable, tablename="employees"):
+    """A person of the company, who may have a cabinet account (``User``)."""
+
+    name = Text(default=None)
+    email = Text(default=None, null=True, help_text="Where an invitation goes; the login is User's.")
+    extension = Text(default=None, null=True, help_text="2-6 digits, unique with groups' (EMP-12).")
+    role = Text(default=EmployeeRole.EMPLOYEE, choices=EmployeeRole)
+    mode = Text(default=AvailabilityMode.SCHEDULE, choices=AvailabilityMode)
+    dial_mode = Text(default=DialMode.PARALLEL, choices=DialMode)
+    timezone = Text(default=None, null=True, help_text="IANA name; NULL: the company's (EMP-17).")
+    caller_id = UUID(default=None, null=True, help_text="Number shown for outgoing calls (EMP-14).")
+    position = Integer(default=0)
+    created_at = Timestamptz(default=TimestamptzNow())
+    version = Integer(default=1, help_text="For conflicting edits.")
+
+
+class Terminal(TenantTable, tablename="terminals"):
+    """What rings: the external number or one of the three SIP lines of an employee (ACC-10)."""
+
+    employee_id = UUID(default=None)
+    kind = Text(default=None, choices=TerminalKind)
+    address = Text(default=None, help_text="SIP login (globally unique) or +E.164.")
+    active = Boolean(default=True)
+    main = Boolean(default=True)
+    ring_seconds = Integer(default=25)
+    channels = Integer(default=1)
+    position = Integer(default=0)
+    state = Text(default=TerminalState.ACTIVE, choices=TerminalState)
+    password_sealed = Text(default=None, null=True, secret=True)
+    ha1 = JSONB(
+        default=None, null=True, secret=True, help_text="Digest algorithm to sealed HA1 (RFC 8760)."
+    )
+    created_at = Timestamptz(default=TimestamptzNow())
+
+
+class Group(TenantTable, tablename="groups"):
+    """Employees dialled together (GRP-02, GRP-04)."""
+
+    name = Text(default=None)
+    extension = Text(default=None, null=True)
+    dial_mode = Text(default=DialMode.PARALLEL, choices=DialMode)
+    ring_seconds = Integer(default=30)
+    position = Integer(default=0)
+    version = Integer(default=1)
+
+
+class GroupMember(TenantTable, tablename="group_members"):
+    """A member of a group; the order is explicit (GRP-09)."""
+
+    group_id = UUID(default=None)
+    employee_id = UUID(default=None)
+    position = Integer(default=0)
+
+
+class Extension(TenantTable, tablename="extensions"):
+    """Who has an extension: the one place where they are unique over employees, groups and features.
+
+    Rows of employees and groups are written by triggers on those tables; a feature code is a row
+    with ``feature`` set. A second owner violates ``extensions_unique``.
+    """
+
+    number = Text(default=None)
+    employee_id = UUID(default=None, null=True)
+    group_id = UUID(default=None, null=True)
+    feature = Text(default=None, null=True)
