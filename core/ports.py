@@ -100,23 +100,42 @@ class MediaSession(Protocol):
     """The audio of one call: one rtpengine call-id, its legs known by names that the call chooses.
 
     All SDP is raw bytes. Every method raises MediaUnavailable when the server does not answer or
-    refuses; ``close`` never raises.
+    refuses, and its kin MediaRefused (488) when an SDP has no audio to work with; ``close`` never
+    raises. Ports stay the same from ``open`` to ``close``: nobody needs a re-INVITE.
     """
 
     async def open(self, caller_sdp: bytes) -> bytes:
         """Take the caller's offer; the answer connects the caller to the stub leg (no callee yet)."""
         ...
 
+    def told(self) -> None:
+        """The caller was sent the SDP that ``open`` or ``connect`` returned last (in a 183, say).
+
+        From then on it keeps that codec, whoever answers. Until then a callee is offered all that
+        the caller speaks, which spares transcoding.
+        """
+        ...
+
     async def ring(self, leg: str) -> bytes:
-        """The offer for one callee, made from the stub, so that rings do not disturb the caller."""
+        """The offer for one callee, made from the stub, so that rings do not disturb the caller.
+
+        Any number of legs may ring at once.
+        """
         ...
 
     async def connect(self, leg: str, answer: bytes) -> bytes:
-        """The callee answered: join it with the caller. Returns the SDP for the caller's 200."""
+        """The callee answered: join it with the caller. Returns the SDP for the caller's 200.
+
+        Losers ring on in the media server until they are dropped.
+        """
         ...
 
     async def drop(self, leg: str) -> None:
-        """Forget a callee that lost, declined or hung up."""
+        """Forget a callee that lost, declined or hung up.
+
+        When the connected one is dropped the caller is back with the stub. Does nothing after
+        ``close``.
+        """
         ...
 
     async def close(self) -> None:

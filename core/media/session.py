@@ -1,0 +1,154 @@
+"""The audio of one call: one rtpengine call-id whose legs are joined, parted and joined again.
+
+How it works, in the words of rtpengine: the caller is the tag ``A``. While nobody has answered it is
+joined to ``ivr``, a stub that sends nothing, so that prompts can be played to it. A callee ``X`` is
+offered from a stub of its own, ``ring-X``: its early media and its answer touch nobody else. When X
+answers, A is offered to X anew; thanks to ``port-latching`` neither side's port changes, so neither
+needs a re-INVITE. Tags are ours, not SIP's, and every leg has one via-branch.
+
+Two traps, both measured. Without ``zero-address`` rtpengine leaves the stub's 0.0.0.0 in what it gives
+to the other side, which a phone takes for being put on hold. And whoever was told an SDP must be told
+the same codec in the next one, hence ``told``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from uuid import UUID
+
+import structlog
+
+from core.errors import MediaRefused, MediaUnavailable
+from core.media import sdp
+from core.media.bencode import Value
+from core.media.rtpengine import NgClient, Reply
+
+__all__ = ["RtpengineSession"]
+
+log = structlog.get_logger(__name__)
+
+_Flags = tuple[str, ...]
+_Codec = Mapping[str, tuple[str, ...]]
+
+_CALLER = "A"
+_STUB = "ivr"
+_LATCH: _Flags = ("port-latching",)
+_STUB_FLAGS: _Flags = ("port-latching", "original-sendrecv")
+# What a callee may speak that the caller does not; a codec that is offered anyway is not doubled.
+_TRANSCODE: _Codec = {"transcode": ("PCMA", "PCMU", "opus", "G722")}
+
+
+class RtpengineSession:
+    """Implements ``core.ports.MediaSession``; ``engine`` is asked for a client when the call opens."""
+
+    def __init__(self, call_id: UUID, engine: Callable[[], NgClient]) -> None:
+        self.call_id = str(call_id)
+        self._engine = engine
+        self._client: NgClient | None = None
+        self._closed = False
+        self._offered = b""  # by the caller, as it came
+        self._caller = b""  # the caller's audio, restricted to what it was told
+        self._told = b""  # our last answer to the caller
+        self._connected: str | None = None
+
+    async def open(self, caller_sdp: bytes) -> bytes:
+        """Join the caller to the stub; the answer is ready to be sent as early media."""
+        self._offered = caller_sdp
+        self._caller = sdp.audio_only(caller_sdp)
+        self._client = self._engine()
+        return await self._to_stub()
+
+    def told(self) -> None:
+        """The caller was sent the SDP returned last: from now on it keeps to that codec."""
+        self._caller = sdp.restrict_codecs(self._caller, sdp.codecs(self._told))
+
+    async def ring(self, leg: str) -> bytes:
+        """The offer for the callee ``leg``, from a stub that speaks what the caller speaks."""
+        return await self._offer(_ring(leg), leg, sdp.hold(self._caller), _STUB_FLAGS, _TRANSCODE)
+
+    async def connect(self, leg: str, answer: bytes) -> bytes:
+        """Join the caller with the callee that answered; returns the answer for the caller.
+
+        The stub that rang it goes; other callees stay until they are dropped.
+        """
+        await self._answer(_ring(leg), leg, answer, _LATCH)
+        await self._offer(_CALLER, leg, self._caller, _LATCH, _TRANSCODE)
+        reply = await self._answer(_CALLER, leg, answer, _LATCH)
+        await self._delete({"from-tag": _ring(leg)})
+        self._connected = leg
+        return self._to_caller(reply)
+
+    async def drop(self, leg: str) -> None:
+        """Free a callee's ports. If it was the connected one, the caller returns to the stub."""
+        if self._closed or self._client is None:
+            return
+        if leg != self._connected:
+            await self._delete({"from-tag": _ring(leg), "to-tag": leg})
+            return
+        self._connected = None
+        await self._delete({"from-tag": _CALLER, "to-tag": leg})
+        await self._to_stub()
+
+    async def close(self) -> None:
+        """Free everything. What happens to the server is no concern of an ended call."""
+        if self._closed or self._client is None:
+            self._closed = True
+            return
+        self._closed = True
+        try:
+            await self._client.request("delete", {"call-id": self.call_id, "delete-delay": 0})
+        except MediaUnavailable:
+            log.warning("media.close_failed", call_id=self.call_id)
+
+    async def _to_stub(self) -> bytes:
+        offered = await self._offer(_CALLER, _STUB, self._caller, _LATCH)
+        stub = sdp.hold(sdp.restrict_codecs(offered, {sdp.preferred(offered)}))
+        return self._to_caller(await self._answer(_CALLER, _STUB, stub, _STUB_FLAGS))
+
+    def _to_caller(self, answer: bytes) -> bytes:
+        self._told = answer
+        return sdp.with_rejected(answer, self._offered)
+
+    async def _offer(
+        self, from_tag: str, to_tag: str, body: bytes, flags: _Flags, codec: _Codec | None = None
+    ) -> bytes:
+        # Keys end at rtpengine: a leg is offered plain RTP whatever its other side speaks.
+        extra: dict[str, Value] = {"transport-protocol": "RTP/AVP"}
+        if codec is not None:
+            extra["codec"] = codec
+        return await self._exchange("offer", from_tag, to_tag, {"sdp": body, "flags": flags, **extra})
+
+    async def _answer(self, from_tag: str, to_tag: str, body: bytes, flags: _Flags) -> bytes:
+        return await self._exchange("answer", from_tag, to_tag, {"sdp": body, "flags": flags})
+
+    async def _exchange(
+        self, command: str, from_tag: str, to_tag: str, arguments: Mapping[str, Value]
+    ) -> bytes:
+        reply = await self._request(
+            command,
+            {
+                "from-tag": from_tag,
+                "to-tag": to_tag,
+                "via-branch": f"br-{to_tag}",
+                "ICE": "remove",
+                "replace": ("origin", "zero-address"),
+                **arguments,
+            },
+        )
+        body = reply.get("sdp")
+        if not isinstance(body, bytes):
+            raise MediaRefused()
+        return body
+
+    async def _delete(self, tags: Mapping[str, Value]) -> None:
+        await self._request("delete", {**tags, "delete-delay": 0})
+
+    async def _request(self, command: str, arguments: Mapping[str, Value]) -> Reply:
+        # A closed call must not come to life again: an offer makes a call that it does not find.
+        if self._closed or self._client is None:
+            raise MediaUnavailable()
+        return await self._client.request(command, {"call-id": self.call_id, **arguments})
+
+
+def _ring(leg: str) -> str:
+    return f"ring-{leg}"
