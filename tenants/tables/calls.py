@@ -5,7 +5,6 @@ from __future__ import annotations
 from piccolo.columns import JSONB, UUID, BigInt, Integer, Text, Timestamptz
 from piccolo.columns.defaults.timestamptz import TimestamptzNow
 
-from core.contracts import Direction, Outcome, StepCode
 from tenants.tables.base import TenantTable
 
 __all__ = ["Call", "CallStep", "Outbox", "OutboxDone"]
@@ -17,11 +16,11 @@ class Call(TenantTable, tablename="calls"):
     Ids of the configuration are kept without foreign keys: history outlives what it names.
     """
 
-    direction = Text(default=None, choices=Direction)
+    direction = Text(default=None)
     caller = Text(default=None, null=True, help_text="+E.164, an extension, NULL if anonymous.")
     caller_name = Text(default="")
     called = Text(default=None)
-    outcome = Text(default=None, choices=Outcome)
+    outcome = Text(default=None)
     sip_status = Integer(default=0)
     started_at = Timestamptz(default=None)
     ringing_at = Timestamptz(default=None, null=True)
@@ -46,7 +45,7 @@ class CallStep(TenantTable, tablename="call_steps"):
     call_id = UUID(default=None)
     seq = Integer(default=0)
     at = Timestamptz(default=None)
-    code = Text(default=None, choices=StepCode)
+    code = Text(default=None)
     terminal_id = UUID(default=None, null=True)
     employee_id = UUID(default=None, null=True)
     address = Text(default=None, null=True)

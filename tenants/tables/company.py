@@ -23,7 +23,7 @@ class Tenant(GlobalTable, tablename="tenants"):
     """A company. The application sees its own row only; the operator creates and suspends."""
 
     name = Text(default=None)
-    status = Text(default=TenantStatus.ACTIVE, choices=TenantStatus)
+    status = Text(default=TenantStatus.ACTIVE)
     timezone = Text(default="Europe/Moscow", help_text="IANA name; governs the PBX (SET-02).")
     created_at = Timestamptz(default=TimestamptzNow())
     config_version = BigInt(

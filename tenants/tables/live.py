@@ -9,7 +9,6 @@ from enum import StrEnum
 
 from piccolo.columns import UUID, Text, Timestamptz
 
-from core.contracts import Direction
 from tenants.tables.base import TenantTable
 
 __all__ = ["LiveCall", "LiveCallState", "LiveLine"]
@@ -37,10 +36,10 @@ class LiveCall(TenantTable, tablename="live_calls"):
     """A call that goes on now; one row for each call and employee it rings or talks with."""
 
     call_id = UUID(default=None)
-    direction = Text(default=None, choices=Direction)
+    direction = Text(default=None)
     caller = Text(default=None, null=True)
     called = Text(default=None)
-    state = Text(default=LiveCallState.STARTED, choices=LiveCallState)
+    state = Text(default=LiveCallState.STARTED)
     employee_id = UUID(default=None, null=True)
     terminal_id = UUID(default=None, null=True)
     started_at = Timestamptz(default=None)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from piccolo.columns import JSONB, UUID, Boolean, Integer, Text, Timestamptz
 from piccolo.columns.defaults.timestamptz import TimestamptzNow
 
-from core.contracts import AvailabilityMode, DialMode, TerminalKind
+from core.contracts import AvailabilityMode, DialMode
 from tenants.tables.base import TenantTable
 
 __all__ = [
@@ -41,9 +41,9 @@ class Employee(TenantTable, tablename="employees"):
     name = Text(default=None)
     email = Text(default=None, null=True, help_text="Where an invitation goes; the login is User's.")
     extension = Text(default=None, null=True, help_text="2-6 digits, unique with groups' (EMP-12).")
-    role = Text(default=EmployeeRole.EMPLOYEE, choices=EmployeeRole)
-    mode = Text(default=AvailabilityMode.SCHEDULE, choices=AvailabilityMode)
-    dial_mode = Text(default=DialMode.PARALLEL, choices=DialMode)
+    role = Text(default=EmployeeRole.EMPLOYEE)
+    mode = Text(default=AvailabilityMode.SCHEDULE)
+    dial_mode = Text(default=DialMode.PARALLEL)
     timezone = Text(default=None, null=True, help_text="IANA name; NULL: the company's (EMP-17).")
     caller_id = UUID(default=None, null=True, help_text="Number shown for outgoing calls (EMP-14).")
     position = Integer(default=0)
@@ -55,14 +55,14 @@ class Terminal(TenantTable, tablename="terminals"):
     """What rings: the external number or one of the three SIP lines of an employee (ACC-10)."""
 
     employee_id = UUID(default=None)
-    kind = Text(default=None, choices=TerminalKind)
+    kind = Text(default=None)
     address = Text(default=None, help_text="SIP login (globally unique) or +E.164.")
     active = Boolean(default=True)
     main = Boolean(default=True)
     ring_seconds = Integer(default=25)
     channels = Integer(default=1)
     position = Integer(default=0)
-    state = Text(default=TerminalState.ACTIVE, choices=TerminalState)
+    state = Text(default=TerminalState.ACTIVE)
     password_sealed = Text(default=None, null=True, secret=True)
     ha1 = JSONB(
         default=None, null=True, secret=True, help_text="Digest algorithm to sealed HA1 (RFC 8760)."
@@ -75,7 +75,7 @@ class Group(TenantTable, tablename="groups"):
 
     name = Text(default=None)
     extension = Text(default=None, null=True)
-    dial_mode = Text(default=DialMode.PARALLEL, choices=DialMode)
+    dial_mode = Text(default=DialMode.PARALLEL)
     ring_seconds = Integer(default=30)
     position = Integer(default=0)
     version = Integer(default=1)
