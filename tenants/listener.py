@@ -22,7 +22,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-__all__ = ["CONFIG", "LIVE", "RESYNC", "Listener", "Notice", "Subscription"]
+__all__ = ["CONFIG", "LIVE", "NOBODY", "RESYNC", "Listener", "Notice", "Subscription"]
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +30,8 @@ CONFIG = "sunsim_config"
 LIVE = "sunsim_live"
 CHANNELS = (CONFIG, LIVE)
 RESYNC = "resync"
+NOBODY = UUID(int=0)
+"""No tenant: who subscribes for it hears of lost connections only."""
 
 PING_SECONDS = 5.0
 FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0

@@ -13,7 +13,16 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from core.contracts import CallStep, Employee, Scenario, Snapshot, StepCode, Terminal, TerminalKind
+from core.contracts import (
+    CallFacts,
+    CallStep,
+    Employee,
+    Scenario,
+    Snapshot,
+    StepCode,
+    Terminal,
+    TerminalKind,
+)
 from core.numbers import pretty
 
 __all__ = ["Gettext", "TraceLine", "render"]
@@ -32,10 +41,17 @@ class TraceLine(Struct, frozen=True):
 
 
 def render(
-    steps: Iterable[CallStep], snapshot: Snapshot | None, gettext: Gettext
+    steps: Iterable[CallStep],
+    snapshot: Snapshot | None,
+    gettext: Gettext,
+    facts: CallFacts | None = None,
 ) -> tuple[TraceLine, ...]:
-    """The steps as sentences, in their order; without a snapshot only addresses are shown."""
-    words = _Words(snapshot, gettext)
+    """The steps as sentences, in their order.
+
+    ``facts`` are those of the call's record and say who called; without a snapshot only addresses
+    are shown.
+    """
+    words = _Words(snapshot, facts, gettext)
     return tuple(
         TraceLine(step.at, step.code, text, step.terminal_id, step.employee_id)
         for step in steps
@@ -54,27 +70,24 @@ KINDS = {
     TerminalKind.WEB: N_("web phone"),
 }
 
-# Why a terminal does not ring or stopped ringing, or a call is not let in.
+# Why a telephone does not ring or stopped ringing (contracts.SkipReason and the dialler's own), and
+# what ended or refused a call (codes of core.errors and of the call).
 REASONS = {
+    "unavailable": N_("the employee is unavailable"),
+    "inactive": N_("switched off"),
+    "not_main": N_("not a main telephone"),
+    "not_registered": N_("not online"),
+    "busy": N_("busy with another call"),
+    "caller": N_("the caller’s own telephone"),
+    "no_terminals": N_("nobody to ring"),
+    "unknown": N_("does not exist any more"),
     "elsewhere": N_("somebody else answered"),
     "caller_left": N_("the caller hung up"),
-    "unregistered": N_("not online"),
-    "not_registered": N_("not online"),
-    "offline": N_("not online"),
-    "inactive": N_("switched off"),
-    "unavailable": N_("the employee is unavailable"),
-    "off_schedule": N_("outside working hours"),
-    "schedule": N_("outside working hours"),
-    "not_main": N_("not a main telephone"),
-    "busy": N_("busy with another call"),
-    "no_address": N_("no number is set"),
-    "no_terminals": N_("has no telephones"),
-    "caller": N_("the caller’s own telephone"),
-    "self": N_("the caller’s own telephone"),
-    "unknown": N_("does not exist any more"),
-    "media": N_("the media server does not answer"),
-    "limit": N_("the limit of simultaneous calls is reached"),
-    "international": N_("calls abroad are not allowed"),
+    "limit": N_("the longest duration of a call was reached"),
+    "no_offer": N_("the call came without audio"),
+    "media_unavailable": N_("the media server does not answer"),
+    "call_refused": N_("the call is not allowed"),
+    "internal": N_("an internal failure"),
 }
 
 # How a leg that nobody answered ended, by its SIP status (RFC 3261 §21, RFC 3326).
@@ -103,8 +116,9 @@ ENDED_BY = {
 class _Words:
     """Names of one snapshot, in one language."""
 
-    def __init__(self, snapshot: Snapshot | None, gettext: Gettext) -> None:
+    def __init__(self, snapshot: Snapshot | None, facts: CallFacts | None, gettext: Gettext) -> None:
         self.gettext = gettext
+        self.facts = facts
         self._employees: dict[UUID, Employee] = {}
         self._terminals: dict[UUID, Terminal] = {}
         self._scenarios: dict[UUID, Scenario] = {}
@@ -127,15 +141,15 @@ class _Words:
         employee = self._employees.get(employee_id) if employee_id else None
         return employee.name if employee else ""
 
-    def telephone(self, step: CallStep) -> str:
-        """Whose telephone a step concerns and which: «Иванов, SIP-линия»."""
-        terminal = self._terminals.get(step.terminal_id) if step.terminal_id else None
+    def telephone(self, terminal_id: UUID | None, employee_id: UUID | None, address: str | None) -> str:
+        """Whose telephone and which: «Иванов, SIP-линия»."""
+        terminal = self._terminals.get(terminal_id) if terminal_id else None
         kind = KINDS.get(terminal.kind) if terminal else None
         if kind:
             device = self.gettext(kind)
         else:
-            device = pretty(step.address or (terminal.address if terminal else ""))
-        owner = self.employee(step.employee_id or (terminal.employee_id if terminal else None))
+            device = pretty(address or (terminal.address if terminal else ""))
+        owner = self.employee(employee_id or (terminal.employee_id if terminal else None))
         return ", ".join(part for part in (owner, device) if part) or self.gettext("telephone")
 
     def scenario(self, scenario_id: UUID | None) -> Scenario | None:
@@ -148,17 +162,21 @@ class _Words:
 
 
 def _arrived(words: _Words, step: CallStep) -> Iterator[str]:
-    data, _ = step.data, words.gettext
-    number = words.number(data.get("number") or data.get("called") or step.address)
+    _, facts = words.gettext, words.facts
+    number = step.address or step.data.get("number") or (facts.called if facts else None)
     yield _("Call to {number} from {caller}").format(
-        number=number, caller=words.number(data.get("caller"))
+        number=words.number(number),
+        caller=words.number(step.data.get("caller") or (facts.caller if facts else None)),
     )
 
 
 def _dialled(words: _Words, step: CallStep) -> Iterator[str]:
-    _ = words.gettext
+    _, facts = words.gettext, words.facts
+    terminal_id = step.terminal_id or (facts.terminal_id if facts else None)
+    employee_id = step.employee_id or (facts.employee_id if facts else None)
     yield _("{telephone}: dialled {number}").format(
-        telephone=words.telephone(step), number=words.number(step.data.get("called"))
+        telephone=words.telephone(terminal_id, employee_id, None),
+        number=words.number(step.address or (facts.called if facts else None)),
     )
 
 
@@ -201,7 +219,7 @@ def _ringing(words: _Words, step: CallStep) -> Iterator[str]:
 
 def _leg_ended(words: _Words, step: CallStep) -> Iterator[str]:
     data, _ = step.data, words.gettext
-    status = data.get("status", data.get("sip_status", 0))
+    status = data.get("status", 0)
     known = STATUSES.get(status)
     if known:
         yield _about(words, step, _(known))
@@ -231,7 +249,8 @@ def _ended(words: _Words, step: CallStep) -> Iterator[str]:
 
 def _about(words: _Words, step: CallStep, what: str) -> str:
     _ = words.gettext
-    return _("{telephone}: {what}").format(telephone=words.telephone(step), what=what)
+    telephone = words.telephone(step.terminal_id, step.employee_id, step.address)
+    return _("{telephone}: {what}").format(telephone=telephone, what=what)
 
 
 def _uuid(value: Any) -> UUID | None:

@@ -5,20 +5,24 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 
 from core.contracts import (
     Branch,
+    CallFacts,
     CallStep,
     Chain,
+    Direction,
     Employee,
     Number,
     Scenario,
+    SkipReason,
     Snapshot,
     StepCode,
     Terminal,
     TerminalKind,
 )
-from tenants.trace import RENDERERS, render
+from tenants.trace import REASONS, RENDERERS, render
 
 IVANOV, SIP, MOBILE, OUTSIDE, SCENARIO, DEFAULT, VIP = (UUID(int=number) for number in range(1, 8))
 
@@ -63,8 +67,14 @@ def english(text: str) -> str:
     return text
 
 
-def sentences(*steps: CallStep, gettext=english, snapshot=SNAPSHOT) -> list[str]:
-    return [line.text for line in render(steps, snapshot, gettext)]
+FACTS = CallFacts(UUID(int=60), UUID(int=99), Direction.INCOMING, "+79031112233", "+74951234567")
+BY_IVANOV = structs.replace(
+    FACTS, direction=Direction.OUTGOING, employee_id=IVANOV, terminal_id=SIP, caller=None
+)
+
+
+def sentences(*steps: CallStep, gettext=english, snapshot=SNAPSHOT, facts=FACTS) -> list[str]:
+    return [line.text for line in render(steps, snapshot, gettext, facts)]
 
 
 def test_every_step_code_has_a_renderer():
@@ -81,7 +91,7 @@ def test_a_bare_step_of_any_code_can_be_told(code, snapshot):
 
 def test_a_call_in_russian():
     assert sentences(
-        CallStep(1.0, StepCode.ARRIVED, data={"number": "+74951234567", "caller": "+79031112233"}),
+        CallStep(1.0, StepCode.ARRIVED, address="+74951234567"),
         CallStep(
             1.1,
             StepCode.ROUTED,
@@ -114,7 +124,7 @@ def test_a_call_in_russian():
             "Иванов, SIP line: no answer (499)",
         ),
         (
-            CallStep(1, StepCode.DIALLED, SIP, IVANOV, data={"called": "+74950000000"}),
+            CallStep(1, StepCode.DIALLED, address="+74950000000"),
             "Иванов, SIP line: dialled +7 495 000-00-00",
         ),
         (
@@ -123,17 +133,22 @@ def test_a_call_in_russian():
         ),
         (CallStep(1, StepCode.ENDED, data={"by": "caller"}), "The caller hung up"),
         (
-            CallStep(1, StepCode.ENDED, data={"by": "system", "cause": "media"}),
+            CallStep(1, StepCode.ENDED, data={"by": "system", "cause": "media_unavailable"}),
             "The call was ended by the system: the media server does not answer",
         ),
         (
-            CallStep(1, StepCode.ARRIVED, data={"number": "+74950000000"}),
+            CallStep(1, StepCode.ARRIVED, address="+74950000000"),
             "Call to +7 495 000-00-00 from hidden number",
         ),
     ],
 )
 def test_sentences(step, text):
-    assert sentences(step) == [text]
+    assert sentences(step, facts=BY_IVANOV) == [text]
+
+
+@pytest.mark.parametrize("reason", SkipReason)
+def test_every_reason_for_not_ringing_has_words(reason):
+    assert str(reason) in REASONS
 
 
 def test_a_filter_is_named_and_an_unknown_scenario_says_nothing():
@@ -143,5 +158,5 @@ def test_a_filter_is_named_and_an_unknown_scenario_says_nothing():
 
 
 def test_hostile_names_are_not_format_strings():
-    step = CallStep(1, StepCode.ARRIVED, data={"number": "{0}{x}", "caller": "%s{caller}"})
+    step = CallStep(1, StepCode.ARRIVED, address="{0}{x}", data={"caller": "%s{caller}"})
     assert sentences(step) == ["Call to {0}{x} from %s{caller}"]
