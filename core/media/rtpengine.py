@@ -34,6 +34,7 @@ class NgClient(asyncio.DatagramProtocol):
 
     def __init__(self, address: Address) -> None:
         self.address = address
+        self.failed_at = float("-inf")  # monotonic seconds of the last request without an answer
         self._transport: asyncio.DatagramTransport | None = None
         self._waiting: dict[bytes, asyncio.Future[Reply]] = {}
         self._cookies = count(1)
@@ -101,6 +102,7 @@ class NgClient(asyncio.DatagramProtocol):
     def _give_up(self, cookie: bytes) -> None:
         answer = self._waiting.pop(cookie, None)
         if answer is not None and not answer.done():
+            self.failed_at = asyncio.get_running_loop().time()
             answer.set_exception(MediaUnavailable())
 
     def _fail(self) -> None:
