@@ -1,0 +1,12 @@
+"""Which branch of which scenario handles a call, and who rings: pure functions over a snapshot.
+
+``compile`` turns a snapshot into tables once for each version; ``route`` and ``plan`` read them, the
+facts and the live state, and nothing else: no clock, no randomness, no I/O. The same inputs give the
+same answer for the running call, a dry run and a replay years later.
+"""
+
+from core.routing.compiled import Compiled, compile_snapshot
+from core.routing.compiled import compile_snapshot as compile  # noqa: A004 - read as routing.compile
+from core.routing.decide import plan, route
+
+__all__ = ["Compiled", "compile", "compile_snapshot", "plan", "route"]
