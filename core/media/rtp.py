@@ -1,0 +1,183 @@
+"""An RTP peer (RFC 3550): a telephone's audio half, for `make demo`, for tests and for diagnosis.
+
+It sends G.711 in 20 ms packets, keeps what it hears in the order of the timestamps, and speaks just
+enough SDP to be connected. It is no part of a call: calls' audio never passes through Python.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import struct
+from array import array
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from core.media.g711 import PCMA, PCMU, RATE, Codec
+from core.media.tones import write_wav
+
+__all__ = ["RtpPeer"]
+
+_FRAME = RATE // 50
+_GAP = 2 * RATE  # a longer jump of the timestamps is a new stream, not that much silence
+_BY_TYPE = {codec.payload_type: codec for codec in (PCMA, PCMU)}
+_EVENTS = 101
+
+
+class RtpPeer(asyncio.DatagramProtocol):
+    """One audio socket. Make it with ``open``, point it with ``connect``, then ``play``.
+
+    ``packets`` counts what arrived, ``sources`` holds the addresses that it came from.
+    """
+
+    def __init__(self, codec: Codec) -> None:
+        self.codec = codec
+        self.packets = 0
+        self.sources: set[tuple[str, int]] = set()
+        self.remote: tuple[str, int] | None = None
+        self._transport: asyncio.DatagramTransport | None = None
+        self._sender: asyncio.Task[None] | None = None
+        self._heard = array("h")
+        self._stream: tuple[int, int] | None = None  # SSRC, timestamp that belongs to sample 0
+        self._arrived = asyncio.Event()
+
+    @classmethod
+    async def open(cls, host: str = "127.0.0.1", codec: Codec = PCMA) -> RtpPeer:
+        """A peer with a socket at ``host`` on a port that the system chooses."""
+        loop = asyncio.get_running_loop()
+        _, peer = await loop.create_datagram_endpoint(lambda: cls(codec), local_addr=(host, 0))
+        return peer
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where the peer listens."""
+        assert self._transport is not None
+        host, port = self._transport.get_extra_info("sockname")[:2]
+        return host, port
+
+    @property
+    def sdp(self) -> bytes:
+        """The peer's body, as good for an offer as for an answer."""
+        host, port = self.address
+        kind = self.codec.payload_type
+        return (
+            f"v=0\r\no=- {port} 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
+            f"m=audio {port} RTP/AVP {kind} {_EVENTS}\r\na=rtpmap:{kind} {self.codec.name}/{RATE}\r\n"
+            f"a=rtpmap:{_EVENTS} telephone-event/{RATE}\r\na=fmtp:{_EVENTS} 0-16\r\n"
+            "a=ptime:20\r\na=sendrecv\r\n"
+        ).encode()
+
+    def connect(self, sdp: bytes) -> tuple[str, int]:
+        """Send to where the other side's body says from now on; returns that address.
+
+        Raises ValueError if the body names no connection or no audio port.
+        """
+        lines = sdp.decode("latin-1").splitlines()
+        hosts = [line.split()[2] for line in lines if line.startswith("c=IN IP4 ")]
+        ports = [int(line.split()[1]) for line in lines if line.startswith("m=audio ")]
+        if not hosts or not ports:
+            raise ValueError("the body has no audio address")
+        self.remote = hosts[-1], ports[0]
+        return self.remote
+
+    def play(self, samples: Sequence[int], repeat: bool = True) -> None:
+        """Send these samples from now on instead of the ones before, over and over or once."""
+        self.silence()
+        payload = self.codec.encode(samples)
+        if not repeat:
+            payload += self.codec.encode([0] * (-len(payload) % _FRAME))
+        elif len(payload) < _FRAME:
+            payload *= _FRAME
+        self._sender = asyncio.create_task(self._send(payload, repeat))
+
+    def silence(self) -> None:
+        """Stop sending."""
+        if self._sender is not None:
+            self._sender.cancel()
+            self._sender = None
+
+    @property
+    def heard(self) -> array[int]:
+        """All that arrived so far, gaps filled with silence; one stream after another."""
+        return array("h", self._heard)
+
+    def forget(self) -> None:
+        """Start listening anew."""
+        self._heard = array("h")
+        self._stream = None
+        self.packets = 0
+        self.sources.clear()
+
+    async def listen(self, seconds: float, patience: float = 5.0) -> array[int]:
+        """Wait until ``heard`` holds that much and return it; TimeoutError after ``patience`` more."""
+        async with asyncio.timeout(seconds + patience):
+            while len(self._heard) < seconds * RATE:
+                self._arrived.clear()
+                await self._arrived.wait()
+        return self.heard
+
+    def save(self, path: Path) -> None:
+        """Write what was heard as WAV."""
+        write_wav(path, self._heard)
+
+    def close(self) -> None:
+        """Stop sending and give the socket back."""
+        self.silence()
+        if self._transport is not None:
+            self._transport.close()
+
+    async def _send(self, payload: bytes, repeat: bool) -> None:
+        loop = asyncio.get_running_loop()
+        sequence, stamp = secrets.randbelow(1 << 16), secrets.randbelow(1 << 32)
+        ssrc = secrets.randbelow(1 << 32)
+        marker, at, due = 0x80, 0, loop.time()
+        while repeat or at < len(payload):
+            frame = (payload[at : at + _FRAME] + payload[:_FRAME])[:_FRAME]
+            kind = self.codec.payload_type | marker
+            header = struct.pack("!BBHII", 0x80, kind, sequence & 0xFFFF, stamp & 0xFFFFFFFF, ssrc)
+            if self.remote is not None and self._transport is not None:
+                self._transport.sendto(header + frame, self.remote)
+            at, sequence, stamp, marker = at + _FRAME, sequence + 1, stamp + _FRAME, 0
+            if repeat:
+                at %= len(payload)
+            # Deadlines are absolute, so that one late packet does not delay all that follow.
+            due += _FRAME / RATE
+            await asyncio.sleep(max(0.0, due - loop.time()))
+
+    def _place(self, ssrc: int, stamp: int, samples: array[int]) -> None:
+        """Put samples where their timestamp says."""
+        length = len(self._heard)
+        if self._stream is None or self._stream[0] != ssrc:
+            self._stream = (ssrc, stamp - length)
+        at = (stamp - self._stream[1] + (1 << 31)) % (1 << 32) - (1 << 31)
+        if at < 0 or at > length + _GAP:
+            self._stream, at = (ssrc, stamp - length), length
+        if at > length:
+            self._heard.extend(bytes(at - length))
+        self._heard[at : at + len(samples)] = samples
+
+    # --- asyncio.DatagramProtocol ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the socket."""
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Take an RTP packet of G.711; anything else is not for us."""
+        if len(data) < 12 or data[0] >> 6 != 2:
+            return
+        codec = _BY_TYPE.get(data[1] & 0x7F)
+        if codec is None:
+            return
+        start = 12 + 4 * (data[0] & 15)
+        if data[0] & 0x10:  # header extension, RFC 3550 §5.3.1
+            start += 4 + 4 * int.from_bytes(data[start + 2 : start + 4], "big")
+        stamp, ssrc = struct.unpack_from("!II", data, 4)
+        self.packets += 1
+        self.sources.add(addr[:2])
+        self._place(ssrc, stamp, codec.decode(data[start:]))
+        self._arrived.set()
+
+    def error_received(self, exc: Exception) -> None:
+        """The other side closed its port; a telephone goes on regardless."""
