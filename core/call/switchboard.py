@@ -20,10 +20,10 @@ from core.call.facts import called_number, from_company, from_outside
 from core.call.placing import Placing
 from core.call.record import CallRecord
 from core.contracts import CallFacts, Cdr, Direction, Line, Live, Ring, Snapshot, Trunk
-from core.events import CallAnswered, CallEnded, CallStarted, Event
+from core.events import CallAnswered, CallEnded, CallStarted
 from core.host import Host
 from core.ids import new_id
-from core.ports import CallStore, Clock, LiveBoard, MediaServer, TenantDirectory
+from core.ports import CallStore, Clock, EventSink, LiveBoard, MediaServer, TenantDirectory
 from core.settings import SipSettings
 from core.sip._wire import Message
 from core.sip.endpoint import Endpoint
@@ -52,6 +52,7 @@ class Switchboard:
         store: CallStore,
         board: LiveBoard,
         host: Host,
+        publish: EventSink,
         clock: Clock,
     ) -> None:
         self.board = board
@@ -63,6 +64,7 @@ class Switchboard:
         self._media = media
         self._store = store
         self._host = host
+        self._publish = publish
         self._clock = clock
         self._calls: dict[UUID, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -133,13 +135,6 @@ class Switchboard:
                 terminal_id=ring.terminal_id,
             )
         )
-
-    def _publish(self, event: Event) -> None:
-        """Tell the tenant's plugins, best effort; nobody waits for them."""
-        snapshot = self._directory.snapshot(event.tenant_id)
-        if snapshot is not None:
-            hooks = self._host.for_tenant(snapshot.plugins)
-            self._keep(asyncio.create_task(hooks.on_event(snapshot.tenant, event)))
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)

@@ -1,0 +1,247 @@
+"""A call from INVITE to CDR, in virtual time: who is told what, and what the record says."""
+
+import pytest
+
+from core.call.leg import COMPLETED_ELSEWHERE
+from core.contracts import Direction, HangUp, Outcome, Par, Seq, Skipped, SkipReason, StepCode
+from core.errors import SunSimError
+from core.sip.session import Ended, Reoffer
+from tests.support.virtual_time import run
+from tests.unit.call.world import CANCELS, World, answers, hangs_up, refuses, ring, rings
+
+ELSEWHERE = ("bye", (COMPLETED_ELSEWHERE,))
+PLAIN_BYE = ("bye", ())
+
+
+def codes(cdr):
+    return [step.code for step in cdr.steps]
+
+
+def test_answered_call_joins_both_and_ends_with_the_callee():
+    world = World()
+    phone = world.phone("a", rings(), answers(2), hangs_up(32))
+    world.dial(ring("a"))
+    cdr = run(world.run())
+    assert world.caller.did == [("progress", 180), ("answer", b"joined phone"), PLAIN_BYE]
+    assert phone.session.did == []
+    assert cdr.outcome is Outcome.ANSWERED
+    assert (cdr.sip_status, cdr.ended_by) == (200, "callee")
+    assert round(cdr.answered_at - cdr.started_at) == 2
+    assert round(cdr.ended_at - cdr.answered_at) == 30
+    assert codes(cdr) == [StepCode.RINGING, StepCode.ANSWERED, StepCode.ENDED]
+    assert cdr.answered_terminal_id == ring("a").terminal_id
+    assert world.connected == ["a"]
+    assert world.media.did[-1] == ("close",)
+
+
+def test_caller_hangs_up_and_the_phone_gets_bye():
+    world = World()
+    phone = world.phone("a", answers(1))
+    world.dial(ring("a"))
+    cdr = run(world.run((10, Ended(True))))
+    assert phone.session.did == [PLAIN_BYE]
+    assert (cdr.outcome, cdr.ended_by) == (Outcome.ANSWERED, "caller")
+
+
+def test_first_answer_wins_and_the_others_hear_that_it_was_answered_elsewhere():
+    world = World()
+    slow = world.phone("slow", rings(), answers(9))
+    quick = world.phone("quick", rings(), answers(3, b"quick"), hangs_up(5))
+    world.dial(Par((ring("slow"), ring("quick"))))
+    cdr = run(world.run())
+    assert ("answer", b"joined quick") in world.caller.did
+    assert slow.session.did == [ELSEWHERE]
+    assert quick.session.did == []
+    dropped = [args for verb, *args in world.media.did if verb == "drop"]
+    assert dropped == [["leg1"]]
+    assert world.media.did.index(("connect", "leg2")) < world.media.did.index(("drop", "leg1"))
+    assert [s.data.get("reason") for s in cdr.steps if s.code is StepCode.LEG_ENDED] == ["elsewhere"]
+
+
+def test_two_answers_at_the_same_moment_leave_one_conversation():
+    world = World()
+    first = world.phone("a", answers(2, b"a"), hangs_up(60))
+    second = world.phone("b", answers(2, b"b"), hangs_up(60))
+    world.dial(Par((ring("a"), ring("b"))))
+    cdr = run(world.run((5, Ended(True))))
+    assert sorted([first.session.did, second.session.did]) == sorted([[PLAIN_BYE], [ELSEWHERE]])
+    assert sum(verb == "answer" for verb, *_ in world.caller.did) == 1
+    assert codes(cdr).count(StepCode.ANSWERED) == 1
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected", "outcome"),
+    [
+        ((486,), 486, Outcome.BUSY),
+        ((603,), 486, Outcome.BUSY),
+        ((486, 603), 486, Outcome.BUSY),
+        ((486, 480), 480, Outcome.NO_ANSWER),
+        ((404,), 480, Outcome.NO_ANSWER),
+        ((500,), 480, Outcome.NO_ANSWER),
+    ],
+)
+def test_callers_of_the_company_hear_busy_or_unavailable(statuses, expected, outcome):
+    world = World()
+    for number, status in enumerate(statuses):
+        world.phone(f"p{number}", refuses(status))
+    world.dial(Par(tuple(ring(f"p{number}") for number in range(len(statuses)))))
+    cdr = run(world.run())
+    assert world.caller.did == [("reject", expected)]
+    assert (cdr.outcome, cdr.sip_status) == (outcome, expected)
+    assert codes(cdr).count(StepCode.LEG_ENDED) == len(statuses)
+
+
+@pytest.mark.parametrize("status", [404, 486, 503, 603])
+def test_own_people_hear_what_the_far_side_said(status):
+    world = World(Direction.OUTGOING)
+    world.phone("+7495", refuses(status))
+    world.dial(ring("+7495"))
+    run(world.run())
+    assert world.caller.did == [("reject", status)]
+
+
+def test_nobody_answers_in_time():
+    world = World()
+    phone = world.phone("a", rings())
+    world.dial(ring("a", seconds=20))
+    cdr = run(world.run())
+    assert phone.session.did == [PLAIN_BYE]
+    assert world.caller.did == [("progress", 180), ("reject", 480)]
+    assert cdr.outcome is Outcome.NO_ANSWER
+    assert round(cdr.ended_at - cdr.started_at) == 20
+
+
+def test_sequential_rings_one_after_another():
+    world = World()
+    first, second = world.phone("a", rings()), world.phone("b", answers(5), hangs_up(6))
+    world.dial(Seq((ring("a", 10), ring("b", 10))))
+    cdr = run(world.run())
+    assert first.session.did == [PLAIN_BYE]
+    assert second.session.did == []
+    assert round(cdr.answered_at - cdr.started_at) == 15
+
+
+def test_the_step_has_its_own_time():
+    world = World()
+    phone = world.phone("a", rings())
+    world.dial(ring("a", 100), seconds=30)
+    cdr = run(world.run())
+    assert round(cdr.ended_at - cdr.started_at) == 30
+    assert phone.session.did == [PLAIN_BYE]
+
+
+def test_a_phone_that_is_not_registered_leaves_its_trace():
+    world = World()
+    world.dial(ring("nobody"))
+    world.skipped = (Skipped(ring("x").terminal_id, None, SkipReason.NOT_REGISTERED),)
+    cdr = run(world.run())
+    assert world.caller.did == [("reject", 480)]
+    reasons = [step.data["reason"] for step in cdr.steps if step.code is StepCode.NOT_RUNG]
+    assert reasons == ["not_registered", "not_registered"]
+
+
+def test_the_chain_goes_on_after_a_step_that_nobody_answered():
+    world = World()
+    world.phone("a", refuses(486))
+    world.phone("b", answers(1), hangs_up(3))
+    world.dial(ring("a"))
+    world.dial(ring("b"))
+    assert run(world.run()).outcome is Outcome.ANSWERED
+
+
+def test_the_chain_may_end_the_call():
+    world = World()
+    world.steps = (HangUp(603),)
+    cdr = run(world.run())
+    assert world.caller.did == [("reject", 603)]
+    assert cdr.outcome is Outcome.REFUSED
+
+
+def test_caller_cancels_while_phones_ring():
+    world = World()
+    phones = [world.phone("a", rings()), world.phone("b", rings())]
+    world.dial(Par((ring("a"), ring("b"))))
+    cdr = run(world.run((4, CANCELS)))
+    assert [phone.session.did for phone in phones] == [[PLAIN_BYE], [PLAIN_BYE]]
+    assert (cdr.outcome, cdr.sip_status, cdr.ended_by) == (Outcome.CANCELLED, 487, "caller")
+    assert world.media.did[-1] == ("close",)
+    assert {s.data["reason"] for s in cdr.steps if s.code is StepCode.LEG_ENDED} == {"caller_left"}
+
+
+def test_caller_cancels_while_the_answer_is_being_joined():
+    world = World()
+    world.media.slow.add("connect")
+    phone = world.phone("a", answers(2))
+    world.dial(ring("a"))
+    cdr = run(world.run((2.5, CANCELS)))
+    assert phone.session.did == [PLAIN_BYE]
+    assert not any(verb == "answer" for verb, *_ in world.caller.did)
+    assert cdr.outcome is Outcome.CANCELLED
+
+
+@pytest.mark.parametrize("verb", ["open", "ring", "connect"])
+def test_without_media_nobody_is_answered(verb):
+    world = World()
+    world.media.broken.add(verb)
+    phone = world.phone("a", answers(1))
+    world.dial(ring("a"))
+    cdr = run(world.run())
+    assert ("reject", 503) in world.caller.did
+    assert not any(verb == "answer" for verb, *_ in world.caller.did)
+    assert cdr.outcome is Outcome.FAILED
+    assert phone.session is None or phone.session.did == [PLAIN_BYE]
+    assert world.media.did[-1] == ("close",)
+
+
+def test_a_call_without_an_offer_is_refused():
+    world = World()
+    world.caller.remote_sdp = b""
+    run(world.run())
+    assert world.caller.did == [("reject", 488)]
+
+
+def test_a_refused_call_has_a_record():
+    world = World()
+    world.refusal = type("Refused", (SunSimError,), {"code": "no", "sip_status": 403})("no")
+    cdr = run(world.run())
+    assert world.caller.did == [("reject", 403)]
+    assert (cdr.outcome, cdr.sip_status) == (Outcome.REFUSED, 403)
+    assert world.media.did == [("close",)]
+
+
+def test_a_fault_of_ours_ends_the_call_and_is_recorded():
+    world = World()
+    world.refusal = ZeroDivisionError()
+    cdr = run(world.run())
+    assert world.caller.did == [("reject", 500)]
+    assert cdr.outcome is Outcome.FAILED
+
+
+def test_shutdown_says_bye_to_both():
+    world = World()
+    phone = world.phone("a", answers(1))
+    world.dial(ring("a"))
+    cdr = run(world.run((20, lambda: world.call.leave("shutdown"))))
+    assert phone.session.did == [PLAIN_BYE]
+    assert world.caller.did[-1] == PLAIN_BYE
+    assert (cdr.outcome, cdr.ended_by) == (Outcome.ANSWERED, "system")
+
+
+def test_a_conversation_has_a_limit():
+    world = World()
+    world.limit = 600
+    phone = world.phone("a", answers(1))
+    world.dial(ring("a"))
+    cdr = run(world.run())
+    assert phone.session.did == [PLAIN_BYE]
+    assert world.caller.did[-1] == PLAIN_BYE
+    assert round(cdr.ended_at - cdr.answered_at) == 600
+
+
+def test_a_new_offer_in_the_conversation_is_refused_and_the_call_goes_on():
+    world = World()
+    world.phone("a", answers(1))
+    world.dial(ring("a"))
+    cdr = run(world.run((5, Reoffer(b"hold")), (9, Ended(True))))
+    assert ("refuse", 488) in world.caller.did
+    assert round(cdr.ended_at - cdr.started_at) == 9

@@ -1,0 +1,186 @@
+"""A telephone world without sockets: a caller, phones that follow a script, media that takes notes."""
+
+import asyncio
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from core.call.call import Call
+from core.call.record import CallRecord
+from core.contracts import CallFacts, Dial, DialPlan, Direction, Ring, Tenant
+from core.errors import MediaUnavailable
+from core.ids import new_id
+from core.sip.session import Answered, Cancelled, Ended, Failed, Progress, Session
+
+TENANT = UUID(int=1)
+OFFER = b"caller's offer"
+
+
+class LoopClock:
+    def now(self):
+        return 1_800_000_000 + asyncio.get_running_loop().time()
+
+    def monotonic(self):
+        return asyncio.get_running_loop().time()
+
+
+class FakeSession(Session):
+    """Notes its verbs in ``did``; ``say`` delivers an event."""
+
+    __slots__ = ("did",)
+
+    def __init__(self, listener=None, sdp=b""):
+        self.listener = listener  # no agent: nothing of the real session but its verbs
+        self.remote_sdp = sdp
+        self.did = []
+
+    def say(self, event):
+        self.listener(event)
+
+    def progress(self, status, sdp=b"", headers=()):
+        self.did.append(("progress", status))
+
+    def answer(self, sdp, headers=()):
+        self.did.append(("answer", sdp))
+
+    def reject(self, status, reason="", headers=()):
+        self.did.append(("reject", status))
+
+    def bye(self, headers=()):
+        self.did.append(("bye", tuple(headers)))
+
+    def refuse(self, status=488):
+        self.did.append(("refuse", status))
+
+
+class FakeMedia:
+    """``broken`` names the verbs that fail; ``slow`` those that take a second."""
+
+    def __init__(self):
+        self.did = []
+        self.broken = set()
+        self.slow = set()
+
+    async def _do(self, verb, *args):
+        self.did.append((verb, *args))
+        if verb in self.slow:
+            await asyncio.sleep(1)
+        if verb in self.broken:
+            raise MediaUnavailable()
+
+    async def open(self, sdp):
+        await self._do("open")
+        return b"stub"
+
+    async def ring(self, leg):
+        await self._do("ring", leg)
+        return b"offer " + leg.encode()
+
+    async def connect(self, leg, answer):
+        await self._do("connect", leg)
+        return b"joined " + answer
+
+    async def drop(self, leg):
+        await self._do("drop", leg)
+
+    async def close(self):
+        self.did.append(("close",))
+
+
+@dataclass
+class Phone:
+    """What a phone does: (seconds after the INVITE, event) in order."""
+
+    script: list = field(default_factory=list)
+    session: FakeSession | None = None
+
+    def ring(self, sdp, listener):
+        self.session = FakeSession(listener, sdp)
+        for seconds, event in self.script:
+            asyncio.get_running_loop().call_later(seconds, self.session.say, event)
+        return self.session
+
+
+def rings(seconds=0.1):
+    return (seconds, Progress(180, "Ringing"))
+
+
+def answers(after=2.0, name=b"phone"):
+    return (after, Answered(name))
+
+
+def refuses(status, after=1.0):
+    return (after, Failed(status, "No"))
+
+
+def hangs_up(after):
+    return (after, Ended(True))
+
+
+CANCELS = Cancelled("")
+
+
+class World:
+    """One call: ``phones`` by address, ``steps`` of its chain, ``plan`` made of a tree."""
+
+    def __init__(self, direction=Direction.INCOMING):
+        self.phones = {}
+        self.steps = ()
+        self.trees = {}
+        self.skipped = ()
+        self.media = FakeMedia()
+        self.caller = FakeSession(sdp=OFFER)
+        self.tenant = Tenant(TENANT, "ООО «Ромашка»")
+        self.rung = []
+        self.connected = []
+        self.direction = direction
+        self.refusal = None
+        self.limit = None
+
+    def dial(self, tree, seconds=60):
+        """A step that rings the tree."""
+        step = Dial((), ring_seconds=seconds)
+        self.trees[id(step)] = tree
+        self.steps += (step,)
+
+    def phone(self, address, *script):
+        phone = self.phones[address] = Phone(list(script))
+        return phone
+
+    # Surroundings
+    def route(self, record):
+        if self.refusal:
+            raise self.refusal
+        return self.steps
+
+    def plan(self, step, record):
+        return DialPlan(self.trees[id(step)], self.skipped)
+
+    def place(self, ring):
+        phone = self.phones.get(ring.address)
+        return [phone.ring] if phone else []
+
+    def ringing(self, record, plan):
+        self.rung.append(plan)
+
+    def answered(self, record, ring):
+        self.connected.append(ring.address)
+
+    async def run(self, *caller_script):
+        facts = CallFacts(
+            call_id=new_id(),
+            tenant_id=TENANT,
+            direction=self.direction,
+            caller="+79160000000",
+            called="+74950000000",
+        )
+        record = CallRecord(facts, LoopClock(), "hash")
+        self.call = Call(self.caller, record, media=self.media, surroundings=self, limit=self.limit)
+        loop = asyncio.get_running_loop()
+        for seconds, event in caller_script:
+            act = event if callable(event) else lambda event=event: self.caller.say(event)
+            loop.call_later(seconds, act)
+        return await self.call.run()
+
+
+def ring(address, seconds=25):
+    return Ring(address, seconds, terminal_id=UUID(int=hash(address) & 0xFFFF), employee_id=UUID(int=7))
