@@ -1,4 +1,4 @@
-"""An event loop whose time passes only while nobody has anything to do, so that waiting costs nothing."""
+"""An event loop whose time passes only while nobody has anything to do: waiting costs nothing."""
 
 import asyncio
 import selectors
