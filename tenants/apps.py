@@ -12,8 +12,6 @@ import pkgutil
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 
-import plugins
-
 __all__ = ["CORE_APP", "app_modules"]
 
 CORE_APP = "tenants.piccolo_app"
@@ -21,7 +19,9 @@ CORE_APP = "tenants.piccolo_app"
 
 def app_modules() -> list[str]:
     """Module paths of all Piccolo apps in the order in which their migrations run."""
-    packages = {found.name: f"plugins.{found.name}" for found in pkgutil.iter_modules(plugins.__path__)}
+    built_in = find_spec("plugins")
+    folders = built_in.submodule_search_locations if built_in else None
+    packages = {found.name: f"plugins.{found.name}" for found in pkgutil.iter_modules(folders or [])}
     packages |= {point.name: point.module for point in entry_points(group="sunsim")}
     modules = [f"{package}.piccolo_app" for _, package in sorted(packages.items())]
     return [CORE_APP, *(module for module in modules if find_spec(module))]

@@ -32,11 +32,9 @@ from tenants.engine import (
     own_session,
     use_session,
 )
+from tenants.rls import APP_ROLE, DIRECTORY_ROLE
 
 __all__ = ["APP_ROLE", "DIRECTORY_ROLE", "Database", "Session", "current_session", "violated"]
-
-APP_ROLE = "sunsim_app"
-DIRECTORY_ROLE = "sunsim_directory"
 
 ACQUIRE_SECONDS = 5.0
 STATEMENT_SECONDS = 30.0
