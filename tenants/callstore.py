@@ -55,7 +55,7 @@ _FIELDS = ", ".join(f"{name} {kind}" for name, kind in _TYPES.items())
 _COLUMNS = {
     {"call_id": "id"}.get(name, name): f"to_timestamp(r.{name})" if kind == "float8" else f"r.{name}"
     for name, kind in _TYPES.items()
-}
+} | {"ended_at": "to_timestamp(greatest(r.started_at, r.ended_at))"}  # clocks may be set back
 
 STORE = f"""
 WITH record AS (SELECT $1::jsonb AS cdr),

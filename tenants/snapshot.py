@@ -1,4 +1,4 @@
-"""Snapshots by content: the hash, the stored form and the store they are replayed from.
+"""Snapshots: built from rows, hashed by content, kept so that calls can be replayed.
 
 The hash is the SHA-256 of the canonical JSON (msgspec, keys and sets sorted) of everything in a
 snapshot except its version and the hash itself, so that a configuration which comes back is stored
@@ -8,12 +8,30 @@ once, and a call's record needs only the hash to find what it was routed by.
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
 
 import msgspec
 
-from core.contracts import Snapshot
+from core.contracts import (
+    AvailabilityMode,
+    DialMode,
+    Employee,
+    Group,
+    Number,
+    Scenario,
+    Snapshot,
+    Terminal,
+    TerminalKind,
+)
+from tenants.db import Database
+from tenants.tables import SnapshotStore, TenantStatus, TerminalState
 
-__all__ = ["content", "from_content", "sealed"]
+__all__ = ["Row", "build", "content", "find", "sealed", "store"]
+
+Row = Mapping[str, Any]
 
 
 def content(snapshot: Snapshot) -> bytes:
@@ -27,7 +45,123 @@ def sealed(snapshot: Snapshot) -> Snapshot:
     return msgspec.structs.replace(snapshot, hash=hashlib.sha256(content(snapshot)).hexdigest())
 
 
-def from_content(body: bytes | str, version: int, digest: str) -> Snapshot:
-    """A snapshot as it was stored."""
-    stored = msgspec.json.decode(body, type=Snapshot)
-    return msgspec.structs.replace(stored, version=version, hash=digest)
+# --- from rows ----------------------------------------------------------------------------------
+
+
+def build(tenant: Row, rows: Mapping[str, Sequence[Row]]) -> Snapshot:
+    """A tenant's snapshot from its rows, by the names of their tables, each in the order to keep.
+
+    ``tenant`` has the columns of ``tenants`` and ``plugins`` of the contract; ``scenarios`` have the
+    ``body`` of their present version.
+    """
+    terminals = [_terminal(row) for row in rows["terminals"]]
+    by_employee = _grouped((terminal.employee_id, terminal.id) for terminal in terminals)
+    members = _grouped((row["group_id"], row["employee_id"]) for row in rows["group_members"])
+    return sealed(
+        Snapshot(
+            tenant_id=tenant["id"],
+            version=tenant["config_version"],
+            hash="",
+            name=tenant["name"],
+            timezone=tenant["timezone"],
+            plugins=frozenset(tenant["plugins"] or ()),
+            employees=tuple(_employee(row, by_employee[row["id"]]) for row in rows["employees"]),
+            terminals=tuple(terminals),
+            groups=tuple(_group(row, members[row["id"]]) for row in rows["groups"]),
+            numbers=tuple(_number(row) for row in rows["numbers"]),
+            scenarios=tuple(_scenario(row) for row in rows["scenarios"]),
+            suspended=tenant["status"] == TenantStatus.SUSPENDED,
+        )
+    )
+
+
+def _grouped(pairs: Iterable[tuple[UUID, UUID]]) -> dict[UUID, tuple[UUID, ...]]:
+    lists: dict[UUID, list[UUID]] = defaultdict(list)
+    for key, value in pairs:
+        lists[key].append(value)
+    return defaultdict(tuple, {key: tuple(values) for key, values in lists.items()})
+
+
+def _terminal(row: Row) -> Terminal:
+    """A line that still waits for its activation (INV-05) counts as switched off."""
+    return Terminal(
+        id=row["id"],
+        employee_id=row["employee_id"],
+        kind=TerminalKind(row["kind"]),
+        address=row["address"],
+        active=row["active"] and row["state"] == TerminalState.ACTIVE,
+        main=row["main"],
+        ring_seconds=row["ring_seconds"],
+        channels=row["channels"],
+    )
+
+
+def _employee(row: Row, terminals: tuple[UUID, ...]) -> Employee:
+    return Employee(
+        id=row["id"],
+        name=row["name"],
+        extension=row["extension"],
+        mode=AvailabilityMode(row["mode"]),
+        dial_mode=DialMode(row["dial_mode"]),
+        caller_id=row["caller_id"],
+        terminals=terminals,
+    )
+
+
+def _group(row: Row, members: tuple[UUID, ...]) -> Group:
+    return Group(
+        id=row["id"],
+        name=row["name"],
+        extension=row["extension"],
+        dial_mode=DialMode(row["dial_mode"]),
+        ring_seconds=row["ring_seconds"],
+        members=members,
+    )
+
+
+def _number(row: Row) -> Number:
+    return Number(
+        id=row["id"],
+        e164=row["e164"],
+        label=row["label"],
+        scenario_id=row["scenario_id"],
+        trunk_id=row["trunk_id"],
+    )
+
+
+def _scenario(row: Row) -> Scenario:
+    """The body is an edition; name, state and number of it are the scenario's own."""
+    body = msgspec.json.decode(row["body"], type=Scenario)
+    return msgspec.structs.replace(
+        body, id=row["id"], name=row["name"], version=row["version"], enabled=row["enabled"]
+    )
+
+
+# --- the store ----------------------------------------------------------------------------------
+
+
+async def store(database: Database, snapshot: Snapshot) -> None:
+    """Keep a snapshot for replay; does nothing if its content is kept already."""
+    async with database.tenant(snapshot.tenant_id) as session:
+        await session.execute(
+            "INSERT INTO snapshots (tenant_id, hash, version, body) VALUES ($1, $2, $3, $4)"
+            " ON CONFLICT (tenant_id, hash) DO NOTHING",
+            snapshot.tenant_id,
+            snapshot.hash,
+            snapshot.version,
+            content(snapshot).decode(),
+        )
+
+
+async def find(database: Database, tenant_id: UUID, digest: str) -> Snapshot | None:
+    """The snapshot that a call was routed by, or ``None`` if none was kept."""
+    async with database.tenant(tenant_id):
+        row = (
+            await SnapshotStore.select(SnapshotStore.version, SnapshotStore.body)
+            .where(SnapshotStore.hash == digest)
+            .first()
+        )
+    if row is None:
+        return None
+    stored = msgspec.json.decode(row["body"], type=Snapshot)
+    return msgspec.structs.replace(stored, version=row["version"], hash=digest)

@@ -1,0 +1,154 @@
+"""Reading across tenants: one of the few places that open sessions of the directory role.
+
+Each function answers one question that cannot be asked within a tenant; whoever needs another such
+answer adds a function here rather than a session elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+from tenants.db import Database
+
+__all__ = [
+    "Configuration",
+    "Row",
+    "clear_board",
+    "configuration_versions",
+    "configurations",
+    "events_to_do",
+    "forget_events",
+    "kept_snapshots",
+    "trunks",
+]
+
+Row = Mapping[str, Any]
+
+# --- the directory ------------------------------------------------------------------------------
+
+_TABLES = {
+    "employees": "ORDER BY position, id",
+    "terminals": "ORDER BY position, id",
+    "groups": "ORDER BY position, id",
+    "group_members": "ORDER BY position, id",
+    "numbers": "ORDER BY position, id",
+}
+_SCENARIOS = """
+SELECT s.tenant_id, s.id, s.name, s.enabled, s.version, v.body
+FROM scenarios s
+JOIN scenario_versions v ON v.tenant_id = s.tenant_id AND v.scenario_id = s.id AND v.version = s.version
+WHERE s.tenant_id = ANY($1) ORDER BY s.id
+"""
+_TENANTS = """
+SELECT t.id, t.name, t.status, t.timezone, t.config_version, c.plugins
+FROM tenants t LEFT JOIN contracts c ON c.tenant_id = t.id
+WHERE t.id = ANY($1) ORDER BY t.id
+"""
+
+
+class Configuration(Struct):
+    """A tenant's row (with its contract's ``plugins``) and its rows by the names of their tables."""
+
+    tenant: Row
+    rows: dict[str, list[Row]]
+
+
+async def configuration_versions(database: Database) -> dict[UUID, int]:
+    """The version of every tenant's routing configuration."""
+    async with database.directory() as session:
+        rows = await session.fetch("SELECT id, config_version FROM tenants")
+    return {row["id"]: row["config_version"] for row in rows}
+
+
+async def configurations(database: Database, tenant_ids: Collection[UUID]) -> list[Configuration]:
+    """The routing configuration of some tenants, all of one instant; who is gone is left out."""
+    async with database.directory() as session:
+        await session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        found = {
+            row["id"]: Configuration(row, {name: [] for name in (*_TABLES, "scenarios")})
+            for row in await session.fetch(_TENANTS, tenant_ids)
+        }
+        queries = {
+            name: f"SELECT * FROM {name} WHERE tenant_id = ANY($1) {order}"
+            for name, order in _TABLES.items()
+        }
+        for name, query in {**queries, "scenarios": _SCENARIOS}.items():
+            for row in await session.fetch(query, tenant_ids):
+                found[row["tenant_id"]].rows[name].append(row)
+    return list(found.values())
+
+
+async def trunks(database: Database) -> list[Row]:
+    """All carriers in use, the oldest first."""
+    async with database.directory() as session:
+        return await session.fetch("SELECT * FROM trunks WHERE enabled ORDER BY id")
+
+
+async def clear_board(database: Database) -> None:
+    """Empty the live tables: the process whose present they showed has gone."""
+    async with database.directory() as session:
+        await session.execute("DELETE FROM live_calls")
+        await session.execute("DELETE FROM live_lines")
+
+
+async def kept_snapshots(database: Database, hashes: Sequence[str]) -> set[str]:
+    """Which of these snapshots are stored already."""
+    async with database.directory() as session:
+        rows = await session.fetch("SELECT hash FROM snapshots WHERE hash = ANY($1)", hashes)
+    return {row["hash"] for row in rows}
+
+
+# --- the outbox ---------------------------------------------------------------------------------
+
+
+async def events_to_do(
+    database: Database,
+    consumer: str,
+    types: Sequence[str],
+    *,
+    since: datetime,
+    skip: Collection[UUID],
+    limit: int,
+) -> list[Row]:
+    """Events of these types that the consumer has not done, the oldest first.
+
+    ``since`` leaves out what was looked through before, ``skip`` what waits for its next attempt.
+    """
+    async with database.directory() as session:
+        return await session.fetch(
+            "SELECT o.id, o.tenant_id, o.type, o.body, o.created_at FROM outbox o"
+            " WHERE o.created_at >= $1 AND o.type = ANY($2) AND o.id <> ALL($3) AND NOT EXISTS ("
+            "   SELECT FROM outbox_done d"
+            "   WHERE d.tenant_id = o.tenant_id AND d.consumer = $4 AND d.event_id = o.id)"
+            " ORDER BY o.created_at, o.id LIMIT $5",
+            since,
+            types,
+            list(skip),
+            consumer,
+            limit,
+        )
+
+
+async def forget_events(
+    database: Database, before: datetime, wanted: Sequence[tuple[str, str]]
+) -> None:
+    """Delete events from before an instant; ``wanted`` are pairs of a consumer and a type.
+
+    An event stays as long as a consumer of its type has not done it.
+    """
+    async with database.directory() as session:
+        await session.execute(
+            "DELETE FROM outbox o WHERE o.created_at < $1 AND NOT EXISTS ("
+            "   SELECT FROM unnest($2::text[], $3::text[]) AS wanted(consumer, type)"
+            "   WHERE wanted.type = o.type AND NOT EXISTS ("
+            "       SELECT FROM outbox_done d"
+            "       WHERE d.event_id = o.id AND d.consumer = wanted.consumer))",
+            before,
+            [consumer for consumer, _ in wanted],
+            [name for _, name in wanted],
+        )

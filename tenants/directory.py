@@ -1,0 +1,266 @@
+"""All tenants' configuration in memory, for calls: no query is ever made on the way of a call.
+
+Loaded whole at the start, then tenant by tenant: a change of configuration raises the tenant's version
+and notifies ``sunsim_config``; the tenant is read again (all of it at one instant) and its snapshot,
+numbers and lines are exchanged together, between two steps of the event loop. Whenever the connection
+that listens was lost, and once a minute, versions are compared, so a missed notification costs a moment
+only. While the database is away, calls go by what was known last.
+
+A snapshot is kept for replay before calls are routed by it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import structlog
+from msgspec import Struct
+
+from core.contracts import Line, Number, Snapshot, Trunk
+from core.errors import Unavailable
+from tenants import snapshot as snapshots
+from tenants.crosstenant import (
+    Configuration,
+    configuration_versions,
+    configurations,
+    kept_snapshots,
+    trunks,
+)
+from tenants.db import Database
+from tenants.listener import CONFIG, Listener, Notice, Subscription
+from tenants.networks import NetworkMap
+from tenants.secrets import SealBroken, Vault, open_ha1
+from tenants.tables import TerminalState
+
+__all__ = ["MemoryDirectory"]
+
+log = structlog.get_logger(__name__)
+
+BATCH = 200
+RETRY_SECONDS = 1.0
+COMPARE_SECONDS = 60.0
+
+_FAILURES = (Unavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+class _SealedLine(Struct):
+    """A line as it was read; its secrets are opened when it is first asked for."""
+
+    login: str
+    employee_id: UUID
+    terminal_id: UUID
+    ha1: dict[str, str]
+    opened: Line | None = None
+
+
+class _Held(Struct):
+    """What of one tenant stands in the indexes."""
+
+    snapshot: Snapshot
+    numbers: tuple[Number, ...] = ()
+    lines: tuple[_SealedLine, ...] = ()
+
+
+class MemoryDirectory:
+    """Implements ``core.ports.TenantDirectory``; one for each process that routes calls."""
+
+    def __init__(self, database: Database, listener: Listener, vault: Vault) -> None:
+        self._database = database
+        self._listener = listener
+        self._vault = vault
+        self._tenants: dict[UUID, _Held] = {}
+        self._numbers: dict[str, tuple[Snapshot, Number]] = {}
+        self._lines: dict[str, tuple[UUID, _SealedLine]] = {}
+        self._trunks: dict[UUID, Trunk] = {}
+        self._networks: NetworkMap[Trunk] = NetworkMap(())
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Load everything, then follow the changes. Raises Unavailable if there is no database."""
+        with contextlib.ExitStack() as following:
+            # Subscribed before the first load, so that no change falls between the two.
+            subscription = following.enter_context(self._listener.subscribe(CONFIG))
+            await self._compare()
+            task = asyncio.create_task(self._follow(subscription), name="directory")
+            closing = following.pop_all()
+            task.add_done_callback(lambda _: closing.close())
+            self._task = task
+
+    async def close(self) -> None:
+        """Follow no more; look-ups go on with what is known."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def __len__(self) -> int:
+        return len(self._tenants)
+
+    # --- core.ports.TenantDirectory ---------------------------------------------------------
+
+    def snapshot(self, tenant_id: UUID) -> Snapshot | None:
+        """The tenant's present configuration."""
+        held = self._tenants.get(tenant_id)
+        return held.snapshot if held else None
+
+    def number(self, e164: str) -> tuple[Snapshot, Number] | None:
+        """Whose number this is, or ``None`` for a number that nobody has."""
+        return self._numbers.get(e164)
+
+    def line(self, login: str) -> Line | None:
+        """The SIP account with this login, unless its tenant is suspended."""
+        found = self._lines.get(login)
+        if found is None:
+            return None
+        tenant_id, line = found
+        if line.opened is None:
+            line.opened = self._open(tenant_id, line)
+        return line.opened
+
+    def trunk_from(self, host: str) -> Trunk | None:
+        """The carrier whose networks contain this source address; the smallest network wins."""
+        return self._networks.find(host)
+
+    def trunk(self, trunk_id: UUID | None) -> Trunk | None:
+        """One carrier by id; with ``None`` the oldest one."""
+        if trunk_id is None:
+            return next(iter(self._trunks.values()), None)
+        return self._trunks.get(trunk_id)
+
+    def _open(self, tenant_id: UUID, line: _SealedLine) -> Line | None:
+        try:
+            ha1 = open_ha1(self._vault, line.login, line.ha1)
+        except SealBroken:
+            log.error("line_seal_broken", tenant=str(tenant_id), login=line.login)
+            return None
+        return Line(line.login, tenant_id, line.employee_id, line.terminal_id, ha1)
+
+    # --- following --------------------------------------------------------------------------
+
+    async def _follow(self, subscription: Subscription) -> None:
+        behind = False
+        while True:
+            notices: list[Notice] = []
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RETRY_SECONDS if behind else COMPARE_SECONDS):
+                    notices = await subscription.take()
+            try:
+                if behind or not notices or any(notice.tenant_id is None for notice in notices):
+                    await self._compare()
+                else:
+                    await self._load(self._news(notices))
+                behind = False
+            except _FAILURES as error:
+                behind = True
+                log.warning("directory_behind", error=type(error).__name__)
+
+    def _news(self, notices: Iterable[Notice]) -> Iterator[UUID]:
+        """Tenants of which we do not have the version that a notice speaks of."""
+        for notice in notices:
+            if notice.tenant_id is None:
+                continue
+            held = self._tenants.get(notice.tenant_id)
+            if held is None or not notice.version or held.snapshot.version < notice.version:
+                yield notice.tenant_id
+
+    async def _compare(self) -> None:
+        """Carriers, and every tenant whose version is another than ours."""
+        self._put_trunks(await trunks(self._database))
+        versions = await configuration_versions(self._database)
+        for tenant_id in self._tenants.keys() - versions.keys():
+            self._drop(tenant_id)
+        await self._load(
+            tenant_id
+            for tenant_id, version in versions.items()
+            if (held := self._tenants.get(tenant_id)) is None or held.snapshot.version != version
+        )
+
+    async def _load(self, tenant_ids: Iterable[UUID]) -> None:
+        wanted = list(dict.fromkeys(tenant_ids))
+        for start in range(0, len(wanted), BATCH):
+            batch = wanted[start : start + BATCH]
+            loaded = await configurations(self._database, batch)
+            fresh: list[_Held] = []
+            for configuration in loaded:
+                held = _held(configuration)
+                if held is not None:
+                    fresh.append(held)
+                await asyncio.sleep(0)  # calls go on between two tenants
+            await self._keep([held.snapshot for held in fresh])
+            for held in fresh:
+                self._put(held)
+            for tenant_id in set(batch) - {configuration.tenant["id"] for configuration in loaded}:
+                self._drop(tenant_id)
+
+    async def _keep(self, fresh: Sequence[Snapshot]) -> None:
+        """Store the snapshots that are not stored yet."""
+        known = await kept_snapshots(self._database, [snapshot.hash for snapshot in fresh])
+        for snapshot in fresh:
+            if snapshot.hash not in known:
+                await snapshots.store(self._database, snapshot)
+
+    # --- the indexes: no await in here, so calls see the whole of an exchange ------------------
+
+    def _put(self, held: _Held) -> None:
+        tenant_id = held.snapshot.tenant_id
+        self._drop(tenant_id)
+        self._tenants[tenant_id] = held
+        for number in held.numbers:
+            self._numbers[number.e164] = (held.snapshot, number)
+        for line in held.lines:
+            self._lines[line.login] = (tenant_id, line)
+
+    def _drop(self, tenant_id: UUID) -> None:
+        """A number may be another tenant's by now, hence the comparisons."""
+        held = self._tenants.pop(tenant_id, None)
+        if held is None:
+            return
+        for number in held.numbers:
+            if (found := self._numbers.get(number.e164)) and found[0].tenant_id == tenant_id:
+                del self._numbers[number.e164]
+        for line in held.lines:
+            if (owned := self._lines.get(line.login)) and owned[0] == tenant_id:
+                del self._lines[line.login]
+
+    def _put_trunks(self, rows: Iterable[snapshots.Row]) -> None:
+        found = [_trunk(row) for row in rows]
+        self._trunks = {trunk.id: trunk for trunk in found}
+        try:
+            self._networks = NetworkMap((block, trunk) for trunk in found for block in trunk.networks)
+        except ValueError as error:  # services refuse such a block; keep those we had
+            log.error("trunk_network_unusable", error=str(error))
+
+
+def _held(configuration: Configuration) -> _Held | None:
+    """What to hold of a tenant; ``None`` if its rows make no sense, so that the last state stays."""
+    try:
+        snapshot = snapshots.build(configuration.tenant, configuration.rows)
+        lines = () if snapshot.suspended else tuple(_lines(configuration.rows["terminals"]))
+    except (ValueError, msgspec.MsgspecError) as error:
+        log.error("tenant_unreadable", tenant=str(configuration.tenant["id"]), error=str(error))
+        return None
+    return _Held(snapshot, snapshot.numbers, lines)
+
+
+def _lines(terminals: Iterable[snapshots.Row]) -> Iterator[_SealedLine]:
+    """Lines whose activation is not finished (INV-05) cannot be used yet."""
+    for row in terminals:
+        if row["ha1"] and row["state"] == TerminalState.ACTIVE:
+            ha1 = msgspec.json.decode(row["ha1"], type=dict[str, str])
+            yield _SealedLine(row["address"], row["employee_id"], row["id"], ha1)
+
+
+def _trunk(row: snapshots.Row) -> Trunk:
+    return Trunk(
+        id=row["id"],
+        name=row["name"],
+        host=row["host"],
+        port=row["port"],
+        networks=tuple(row["networks"] or ()),
+        max_calls=row["max_calls"],
+    )

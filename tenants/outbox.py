@@ -1,0 +1,206 @@
+"""Runs the consumers of the outbox: what must happen after an event, at least once each.
+
+For every consumer and event there is one transaction of the event's tenant: the note ``(consumer,
+event id)`` first, so that of several workers one goes on, then the consumer's handler. If the handler
+raises or the process dies, neither remains and the event is tried again later, at growing intervals;
+other events and other consumers go on meanwhile. Hence consumers must not count on the order.
+
+A consumer looks through the outbox from a moment that moves with it: once it has caught up, only events
+younger than ``LAG_SECONDS`` are looked at again (a transaction may commit later than its events say).
+After a start everything that is still kept is looked through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import structlog
+from msgspec import Struct
+
+from core.contracts import Tenant
+from core.contributions import OutboxConsumer, Owned
+from core.errors import Unavailable
+from core.events import Event
+from tenants.crosstenant import Row, events_to_do, forget_events
+from tenants.db import Database, Session
+from tenants.listener import LIVE, Listener
+
+__all__ = ["Outbox"]
+
+log = structlog.get_logger(__name__)
+
+POLL_SECONDS = 1.0
+LAG_SECONDS = 600
+HANDLE_SECONDS = 60.0
+BATCH = 100
+FAILURES_IN_A_ROW = 10
+"""After so many the consumer itself is taken to be broken, and rests."""
+REST_SECONDS = 30.0
+LONGEST_DELAY = 600
+KEPT = timedelta(days=1)
+PRUNE_SECONDS = 3600
+
+_FAILURES = (Unavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_BEGINNING = datetime.fromtimestamp(0, UTC)
+
+
+class _Failed(Struct):
+    """An event that a consumer could not handle."""
+
+    created_at: datetime
+    attempts: int = 0
+    retry_at: float = 0.0
+
+
+class _Consumer:
+    """One consumer and how far it is."""
+
+    def __init__(self, database: Database, owned: Owned[OutboxConsumer]) -> None:
+        self.name = owned.item.name
+        self.types = {
+            event.__name__: event for base in owned.item.events for event in _with_subclasses(base)
+        }
+        self._database = database
+        self._plugin = owned.plugin
+        self._handle = owned.item.handle
+        self._since = _BEGINNING
+        self._failed: dict[UUID, _Failed] = {}
+
+    async def work(self) -> bool:
+        """Handle a batch of events; whether more may wait. Raises what the database raises."""
+        loop = asyncio.get_running_loop()
+        started = datetime.now(UTC)
+        rows = await events_to_do(
+            self._database,
+            self.name,
+            list(self.types),
+            since=self._since,
+            skip=[key for key, failed in self._failed.items() if failed.retry_at > loop.time()],
+            limit=BATCH,
+        )
+        in_a_row = 0
+        for row in rows:
+            in_a_row = 0 if await self._attempt(row) else in_a_row + 1
+            if in_a_row >= FAILURES_IN_A_ROW:
+                log.error("outbox_consumer_rests", consumer=self.name, seconds=REST_SECONDS)
+                await asyncio.sleep(REST_SECONDS)
+                return True
+        if len(rows) == BATCH:
+            return True
+        caught_up = started - timedelta(seconds=LAG_SECONDS)
+        self._since = min([caught_up, *(failed.created_at for failed in self._failed.values())])
+        return False
+
+    async def _attempt(self, row: Row) -> bool:
+        try:
+            async with asyncio.timeout(HANDLE_SECONDS):
+                await self._do(row)
+        except Unavailable:
+            raise
+        except Exception as error:  # a consumer's; it must stop neither this event's nor other tenants'
+            failed = self._failed.setdefault(row["id"], _Failed(row["created_at"]))
+            failed.attempts += 1
+            delay = min(2 ** min(failed.attempts, 20) / 2, LONGEST_DELAY)
+            failed.retry_at = asyncio.get_running_loop().time() + delay
+            log.warning(
+                "outbox_event_failed",
+                consumer=self.name,
+                event_id=str(row["id"]),
+                tenant=str(row["tenant_id"]),
+                attempts=failed.attempts,
+                seconds=delay,
+                error=type(error).__name__,
+            )
+            return False
+        self._failed.pop(row["id"], None)
+        return True
+
+    async def _do(self, row: Row) -> None:
+        async with self._database.tenant(row["tenant_id"]) as session:
+            noted = await session.fetchval(
+                "INSERT INTO outbox_done (tenant_id, consumer, event_id) VALUES ($1, $2, $3)"
+                " ON CONFLICT (event_id, consumer) DO NOTHING RETURNING true",
+                row["tenant_id"],
+                self.name,
+                row["id"],
+            )
+            if not noted:
+                return
+            tenant = await _tenant(session)
+            if self._plugin in tenant.plugins:
+                event = msgspec.json.decode(row["body"], type=self.types[row["type"]])
+                await self._handle(tenant, event)
+
+
+class Outbox:
+    """All consumers of this installation; runs in the ``worker`` role, in as many as there are."""
+
+    def __init__(
+        self, database: Database, consumers: Iterable[Owned[OutboxConsumer]], listener: Listener
+    ) -> None:
+        """``consumers`` are ``Host.outbox``; notices of the listener shorten the wait for a poll."""
+        self._database = database
+        self._consumers = [_Consumer(database, owned) for owned in consumers]
+        self._listener = listener
+
+    async def run(self) -> None:
+        """Serve all consumers, each for itself, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for consumer in self._consumers:
+                group.create_task(self._serve(consumer), name=f"outbox {consumer.name}")
+            group.create_task(self._prune_always(), name="outbox prune")
+
+    async def drain(self) -> None:
+        """Handle what is due now, once; for tests and for orderly ends."""
+        for consumer in self._consumers:
+            while await consumer.work():
+                pass
+
+    async def prune(self, before: datetime) -> None:
+        """Forget events from before an instant that every consumer of theirs has done."""
+        wanted = [(consumer.name, name) for consumer in self._consumers for name in consumer.types]
+        await forget_events(self._database, before, wanted)
+
+    async def _serve(self, consumer: _Consumer) -> None:
+        with self._listener.subscribe(LIVE) as subscription:
+            while True:
+                busy = False
+                try:
+                    busy = await consumer.work()
+                except _FAILURES as error:
+                    log.warning("outbox_waits", consumer=consumer.name, error=type(error).__name__)
+                if not busy:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(POLL_SECONDS):
+                            await subscription.take()
+
+    async def _prune_always(self) -> None:
+        while True:
+            with contextlib.suppress(*_FAILURES):
+                await self.prune(datetime.now(UTC) - KEPT)
+            await asyncio.sleep(PRUNE_SECONDS)
+
+
+_TENANT = """
+SELECT t.id, t.name, t.timezone, coalesce(c.plugins, '{}') AS plugins
+FROM tenants t LEFT JOIN contracts c ON c.tenant_id = t.id WHERE t.id = $1
+"""
+
+
+async def _tenant(session: Session) -> Tenant:
+    row = await session.fetchrow(_TENANT, session.tenant_id)
+    assert row is not None, "an event's tenant exists: its row refers to it"
+    return Tenant(row["id"], row["name"], row["timezone"], frozenset(row["plugins"]))
+
+
+def _with_subclasses(event: type[Event]) -> Iterator[type[Event]]:
+    """A consumer of a base class gets its kinds too."""
+    yield event
+    for kind in event.__subclasses__():
+        yield from _with_subclasses(kind)
