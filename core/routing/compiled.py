@@ -152,8 +152,9 @@ class Compiled:
         groups, members = self._group_rows()
         return make(
             numbers=[
-                (_slowroute.digits(number.e164), scenario_index.get(number.scenario_id, -1))
+                (called, scenario_index.get(number.scenario_id, -1))
                 for number in self.snapshot.numbers
+                if (called := _slowroute.digits(number.e164))
             ],
             scenarios=[(int(s.enabled), branch_index[s.default.id]) for s in scenarios],
             employees=employees,

@@ -1,0 +1,170 @@
+"""Whole companies with moments and calls, for Hypothesis.
+
+References may be dangling, lists empty, people in several groups, steps full of duplicates: nothing
+is filtered that a broken import or a deletion could leave behind.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from uuid import UUID
+
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy, composite
+
+from core.contracts import (
+    Addressee,
+    AddresseeKind,
+    AvailabilityMode,
+    Branch,
+    CallFacts,
+    Chain,
+    Dial,
+    DialMode,
+    Direction,
+    Employee,
+    Group,
+    Live,
+    Number,
+    Scenario,
+    Snapshot,
+    Terminal,
+    TerminalKind,
+)
+
+TENANT = UUID(int=1)
+NUMBERS = ["+74951234567", "+74951234568", "+78125550000", "+4930123456", "+99"]
+EXTENSIONS = ["10", "101", "102", "999999"]
+
+
+class Case(NamedTuple):
+    """A company, the moment, and what to ask."""
+
+    snapshot: Snapshot
+    live: Live
+    steps: list[Dial]
+    calls: list[CallFacts]
+    instant: float
+    seed: int
+
+
+def _ids(kind: int, count: int) -> list[UUID]:
+    return [UUID(int=(kind << 64) | position) for position in range(count)]
+
+
+def _some(ids: list[UUID], most: int) -> SearchStrategy[tuple[UUID, ...]]:
+    return st.lists(st.sampled_from(ids), max_size=most).map(tuple) if ids else st.just(())
+
+
+@composite
+def cases(draw: DrawFn) -> Case:
+    """Anything."""
+    people, phones, teams, scripts = (
+        _ids(kind, draw(st.integers(0, most))) for kind, most in ((1, 6), (2, 12), (3, 3), (4, 3))
+    )
+    # Each terminal is on one card; some cards name terminals that are gone.
+    cards: dict[UUID, list[UUID]] = {person: [] for person in people}
+    for phone in phones:
+        if people:
+            cards[draw(st.sampled_from(people))].append(phone)
+    addressees = _addressees(people, teams)
+    dials = st.builds(
+        Dial,
+        st.lists(addressees, max_size=6).map(tuple),
+        st.sampled_from(DialMode),
+        st.integers(1, 120),
+    )
+    snapshot = Snapshot(
+        tenant_id=TENANT,
+        version=1,
+        hash="",
+        name="",
+        employees=tuple(_employee(draw, person, cards[person]) for person in people),
+        terminals=tuple(_terminal(draw, phone) for phone in phones if draw(st.integers(0, 9))),
+        groups=tuple(_group(draw, team, [*people, UUID(int=9)]) for team in teams),
+        numbers=tuple(
+            Number(UUID(int=50 + at), number, scenario_id=draw(_maybe([*scripts, UUID(int=9)])))
+            for at, number in enumerate(draw(st.lists(st.sampled_from(NUMBERS), unique=True)))
+        ),
+        scenarios=tuple(_scenario(draw, script, dials) for script in scripts),
+    )
+    inside = [step for s in snapshot.scenarios for step in s.default.chain.steps]
+    return Case(
+        snapshot=snapshot,
+        live=Live(
+            registered=frozenset(draw(_some([*phones, UUID(int=9)], 12))),
+            calls=draw(st.dictionaries(st.sampled_from([*phones, UUID(int=9)]), st.integers(0, 300))),
+        ),
+        steps=[*inside, draw(dials)],
+        calls=[_call(draw, phones) for _ in range(draw(st.integers(1, 3)))],
+        instant=draw(st.floats(0, 4e9)),
+        seed=draw(st.integers(0, 2**63 - 1)),
+    )
+
+
+def _maybe(ids: list[UUID]) -> SearchStrategy[UUID | None]:
+    return st.one_of(st.none(), st.sampled_from(ids))
+
+
+def _addressees(people: list[UUID], teams: list[UUID]) -> SearchStrategy[Addressee]:
+    by_kind = {
+        AddresseeKind.EMPLOYEE: st.sampled_from([*map(str, people), str(UUID(int=9)), "odd"]),
+        AddresseeKind.GROUP: st.sampled_from([*map(str, teams), str(UUID(int=9))]),
+        AddresseeKind.EXTENSION: st.sampled_from(EXTENSIONS),
+        AddresseeKind.EXTERNAL: st.sampled_from(NUMBERS),
+    }
+    return st.sampled_from(AddresseeKind).flatmap(
+        lambda kind: by_kind[kind].map(lambda ref: Addressee(kind, ref))
+    )
+
+
+def _employee(draw: DrawFn, key: UUID, terminals: list[UUID]) -> Employee:
+    return Employee(
+        id=key,
+        name="",
+        extension=draw(st.one_of(st.none(), st.sampled_from(EXTENSIONS))),
+        mode=draw(st.sampled_from(AvailabilityMode)),
+        dial_mode=draw(st.sampled_from(DialMode)),
+        terminals=tuple(terminals),
+    )
+
+
+def _terminal(draw: DrawFn, key: UUID) -> Terminal:
+    return Terminal(
+        id=key,
+        employee_id=UUID(int=9),
+        kind=draw(st.sampled_from(TerminalKind)),
+        address=draw(st.sampled_from(["", "0051234567", "+79161234567"])),
+        active=draw(st.booleans()),
+        main=draw(st.booleans()),
+        ring_seconds=draw(st.integers(0, 100)),
+        channels=draw(st.sampled_from([0, 1, 2, 255, 300])),
+    )
+
+
+def _group(draw: DrawFn, key: UUID, people: list[UUID]) -> Group:
+    return Group(
+        id=key,
+        name="",
+        extension=draw(st.one_of(st.none(), st.sampled_from(EXTENSIONS))),
+        dial_mode=draw(st.sampled_from(DialMode)),
+        ring_seconds=draw(st.integers(0, 100)),
+        members=draw(_some(people, 6)),
+    )
+
+
+def _scenario(draw: DrawFn, key: UUID, dials: SearchStrategy[Dial]) -> Scenario:
+    steps = tuple(draw(st.lists(dials, max_size=2)))
+    branch = Branch(UUID(int=key.int + (1 << 80)), "", Chain(steps))
+    return Scenario(key, "", draw(st.integers(1, 9)), branch, enabled=draw(st.booleans()))
+
+
+def _call(draw: DrawFn, phones: list[UUID]) -> CallFacts:
+    return CallFacts(
+        call_id=UUID(int=2),
+        tenant_id=TENANT,
+        direction=draw(st.sampled_from(Direction)),
+        caller=draw(st.one_of(st.none(), st.sampled_from(NUMBERS))),
+        called=draw(st.sampled_from([*NUMBERS, "101", ""])),
+        terminal_id=draw(_maybe([*phones, UUID(int=9)])),
+    )
