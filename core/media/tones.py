@@ -62,10 +62,15 @@ def hears(samples: Sequence[int], frequency: float, seconds: float = 0.5) -> boo
 
 def read_wav(path: Path) -> array[int]:
     """The samples of a mono 16-bit WAV of 8 kHz; ValueError for any other."""
-    with wave.open(str(path), "rb") as file:
-        if (file.getnchannels(), file.getsampwidth(), file.getframerate()) != (1, 2, RATE):
-            raise ValueError(f"{path} is not a mono 16-bit WAV of {RATE} Hz")
-        return array("h", file.readframes(file.getnframes()))
+    try:
+        with wave.open(str(path), "rb") as file:
+            form = (file.getnchannels(), file.getsampwidth(), file.getframerate())
+            samples = file.readframes(file.getnframes())
+    except (wave.Error, EOFError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    if form != (1, 2, RATE):
+        raise ValueError(f"{path} is not a mono 16-bit WAV of {RATE} Hz")
+    return array("h", samples)
 
 
 def write_wav(path: Path, samples: Sequence[int]) -> None:

@@ -1,0 +1,59 @@
+"""Ranges of RTP ports: overlapping ones exclude each other, a dead process holds none."""
+
+import subprocess
+import sys
+
+import pytest
+
+from core.errors import SettingError
+from core.media.ports import PortRange, free_range
+
+
+def test_overlapping_ranges_exclude_each_other():
+    ours = free_range(200)
+    assert ours.last - ours.first == 199
+    for first, last in (
+        (ours.first, ours.last),
+        (ours.last, ours.last + 1),
+        (ours.first - 1, ours.first),
+    ):
+        with pytest.raises(SettingError, match="SUNSIM_MEDIA_PORT_MIN"):
+            PortRange(first, last).claim()
+    ours.release()
+    ours.release()
+    again = PortRange(ours.first, ours.last)
+    again.claim()
+    again.release()
+
+
+def test_a_failed_claim_holds_nothing():
+    ours = free_range(100)
+    wide = PortRange(ours.first - 100, ours.last)
+    with pytest.raises(SettingError):
+        wide.claim()
+    below = PortRange(ours.first - 100, ours.first - 1)
+    below.claim()
+    below.release()
+    ours.release()
+
+
+def test_there_may_be_no_free_range():
+    ours = free_range(100)
+    with pytest.raises(SettingError):
+        free_range(100, ours.first, ours.last)
+    ours.release()
+
+
+def test_other_processes_are_excluded_until_they_end():
+    code = (
+        "import sys; from core.media.ports import free_range; r = free_range();"
+        "print(r.first, r.last, flush=True); sys.stdin.read()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as other:
+        theirs = PortRange(*map(int, other.stdout.readline().split()))
+        with pytest.raises(SettingError):
+            theirs.claim()
+        other.kill()
+    theirs.claim()
+    theirs.release()

@@ -1,0 +1,127 @@
+"""The ng client against a server that loses, repeats and refuses as it is told."""
+
+import asyncio
+import time
+
+import pytest
+
+from core.errors import MediaRefused, MediaUnavailable
+from core.media.rtpengine import NgClient
+from core.settings import Address
+
+PONG = b"d6:result4:ponge"
+
+
+class Server(asyncio.DatagramProtocol):
+    """Keeps what it received and answers each datagram with the next of ``answers``."""
+
+    def __init__(self, answers):
+        self.answers = list(answers)
+        self.received = []
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def datagram_received(self, data, addr):
+        self.received.append(data)
+        cookie = data.split(b" ", 1)[0]
+        for answer in self.answers.pop(0) if self.answers else ():
+            self.transport.sendto(answer.replace(b"COOKIE", cookie), addr)
+
+
+@pytest.fixture
+async def talk():
+    """Makes a client and its server; each answer is a list of datagrams, empty for a lost request."""
+    opened = []
+
+    async def make(*answers):
+        loop = asyncio.get_running_loop()
+        transport, server = await loop.create_datagram_endpoint(
+            lambda: Server(answers), local_addr=("127.0.0.1", 0)
+        )
+        client = await NgClient.open(Address(*transport.get_extra_info("sockname")))
+        opened.extend((transport, client))
+        return client, server
+
+    yield make
+    for each in opened:
+        each.close()
+
+
+async def test_a_message_byte_for_byte(talk):
+    client, server = await talk([b"COOKIE d3:sdp3:v=06:result2:oke"])
+    offer = {"call-id": "C", "sdp": b"v=0\r\n", "flags": ("port-latching",), "delete-delay": 0}
+    reply = await client.request("offer", offer)
+    assert reply == {"result": b"ok", "sdp": b"v=0"}
+    cookie, body = server.received[0].split(b" ", 1)
+    assert cookie.endswith(b"_1")
+    assert body == (
+        b"d7:call-id1:C7:command5:offer12:delete-delayi0e5:flagsl13:port-latchinge3:sdp5:v=0\r\ne"
+    )
+
+
+async def test_a_lost_request_is_repeated_with_its_cookie(talk):
+    client, server = await talk([], [b"COOKIE " + PONG])
+    await client.request("ping")
+    first, second = server.received
+    assert first == second
+
+
+async def test_every_request_has_a_cookie_of_its_own(talk):
+    client, server = await talk([b"COOKIE " + PONG], [b"COOKIE " + PONG])
+    await asyncio.gather(client.request("ping"), client.request("ping"))
+    assert len({data.split(b" ")[0] for data in server.received}) == 2
+
+
+async def test_strange_and_double_answers_are_passed_over(talk):
+    answers = [b"other " + PONG, b"COOKIE ", b"COOKIE le", b"", b"COOKIE " + PONG, b"COOKIE " + PONG]
+    client, _ = await talk(answers)
+    assert (await client.request("ping"))["result"] == b"pong"
+
+
+async def test_silence_ends_with_the_deadline(talk):
+    client, server = await talk()
+    began = time.monotonic()
+    with pytest.raises(MediaUnavailable):
+        await client.request("ping", deadline=0.3)
+    assert 0.29 < time.monotonic() - began < 0.6
+    assert len(server.received) == 2
+    assert client.failed_at > began
+
+
+async def test_a_closed_port_is_known_at_once(talk):
+    client, server = await talk()
+    server.transport.close()
+    await asyncio.sleep(0)
+    began = time.monotonic()
+    with pytest.raises(MediaUnavailable):
+        await client.request("ping")
+    assert time.monotonic() - began < 0.1
+
+
+async def test_closing_fails_what_waits_and_what_comes(talk):
+    client, _ = await talk()
+    waiting = asyncio.create_task(client.request("ping"))
+    await asyncio.sleep(0)
+    client.close()
+    with pytest.raises(MediaUnavailable):
+        await waiting
+    with pytest.raises(MediaUnavailable):
+        await client.request("ping")
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (b"d12:error-reason19:Failed to parse SDP6:result5:errore", MediaRefused),
+        (b"d12:error-reason16:Ran out of ports6:result5:errore", MediaUnavailable),
+        (b"d6:result10:load limite", MediaUnavailable),
+        (b"d6:resultd1:ai1eee", MediaUnavailable),
+        (b"de", MediaUnavailable),
+    ],
+)
+async def test_refusals(talk, answer, error):
+    client, _ = await talk([b"COOKIE " + answer])
+    with pytest.raises(MediaUnavailable) as raised:
+        await client.request("offer")
+    assert type(raised.value) is error

@@ -1,0 +1,166 @@
+"""What a call says to rtpengine, command by command: the sequences that were found to work."""
+
+from uuid import UUID
+
+import pytest
+
+from core.errors import MediaRefused, MediaUnavailable
+from core.media import sdp
+from core.media.session import RtpengineSession
+from core.ports import MediaSession
+
+CALL = UUID(int=7)
+
+
+def body(port: int, formats: str) -> bytes:
+    return (
+        f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+        f"m=audio {port} RTP/AVP {formats} 101\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n"
+    ).encode()
+
+
+CALLER = body(4000, "0 8")
+CALLEE = body(5000, "8")
+
+
+class Client:
+    """Answers like rtpengine: an offer with all it was offered, an answer with what was answered."""
+
+    def __init__(self):
+        self.asked = []
+        self.fail = False
+
+    async def request(self, command, arguments):
+        if self.fail:
+            raise MediaUnavailable()
+        self.asked.append((command, arguments))
+        return {"result": b"ok", "sdp": arguments.get("sdp", b"")}
+
+    def commands(self):
+        """(command, from, to) since the last look."""
+        asked, self.asked = self.asked, []
+        return [(command, a.get("from-tag"), a.get("to-tag")) for command, a in asked]
+
+
+@pytest.fixture
+def client():
+    return Client()
+
+
+@pytest.fixture
+def session(client) -> MediaSession:
+    return RtpengineSession(CALL, lambda: client)
+
+
+TRANSCODE = {"transcode": ("PCMA", "PCMU", "opus", "G722")}
+COMMON = {"call-id": str(CALL), "ICE": "remove", "replace": ("origin", "zero-address")}
+
+
+async def test_opening_joins_the_caller_to_a_stub(session, client):
+    await session.open(CALLER)
+    tags = {"from-tag": "A", "to-tag": "ivr", "via-branch": "br-ivr", **COMMON}
+    stub = sdp.hold(body(1, "8"))
+    latch, keep = ("port-latching",), ("port-latching", "original-sendrecv")
+    assert client.asked == [
+        ("offer", {**tags, "sdp": CALLER, "flags": latch, "transport-protocol": "RTP/AVP"}),
+        ("answer", {**tags, "sdp": stub, "flags": keep}),
+    ]
+
+
+async def test_a_ring_comes_from_a_stub_of_its_own(session, client):
+    await session.open(CALLER)
+    client.commands()
+    await session.ring("b1")
+    (command, arguments), *_ = client.asked
+    assert command == "offer"
+    assert arguments == {
+        **COMMON,
+        "from-tag": "ring-b1",
+        "to-tag": "b1",
+        "via-branch": "br-b1",
+        "sdp": sdp.hold(CALLER),
+        "flags": ("port-latching", "original-sendrecv"),
+        "codec": TRANSCODE,
+        "transport-protocol": "RTP/AVP",
+    }
+
+
+async def test_an_answer_joins_the_callee_with_the_caller(session, client):
+    await session.open(CALLER)
+    await session.ring("b1")
+    await session.ring("b2")
+    client.commands()
+    told = await session.connect("b1", CALLEE)
+    bodies = [arguments.get("sdp") for _, arguments in client.asked]
+    assert bodies == [CALLEE, CALLER, CALLEE, None]
+    assert client.asked[1][1]["codec"] == TRANSCODE
+    assert client.asked[3][1] == {"call-id": str(CALL), "from-tag": "ring-b1", "delete-delay": 0}
+    assert told == CALLEE
+    assert client.commands() == [
+        ("answer", "ring-b1", "b1"),
+        ("offer", "A", "b1"),
+        ("answer", "A", "b1"),
+        ("delete", "ring-b1", None),
+    ]
+    await session.drop("b2")
+    assert client.commands() == [("delete", "ring-b2", "b2")]
+
+
+async def test_a_caller_that_was_told_a_codec_keeps_it(session, client):
+    await session.open(CALLER)
+    session.told()
+    client.commands()
+    await session.ring("b1")
+    await session.connect("b1", CALLEE)
+    offers = [a["sdp"] for command, a in client.asked if command == "offer"]
+    assert [sdp.codecs(offer) for offer in offers] == [["PCMA"], ["PCMA"]]
+
+
+async def test_when_the_callee_goes_the_caller_returns_to_the_stub(session, client):
+    await session.open(CALLER)
+    await session.ring("b1")
+    await session.connect("b1", CALLEE)
+    client.commands()
+    await session.drop("b1")
+    assert client.commands() == [("delete", "A", "b1"), ("offer", "A", "ivr"), ("answer", "A", "ivr")]
+    await session.drop("b1")
+    assert client.commands() == [("delete", "ring-b1", "b1")]
+
+
+async def test_closing_once_is_enough_and_nothing_comes_after(session, client):
+    await session.open(CALLER)
+    client.asked.clear()
+    await session.close()
+    await session.close()
+    await session.drop("b1")
+    assert client.asked == [("delete", {"call-id": str(CALL), "delete-delay": 0})]
+    for verb in (session.ring("b1"), session.connect("b1", CALLEE)):
+        with pytest.raises(MediaUnavailable):
+            await verb
+    assert len(client.asked) == 1
+
+
+async def test_closing_never_raises(session, client):
+    await session.close()
+    assert client.asked == []
+    other = RtpengineSession(CALL, lambda: client)
+    await other.open(CALLER)
+    client.fail = True
+    await other.close()
+
+
+async def test_nothing_is_asked_for_a_body_without_audio(session, client):
+    with pytest.raises(MediaRefused):
+        await session.open(b"v=0\r\nm=image 4000 udptl t38\r\n")
+    assert client.asked == []
+    with pytest.raises(MediaUnavailable):
+        await session.ring("b1")
+
+
+async def test_a_reply_without_sdp_is_a_refusal(session, client):
+    async def mute(command, arguments):
+        return {"result": b"ok"}
+
+    client.request = mute
+    with pytest.raises(MediaRefused):
+        await session.open(CALLER)
