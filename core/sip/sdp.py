@@ -1,0 +1,205 @@
+"""Session descriptions (RFC 8866), shallow: what signalling must see or change in a body whose
+details are rtpengine's. Always about the first audio stream that is not refused; the rest of a body
+passes through untouched. A body without such a stream, or without a codec that is asked for, raises
+MediaRefused (488).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from core.errors import MediaRefused
+
+__all__ = [
+    "Codec",
+    "audio_only",
+    "codecs",
+    "connection",
+    "direction",
+    "formats",
+    "hold",
+    "preferred",
+    "restrict_codecs",
+    "with_rejected",
+]
+
+EVENTS = "TELEPHONE-EVENT"
+DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
+
+# RFC 3551 §6: payload types that need no rtpmap.
+_STATIC = {b"0": "PCMU/8000", b"3": "GSM/8000", b"4": "G723/8000", b"8": "PCMA/8000"}
+_STATIC |= {b"9": "G722/8000", b"13": "CN/8000", b"18": "G729/8000"}
+
+_Lines = list[bytes]
+
+
+class Codec(NamedTuple):
+    """One format of a stream: payload type, name in upper case (empty if unknown), clock rate."""
+
+    payload: int
+    name: str
+    rate: int
+
+
+def formats(sdp: bytes) -> list[Codec]:
+    """All formats in order of preference, telephone-event and comfort noise among them."""
+    return [codec for _, codec in _formats(_Body(sdp).audio)]
+
+
+def codecs(sdp: bytes) -> list[str]:
+    """Names of the codecs in order of preference, upper case, without telephone-event."""
+    return [codec.name for codec in formats(sdp) if codec.name != EVENTS]
+
+
+def preferred(sdp: bytes) -> str:
+    """The codec to answer with: G.711 where there is some, as it costs least to relay."""
+    names = codecs(sdp)
+    if not names:
+        raise MediaRefused()
+    return next((name for name in ("PCMA", "PCMU") if name in names), names[0])
+
+
+def connection(sdp: bytes) -> tuple[str, int]:
+    """Where the stream is to be sent: its own ``c=`` line, else the session's, and its port."""
+    body = _Body(sdp)
+    for line in (*reversed(body.audio), *reversed(body.session)):
+        words = line.split()
+        if line.startswith(b"c=") and len(words) == 3:
+            return words[2].partition(b"/")[0].decode("latin-1"), _port(body.audio[0])
+    raise MediaRefused()
+
+
+def direction(sdp: bytes) -> str:
+    """The stream's direction, else the session's, else ``sendrecv`` (RFC 8866 §6.7).
+
+    A connection address of zeros is the old way to say hold (RFC 3264 §8.4): ``inactive``.
+    """
+    if connection(sdp)[0] in ("0.0.0.0", "::"):
+        return "inactive"
+    body = _Body(sdp)
+    for line in (*body.audio, *body.session):
+        name = line[2:].decode("latin-1")
+        if line.startswith(b"a=") and name in DIRECTIONS:
+            return name
+    return "sendrecv"
+
+
+def hold(sdp: bytes) -> bytes:
+    """A body for a leg where nobody is yet: the codecs of ``sdp`` with their payload types (that of
+    telephone-event must be the far side's), no address.
+
+    ``sendrecv`` because rtpengine plays no prompt towards a leg whose other side only receives.
+    """
+    audio = _Body(sdp).audio
+    numbers = [number for number, _ in _formats(audio)]
+    # A stub has no keys: towards it rtpengine speaks plain RTP whatever the far side speaks.
+    head = [b"v=0", b"o=- 1 1 IN IP4 0.0.0.0", b"s=-", b"c=IN IP4 0.0.0.0", b"t=0 0"]
+    stream = b" ".join((b"m=audio 9 RTP/AVP", *numbers))
+    return _join([*head, stream, *_described(audio, numbers), b"a=sendrecv"])
+
+
+def restrict_codecs(sdp: bytes, keep: Collection[str]) -> bytes:
+    """The body with the named codecs alone and the telephone-events of their clock rates."""
+    body = _Body(sdp)
+    wanted = {name.upper() for name in keep} - {EVENTS, ""}
+    offered = list(_formats(body.audio))
+    rates = {codec.rate for _, codec in offered if codec.name in wanted}
+    if not rates:
+        raise MediaRefused()
+    kept = [
+        number
+        for number, codec in offered
+        if codec.name in wanted or (codec.name == EVENTS and codec.rate in rates)
+    ]
+    stream = b" ".join((*body.audio[0].split()[:3], *kept))
+    others = [line for line in body.audio[1:] if _payload(line) is None]
+    body.media[body.index] = [stream, *others, *_described(body.audio, kept)]
+    return _join([*body.session, *(line for section in body.media for line in section)])
+
+
+def audio_only(sdp: bytes) -> bytes:
+    """The body with its audio stream alone."""
+    body = _Body(sdp)
+    return _join([*body.session, *body.audio])
+
+
+def with_rejected(answer: bytes, offer: bytes) -> bytes:
+    """An answer for ``audio_only(offer)`` made one for ``offer``: every other stream gets port 0.
+
+    RFC 3264 §6: an answer has as many streams as its offer, in the same order.
+    """
+    answered, offered = _Body(answer), _Body(offer)
+    lines = list(answered.session)
+    for index, section in enumerate(offered.media):
+        lines += answered.audio if index == offered.index else [_refused(section[0])]
+    return _join(lines)
+
+
+class _Body:
+    """A body taken apart: the session's lines, the lines of each stream, and which one is audio."""
+
+    def __init__(self, sdp: bytes) -> None:
+        self.session: _Lines = []
+        self.media: list[_Lines] = []
+        for raw in sdp.split(b"\n"):
+            line = raw.rstrip(b"\r ")
+            if line.startswith(b"m="):
+                self.media.append([line])
+            elif line:
+                (self.media[-1] if self.media else self.session).append(line)
+        self.index = next((i for i, section in enumerate(self.media) if _is_audio(section[0])), -1)
+        if self.index < 0 or any(len(section[0].split()) < 4 for section in self.media):
+            raise MediaRefused()
+
+    @property
+    def audio(self) -> _Lines:
+        return self.media[self.index]
+
+
+def _is_audio(line: bytes) -> bool:
+    words = line.split()
+    return len(words) > 3 and words[0] == b"m=audio" and _port(line) > 0
+
+
+def _port(line: bytes) -> int:
+    """The port of an ``m=`` line, which may carry a count as in ``4000/2``; 0 if it is none."""
+    port = line.split()[1].partition(b"/")[0]
+    return int(port) if port.isdigit() and len(port) <= 5 and int(port) < 65536 else 0
+
+
+def _refused(line: bytes) -> bytes:
+    kind, _, *rest = line.split()
+    return b" ".join((kind, b"0", *rest))
+
+
+def _formats(section: _Lines) -> Iterator[tuple[bytes, Codec]]:
+    """Each payload type of a stream, as written and with what it stands for."""
+    named = dict(_STATIC)
+    for line in section[1:]:
+        number = _payload(line)
+        if number is not None and line.startswith(b"a=rtpmap:"):
+            named[number] = line.partition(b" ")[2].decode("latin-1").strip()
+    for number in section[0].split()[3:]:
+        if number.isdigit() and len(number) <= 3:
+            name, _, rate = named.get(number, "").partition("/")
+            rate = rate.partition("/")[0]
+            known = rate.isascii() and rate.isdigit() and len(rate) < 9
+            yield number, Codec(int(number), name.upper(), int(rate) if known else 0)
+
+
+def _described(section: _Lines, numbers: Collection[bytes]) -> _Lines:
+    return [line for line in section[1:] if _payload(line) in numbers]
+
+
+def _payload(line: bytes) -> bytes | None:
+    """Which payload type a line describes; ``None`` for lines about the whole stream."""
+    for name in (b"a=rtpmap:", b"a=fmtp:", b"a=rtcp-fb:"):
+        if line.startswith(name):
+            number = line[len(name) :].split(b" ", 1)[0]
+            return None if number == b"*" else number
+    return None
+
+
+def _join(lines: _Lines) -> bytes:
+    return b"\r\n".join(lines) + b"\r\n"
