@@ -1,25 +1,40 @@
-"""SIP on one event loop: the transports, the timer wheel and the agent above them.
+"""SIP on one event loop: the sockets, the clock and the agent between them and the calls.
 
-Everything below is sans-IO; this is where it meets sockets and time. ``clock`` is ``core.ports.Clock``.
+Everything below is sans-IO; this is where it meets the world. One timer of the loop turns the wheel,
+and how late it comes tells how far the loop lags: past half a second new calls get 503.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import asyncio
+import logging
+from collections.abc import Callable
+from ipaddress import ip_address
 
 from core.contracts import Line, Trunk
 from core.ports import Clock, LiveBoard
 from core.settings import Address
-from core.sip.flow import Target
-from core.sip.identity import Origin
+from core.sip.agent import Agent
+from core.sip.flow import Flow, Target
+from core.sip.guard import Buckets
+from core.sip.identity import Identity, Origin
+from core.sip.outbound import OutboundSession, OutgoingInvite
 from core.sip.registrar import Contact
 from core.sip.session import Headers, Listener, Session
+from core.sip.stats import Stats
+from core.sip.timers import TICK, Wheel
+from core.sip.transport import UdpTransport, resolve, route_address
 
 __all__ = ["Endpoint"]
 
+log = logging.getLogger(__name__)
+
+_LAG = 0.5
+"""Seconds that the loop may lag before new calls are refused."""
+
 
 class Endpoint:
-    """A user agent with a registrar, listening on one address."""
+    """A user agent with a registrar, listening on one address. ``stats`` counts for metrics."""
 
     def __init__(
         self,
@@ -34,18 +49,88 @@ class Endpoint:
         clock: Clock,
         secret: bytes,
         max_sessions: int = 4000,
+        source_rate: float = 100.0,
+        source_burst: float = 400.0,
     ) -> None:
         """``domain`` is the SIP domain and digest realm of all lines; ``external`` the address for Via
-        and Contact, by default the listening one; ``secret`` seals nonces; above ``max_sessions``
-        an INVITE gets 503. ``on_invite`` sets the session's listener before it returns; it runs on
-        the loop and must not block.
+        and Contact (``host`` or ``host:port``), by default the listening one; ``secret`` seals
+        nonces. Above ``max_sessions`` (two for a call) an INVITE gets 503. A source that is no
+        carrier may send ``source_rate`` requests a second, ``source_burst`` at once.
+
+        ``on_invite`` sets the session's listener before it returns; it runs on the loop and must
+        not block.
         """
+        self.stats = Stats()
+        self._listen = listen
+        self._external = external
+        self._on_invite = on_invite
+        self._sink = registrar_sink
+        self._clock = clock
+        self._max_sessions = max_sessions
+        self._wheel = Wheel(clock.monotonic)
+        self._buckets = Buckets(source_rate, source_burst, lambda host: trunk_from(host) is not None)
+        self._identity = Identity(
+            domain=domain,
+            lines=lines,
+            trunk_from=trunk_from,
+            secret=secret,
+            clock=clock,
+            stats=self.stats,
+        )
+        self._udp: UdpTransport | None = None
+        self._agent: Agent | None = None
+        self._ticker: asyncio.TimerHandle | None = None
+        self._ticked = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> Address:
         """Listen; returns the bound address. OSError if it is taken."""
+        listen = self._listen
+        udp = await UdpTransport.listen(listen.host, listen.port, self._received)
+        host, port = udp.local
+        self._udp = udp
+        self._agent = Agent(
+            wheel=self._wheel,
+            clock=self._clock,
+            transmit=udp.send,
+            advertised=_advertised(self._external, route_address(host), port),
+            identity=self._identity,
+            sink=self._sink,
+            on_invite=self._on_invite,
+            stats=self.stats,
+            max_sessions=self._max_sessions,
+        )
+        self._ticked = self._clock.monotonic()
+        self._ticker = asyncio.get_running_loop().call_later(TICK, self._tick)
+        return Address(host, port)
 
     async def stop(self) -> None:
         """Close the sockets. Sessions are not ended: that is the owner's business before."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+        for task in self._tasks:
+            task.cancel()
+        if self._udp is not None:
+            self._udp.close()
+            await asyncio.sleep(0)  # the loop closes the socket in its next turn
+
+    @property
+    def sessions(self) -> int:
+        """INVITE usages alive now."""
+        return len(self._agent.sessions) if self._agent is not None else 0
+
+    @property
+    def transactions(self) -> int:
+        """Transactions remembered now, those included that only wait for repetitions."""
+        if self._agent is None:
+            return 0
+        layer = self._agent.transactions
+        return len(layer.servers) + len(layer.clients)
+
+    @property
+    def registered_lines(self) -> int:
+        """Lines with at least one phone now."""
+        return len(self._agent.registrar) if self._agent is not None else 0
 
     def invite(
         self,
@@ -60,8 +145,79 @@ class Endpoint:
     ) -> Session:
         """Call ``target``. ``from_`` and ``to`` are header values without tags, ``"Name" <sip:…>``.
 
-        Events go to ``listener``, the first of them after this returns.
+        Events go to ``listener``, the first of them after this returns. A host that cannot be
+        resolved ends as Failed(503). WireError if a header would break the message.
         """
+        agent, udp = self._agent, self._udp
+        assert agent is not None and udp is not None, "start() comes first"
+        invite = OutgoingInvite(target.uri, from_, to, sdp)
+        invite.headers = tuple(headers)
+        invite.max_forwards = max_forwards
+        invite.path = target.path
+        flow = target.flow
+        if flow is None and _is_address(target.host):
+            flow = Flow("UDP", udp.local, (target.host, target.port))
+        session = agent.invite(listener, invite, target, flow)
+        if flow is None:
+            task = asyncio.ensure_future(self._start_later(session, invite, target, udp.local))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return session
 
     def contacts(self, login: str) -> list[Contact]:
         """Live bindings of a line, the freshest first; ``contact.target()`` is what to invite."""
+        return self._agent.registrar.contacts(login) if self._agent is not None else []
+
+    def forget(self, login: str) -> None:
+        """Drop the bindings of a line that was deleted, suspended or got another password."""
+        if self._agent is not None:
+            self._agent.registrar.forget(login)
+
+    async def _start_later(
+        self, session: OutboundSession, invite: OutgoingInvite, target: Target, local: tuple[str, int]
+    ) -> None:
+        try:
+            remote = await resolve(target.host, target.port, local)
+        except OSError as error:
+            log.warning("no address for %s: %s", target.host, error)
+            session.fail(503, "Host Not Found")
+        else:
+            session.start(Flow("UDP", local, remote), invite, pinned=False)
+
+    def _received(self, data: bytes, flow: Flow) -> None:
+        """A datagram. An answer was asked for by ourselves and costs its sender no token."""
+        agent = self._agent
+        if agent is None:
+            return
+        answer = data.startswith(b"SIP/2.0 ")
+        if answer or self._buckets.admit(flow.remote[0], self._wheel.clock()):
+            agent.receive(data, flow)
+        else:
+            self.stats.dropped["flood"] += 1
+
+    def _tick(self) -> None:
+        now = self._clock.monotonic()
+        if self._agent is not None:
+            self._agent.overloaded = now - self._ticked > TICK + _LAG
+        self._ticked = now
+        self._ticker = asyncio.get_running_loop().call_later(TICK, self._tick)
+        self._wheel.advance()
+
+
+def _advertised(external: str | None, host: str, port: int) -> tuple[str, int]:
+    if not external:
+        return host, port
+    if _is_address(external):
+        return external, port
+    name, colon, given = external.rpartition(":")
+    if not colon:
+        return external, port
+    return name.strip("[]"), int(given)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,12 +1,34 @@
-"""Who sends a request: a carrier known by address, one of our lines by digest, or nobody."""
+"""Who sends a request: a carrier known by address, one of our lines by digest, or nobody.
+
+Whoever asks for a domain that is not ours hears nothing at all. A login that nobody has is answered
+like a wrong password, to the byte and in the same time. Identity is what was authenticated, never
+what a header claims: From must name the same account.
+"""
 
 from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from core.contracts import Line, Trunk
+from core.ports import Clock
+from core.sip import digest
+from core.sip.digest import NonceState
+from core.sip.flow import Flow
+from core.sip.guard import Failures
+from core.sip.stats import Stats
+from core.sip.uri import NameAddr, SipUri, UriError
 
-__all__ = ["FromLine", "FromTrunk", "Origin"]
+if TYPE_CHECKING:
+    from core.sip._wire import Message
+    from core.sip.digest import Credentials
+
+__all__ = ["FromLine", "FromTrunk", "Identity", "Origin", "Refusal"]
+
+log = logging.getLogger(__name__)
 
 
 class FromTrunk(Struct, frozen=True):
@@ -22,3 +44,149 @@ class FromLine(Struct, frozen=True):
 
 
 Origin = FromTrunk | FromLine
+
+
+class Refusal(Struct, frozen=True):
+    """What to answer instead of serving the request."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    reason: str = ""
+
+
+_FORBIDDEN = Refusal(403)
+
+
+class Identity:
+    """Tells who sends a request. ``secret`` seals nonces; ``failures`` counts wrong passwords."""
+
+    __slots__ = (
+        "_clock",
+        "_domain",
+        "_failures",
+        "_lines",
+        "_realm",
+        "_secret",
+        "_stats",
+        "_trunk_from",
+        "_used",
+    )
+
+    def __init__(
+        self,
+        *,
+        domain: str,
+        lines: Callable[[str], Line | None],
+        trunk_from: Callable[[str], Trunk | None],
+        secret: bytes,
+        clock: Clock,
+        stats: Stats,
+        failures: Failures | None = None,
+    ) -> None:
+        self._domain = domain.lower()
+        self._realm = domain
+        self._lines = lines
+        self._trunk_from = trunk_from
+        self._secret = secret
+        self._clock = clock
+        self._stats = stats
+        self._failures = failures or Failures()
+        self._used = digest.ReplayWindow()
+
+    def trunk(self, flow: Flow) -> Trunk | None:
+        """The carrier at the far end of a flow."""
+        return self._trunk_from(flow.remote[0])
+
+    def ours(self, uri: str) -> bool:
+        """Whether a request-URI is in our domain."""
+        try:
+            return SipUri.parse(uri).host == self._domain
+        except UriError:
+            return False
+
+    def caller(self, request: Message, flow: Flow) -> Origin | Refusal | None:
+        """Who sends this INVITE; ``None`` to stay silent.
+
+        From a carrier's address a request is the carrier's, unless its From is one of our lines:
+        that needs the password there, too (a softphone on the carrier's machine, or a liar).
+        """
+        trunk = self._trunk_from(flow.remote[0])
+        if trunk is not None:
+            login = self.account(request, "From")
+            if not login or self._lines(login) is None:
+                return FromTrunk(trunk)
+        elif not self.ours(request.uri):
+            return None
+        result = self.authenticate(request, flow)
+        return FromLine(result) if isinstance(result, Line) else result
+
+    def authenticate(self, request: Message, flow: Flow) -> Line | Refusal | None:
+        """The line whose password the request proves to know and whose name is in From.
+
+        ``None`` when the source is banned. The request-URI must be known to be ours.
+        """
+        credentials = self._credentials(request)
+        now = self._clock.now()
+        host = flow.remote[0]
+        if credentials is None:
+            return self._challenge(host, now)
+        login = credentials.username
+        if self._failures.banned(host, login, now):
+            self._stats.dropped["banned"] += 1
+            return None
+        line = self._lines(login)
+        if not self._proved(credentials, request.method, line):
+            self._failed(credentials, host, now)
+            return self._challenge(host, now)
+        if not self._fresh(credentials, host, now):
+            return self._challenge(host, now, stale=True)
+        if line is None or self.account(request, "From") != login:
+            log.warning("From is not the account that signed in", extra={"source": str(flow)})
+            return _FORBIDDEN
+        self._stats.logins += 1
+        self._failures.forgive(host, login)
+        return line
+
+    def account(self, request: Message, header: str) -> str | None:
+        """The user of From or To if its URI is in our domain."""
+        try:
+            uri = SipUri.parse(NameAddr.parse(request.header(header) or "").uri)
+        except UriError:
+            return None
+        return uri.user if uri.host == self._domain else None
+
+    def _credentials(self, request: Message) -> Credentials | None:
+        for value in request.headers("Authorization"):
+            credentials = digest.parse_credentials(value)
+            if credentials is not None and credentials.realm == self._realm:
+                return credentials
+        return None
+
+    def _proved(self, credentials: Credentials, method: str, line: Line | None) -> bool:
+        """Whether the response is right. Nobody's login costs the same time as somebody's."""
+        algorithm = credentials.algorithm
+        if algorithm not in digest.ALGORITHMS:
+            return False
+        decoy = digest.decoy_ha1(self._secret, credentials.username, algorithm)
+        key = line.ha1.get(algorithm, decoy) if line is not None else decoy
+        return digest.verify(credentials, method, key)
+
+    def _fresh(self, credentials: Credentials, host: str, now: float) -> bool:
+        state = digest.check_nonce(self._secret, credentials.nonce, now, host)
+        return state is NonceState.OK and self._used.accept(credentials.nonce, credentials.nc, now)
+
+    def _failed(self, credentials: Credentials, host: str, now: float) -> None:
+        """Count it, unless the nonce was never given to this source: anybody can forge an address."""
+        state = digest.check_nonce(self._secret, credentials.nonce, now, host)
+        if state is NonceState.FORGED:
+            return
+        self._stats.failed_logins += 1
+        if self._failures.record(host, credentials.username, now):
+            self._stats.banned += 1
+            log.warning("too many wrong passwords", extra={"source": host})
+
+    def _challenge(self, host: str, now: float, *, stale: bool = False) -> Refusal:
+        self._stats.challenges += 1
+        nonce = digest.make_nonce(self._secret, now, host)
+        values = digest.challenges(self._realm, nonce, stale)
+        return Refusal(401, tuple(("WWW-Authenticate", value) for value in values))

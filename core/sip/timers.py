@@ -70,7 +70,7 @@ class Wheel:
         return timer
 
     def advance(self) -> None:
-        """Run everything due by now. A callback that raises stops this turn; the rest runs next turn."""
+        """Run everything due by now. After a callback that raises, the rest runs next turn."""
         due = int(self.clock() * _PER_SECOND + 1e-6)
         while self._tick < due:
             self._tick += 1

@@ -1,0 +1,291 @@
+"""The user agent: which part of the stack a message concerns, and what is answered at once.
+
+The order of an incoming request, each step sparing the later ones: a transaction that has it already,
+an ACK, a CANCEL, the dialog that its To-tag names, and last a request out of any dialog, where the
+first question is who sends it (``identity``). What is refused before it becomes a session or a
+binding is answered without state (RFC 3261 §8.2.7), so that strangers cannot fill our memory.
+
+Sans-IO: bytes come in through ``receive`` with their flow and leave through ``transmit``; time is the
+wheel's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from zlib import crc32
+
+from core.contracts import Line
+from core.ports import Clock, LiveBoard
+from core.sip._wire import Message, WireError, build_response, parse, problem
+from core.sip.flow import Flow, Target, Transmit, host_port
+from core.sip.identity import FromLine, FromTrunk, Identity, Origin, Refusal
+from core.sip.inbound import InboundSession
+from core.sip.outbound import OutboundSession, OutgoingInvite
+from core.sip.registrar import RegisterRefused, Registrar
+from core.sip.session import Headers, Listener, Session
+from core.sip.stats import Stats
+from core.sip.status import phrase
+from core.sip.timers import Wheel
+from core.sip.transaction import Key, Transactions, server_key
+from core.sip.transaction_server import InviteServer, NonInviteServer, reply_flow
+
+__all__ = ["ALLOW", "Agent"]
+
+log = logging.getLogger(__name__)
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER"
+_METHODS = frozenset(ALLOW.split(", "))
+_SUPPORTED = frozenset({"path"})
+_RETRY_AFTER = ("Retry-After", "5")
+_CAPABILITIES = (("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", "path"))
+
+
+class Agent:
+    """User agent client and server, registrar included.
+
+    ``advertised`` is the address for Via and Contact. ``overloaded`` is set by the endpoint when the
+    loop lags; new calls then get 503, as they do above ``max_sessions``.
+    """
+
+    __slots__ = (
+        "_advertised",
+        "_identity",
+        "_max_sessions",
+        "_on_invite",
+        "contact_headers",
+        "offer_headers",
+        "overloaded",
+        "registrar",
+        "sessions",
+        "stats",
+        "transactions",
+        "wheel",
+    )
+
+    def __init__(
+        self,
+        *,
+        wheel: Wheel,
+        clock: Clock,
+        transmit: Transmit,
+        advertised: tuple[str, int],
+        identity: Identity,
+        sink: LiveBoard,
+        on_invite: Callable[[Session, Origin], None],
+        stats: Stats,
+        max_sessions: int,
+    ) -> None:
+        self.wheel = wheel
+        self.stats = stats
+        self.transactions = Transactions(wheel, transmit, stats)
+        self.registrar = Registrar(wheel, clock, sink)
+        self.sessions: dict[str, Session] = {}
+        self.overloaded = False
+        self._identity = identity
+        self._on_invite = on_invite
+        self._max_sessions = max_sessions
+        self._advertised = host_port(*advertised)
+        contact = ("Contact", f"<sip:{self._advertised}>")
+        self.contact_headers: tuple[tuple[str, str], ...] = (contact, ("Allow", ALLOW))
+        self.offer_headers = (*self.contact_headers, ("Content-Type", "application/sdp"))
+
+    def via(self, flow: Flow, branch: str) -> str:
+        """The value of Via for a request that leaves on ``flow``."""
+        return f"SIP/2.0/{flow.transport} {self._advertised};rport;branch={branch}"
+
+    def invite(
+        self, listener: Listener, invite: OutgoingInvite, target: Target, flow: Flow | None
+    ) -> OutboundSession:
+        """Begin a session; without ``flow`` its ``start`` is to be called once that is known."""
+        session = OutboundSession(self, listener)
+        if flow is not None:
+            session.start(flow, invite, pinned=target.flow is not None)
+        return session
+
+    def receive(self, data: bytes, flow: Flow) -> None:
+        """One message from the network. Never raises for what a stranger sends."""
+        try:
+            message = parse(data)
+            if message.is_request:
+                self._request(message, flow)
+            else:
+                self._response(message)
+        except WireError:
+            self.stats.dropped["malformed"] += 1
+
+    # --- answers ------------------------------------------------------------------------------
+
+    def _response(self, message: Message) -> None:
+        self.stats.responses[message.status] += 1
+        if problem(message) is None:
+            self.transactions.response(message)
+        else:
+            self.stats.dropped["malformed"] += 1
+
+    # --- requests -----------------------------------------------------------------------------
+
+    def _request(self, request: Message, flow: Flow) -> None:
+        method = request.method
+        self.stats.requests[method if method in _METHODS else "other"] += 1
+        if not request.branch and not request.via.host:
+            self.stats.dropped["malformed"] += 1
+            return
+        key = server_key(request, "INVITE" if method == "ACK" else method)
+        transaction = self.transactions.servers.get(key)
+        if method == "ACK":
+            if transaction is None or not transaction.acknowledge():
+                self._acknowledge(request, flow)
+        elif transaction is not None:
+            transaction.repeat()
+        elif method == "CANCEL":
+            self._cancel(request, flow, key)
+        elif request.to_tag:
+            self._in_dialog(request, flow, key)
+        else:
+            self._out_of_dialog(request, flow, key)
+
+    def _acknowledge(self, request: Message, flow: Flow) -> None:
+        session = self._session_of(request, flow)
+        if session is not None and problem(request) is None:
+            session.acknowledged(request)
+
+    def _cancel(self, request: Message, flow: Flow, key: Key) -> None:
+        """CANCEL has the branch of its INVITE; only who sent that may cancel it."""
+        found = self.transactions.servers.get((*key[:3], "INVITE"))
+        if not isinstance(found, InviteServer) or found.source[0] != flow.remote[0]:
+            self._stray(request, flow)
+            return
+        session = found.session
+        tag = session.tag if session is not None else _stateless_tag(request)
+        NonInviteServer(self.transactions, key, request, flow).respond(200, to_tag=tag)
+        if session is not None:
+            session.cancelled(request)
+
+    def _session_of(self, request: Message, flow: Flow) -> Session | None:
+        session = self.sessions.get(request.to_tag)
+        if session is None or not session.owns(request):
+            return None
+        dialog = session.dialog
+        if dialog is None or not dialog.allows(flow):
+            log.warning("request in a dialog from a stranger", extra={"source": str(flow)})
+            self.stats.dropped["hijack"] += 1
+            return None
+        return session
+
+    def _in_dialog(self, request: Message, flow: Flow, key: Key) -> None:
+        session = self._session_of(request, flow)
+        if session is None or session.dialog is None:
+            self._stray(request, flow)
+            return
+        if self._malformed(request, flow):
+            return
+        method = request.method
+        if method not in ("INVITE", "BYE", "OPTIONS"):
+            self._refuse(request, flow, 405, headers=(("Allow", ALLOW),))
+        elif not session.dialog.in_order(request):
+            self._refuse(request, flow, 500, "Out of Order")
+        elif method == "INVITE":
+            transaction = InviteServer(self.transactions, key, request, flow)
+            transaction.respond(100)
+            session.reinvited(request, transaction)
+        elif method == "BYE":
+            session.bye_received(request, NonInviteServer(self.transactions, key, request, flow))
+        else:
+            self._refuse(request, flow, 200, headers=_CAPABILITIES)
+
+    def _stray(self, request: Message, flow: Flow) -> None:
+        """Of no dialog and no transaction. Only who may be a peer of ours hears 481 (§12.2.2)."""
+        if self._identity.trunk(flow) is not None or self._identity.ours(request.uri):
+            self._refuse(request, flow, 481)
+        else:
+            self.stats.dropped["stray_request"] += 1
+
+    def _out_of_dialog(self, request: Message, flow: Flow, key: Key) -> None:
+        identity = self._identity
+        method = request.method
+        if not identity.ours(request.uri) and identity.trunk(flow) is None:
+            self.stats.dropped["unknown_domain"] += 1
+        elif self._malformed(request, flow):
+            pass
+        elif self.transactions.merged(request):
+            self._refuse(request, flow, 482)
+        elif method == "INVITE":
+            self._invite(request, flow, key)
+        elif method == "REGISTER":
+            self._register(request, flow, key)
+        elif method == "OPTIONS":
+            self._refuse(request, flow, 200, headers=_CAPABILITIES)
+        elif method == "BYE":
+            self._refuse(request, flow, 481)
+        else:
+            self._refuse(request, flow, 405, headers=(("Allow", ALLOW),))
+
+    def _invite(self, request: Message, flow: Flow, key: Key) -> None:
+        if self.overloaded or len(self.sessions) >= self._max_sessions:
+            self._refuse(request, flow, 503, headers=(_RETRY_AFTER,))
+            return
+        origin = self._identity.caller(request, flow)
+        if isinstance(origin, FromTrunk | FromLine):
+            transaction = InviteServer(self.transactions, key, request, flow)
+            transaction.respond(100)
+            pinned = isinstance(origin, FromLine)
+            session = InboundSession(self, request, transaction, flow, pinned=pinned)
+            self._offer(session, origin)
+        elif origin is not None:
+            self._refuse(request, flow, origin.status, origin.reason, origin.headers)
+
+    def _offer(self, session: InboundSession, origin: Origin) -> None:
+        try:
+            self._on_invite(session, origin)
+        except Exception:  # whatever the owner got wrong, the caller must not wait for ever
+            log.exception("call not accepted", extra={"call_id": session.id})
+            session.reject(500)
+
+    def _register(self, request: Message, flow: Flow, key: Key) -> None:
+        identity = self._identity
+        result = identity.authenticate(request, flow) if identity.ours(request.uri) else None
+        if isinstance(result, Refusal):
+            self._refuse(request, flow, result.status, result.reason, result.headers)
+        elif isinstance(result, Line):
+            if identity.account(request, "To") != result.login:
+                self._refuse(request, flow, 403)
+                return
+            transaction = NonInviteServer(self.transactions, key, request, flow)
+            tag = _stateless_tag(request)
+            try:
+                headers = self.registrar.register(result, request, flow)
+            except RegisterRefused as refused:
+                self.stats.refused[refused.status] += 1
+                transaction.respond(refused.status, refused.reason, refused.headers, to_tag=tag)
+            else:
+                transaction.respond(200, headers=headers, to_tag=tag)
+
+    def _malformed(self, request: Message, flow: Flow) -> bool:
+        fault = problem(request, _SUPPORTED)
+        if fault is None:
+            return False
+        status, reason = fault
+        headers: Headers = ()
+        if status == 420:
+            required = request.headers("Require")
+            headers = [("Unsupported", o) for o in required if o.lower() not in _SUPPORTED]
+        elif status in (406, 415):
+            headers = (("Accept", "application/sdp"),)
+        self._refuse(request, flow, status, reason, headers)
+        return True
+
+    def _refuse(
+        self, request: Message, flow: Flow, status: int, reason: str = "", headers: Headers = ()
+    ) -> None:
+        """Answer without remembering it; the same request gets the same To-tag again."""
+        if status >= 300:
+            self.stats.refused[status] += 1
+        reason = reason or phrase(status)
+        tag = _stateless_tag(request)
+        data = build_response(request, status, reason, headers, b"", tag, flow.remote)
+        self.transactions.transmit(reply_flow(request, flow), data)
+
+
+def _stateless_tag(request: Message) -> str:
+    return f"{crc32(f'{request.branch}{request.call_id}'.encode()):08x}"

@@ -1,0 +1,48 @@
+"""A 2xx on its way: sent again until its ACK comes, whatever the transport (RFC 3261 §13.3.1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from core.sip.flow import Flow
+from core.sip.timers import T1, T2, TIMEOUT, Timer
+from core.sip.transaction import Transactions
+
+__all__ = ["AwaitedAck"]
+
+
+class AwaitedAck:
+    """The bytes of one 2xx to the INVITE with ``cseq``; ``on_lost`` if 64·T1 pass without the ACK.
+
+    The transaction of the INVITE is over by then, and proxies do not repeat a 2xx: only we can.
+    """
+
+    __slots__ = ("_data", "_flow", "_interval", "_layer", "_lost", "_on_lost", "_timer", "cseq")
+
+    def __init__(
+        self, layer: Transactions, flow: Flow, data: bytes, cseq: int, on_lost: Callable[[], None]
+    ) -> None:
+        self._layer = layer
+        self._flow = flow
+        self._data = data
+        self.cseq = cseq
+        self._interval = T1
+        self._timer: Timer = layer.wheel.after(T1, self._repeat)
+        self._lost: Timer = layer.wheel.after(TIMEOUT, self._give_up)
+        self._on_lost = on_lost
+
+    def stop(self) -> None:
+        """The ACK came, or nobody wants it any more."""
+        self._timer.cancel()
+        self._lost.cancel()
+
+    def _repeat(self) -> None:
+        self._layer.stats.retransmitted += 1
+        self._layer.transmit(self._flow, self._data)
+        self._interval = min(2 * self._interval, T2)
+        self._timer = self._layer.wheel.after(self._interval, self._repeat)
+
+    def _give_up(self) -> None:
+        self.stop()
+        self._layer.stats.timeouts += 1
+        self._on_lost()

@@ -1,0 +1,147 @@
+"""A dialog: what two user agents agreed on by a 2xx, and requests inside it (RFC 3261 §12)."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from core.sip.flow import Flow
+from core.sip.transaction_client import Head
+from core.sip.uri import NameAddr, SipUri
+
+if TYPE_CHECKING:
+    from core.sip._wire import Message
+
+__all__ = ["Dialog"]
+
+
+class Dialog:
+    """One dialog, seen from our side.
+
+    ``local`` and ``remote`` are the values of From and To of our requests, tags included; ``target``
+    is the far side's Contact URI, ``route`` its route set. ``local_seq`` and ``remote_seq`` are the
+    last CSeq numbers used. ``source`` is the flow that the far side was heard on. A *pinned* dialog
+    never leaves it: phones behind NAT name addresses in Contact that lead nowhere.
+    """
+
+    __slots__ = (
+        "_hop",
+        "call_id",
+        "local",
+        "local_seq",
+        "pinned",
+        "remote",
+        "remote_seq",
+        "remote_tag",
+        "route",
+        "source",
+        "target",
+    )
+
+    def __init__(
+        self,
+        call_id: str,
+        local: str,
+        remote: str,
+        remote_tag: str,
+        *,
+        source: Flow,
+        pinned: bool,
+    ) -> None:
+        self.call_id = call_id
+        self.local = local
+        self.remote = remote
+        self.remote_tag = remote_tag
+        self.source = source
+        self.pinned = pinned
+        self.local_seq = 1
+        self.remote_seq = 0
+        self.target = ""
+        self.route: tuple[str, ...] = ()
+        self._hop: Flow | None = None
+
+    @classmethod
+    def of_server(cls, request: Message, local_tag: str, source: Flow, *, pinned: bool) -> Dialog:
+        """The dialog that our answer to ``request`` makes (§12.1.1)."""
+        dialog = cls(
+            request.call_id,
+            f"{request.header('To')};tag={local_tag}",
+            request.header("From") or "",
+            request.from_tag,
+            source=source,
+            pinned=pinned,
+        )
+        dialog.remote_seq = request.cseq
+        dialog.route = tuple(request.headers("Record-Route"))
+        dialog.refresh(request)
+        return dialog
+
+    @classmethod
+    def of_client(cls, response: Message, head: Head, source: Flow, *, pinned: bool) -> Dialog:
+        """The dialog that an answer to our INVITE ``head`` makes (§12.1.2)."""
+        dialog = cls(
+            head.call_id,
+            head.from_,
+            response.header("To") or head.to,
+            response.to_tag,
+            source=source,
+            pinned=pinned,
+        )
+        dialog.local_seq = head.cseq
+        dialog.route = tuple(reversed(response.headers("Record-Route")))
+        dialog.target = head.uri
+        dialog.refresh(response)
+        return dialog
+
+    def refresh(self, message: Message) -> None:
+        """Take the far side's Contact as the new target (§12.2)."""
+        contact = message.header("Contact")
+        if contact is not None:
+            self.target = _uri_of(contact) or self.target
+            self._hop = None
+
+    def in_order(self, request: Message) -> bool:
+        """Whether a request is newer than those before (§12.2.2: 500 if not); remembers its CSeq."""
+        if request.cseq < self.remote_seq:
+            return False
+        self.remote_seq = request.cseq
+        return True
+
+    def allows(self, flow: Flow) -> bool:
+        """Whether the far side may speak from there: where it was heard or is to be reached."""
+        host = flow.remote[0]
+        return host == self.source.remote[0] or host == self.hop().remote[0]
+
+    def hop(self) -> Flow:
+        """Where our requests go: first route, else target; a name that is no address means the source.
+
+        Names would need RFC 3263, and whoever gives one in Contact is reached where it was heard.
+        """
+        if self._hop is None:
+            self._hop = self.source if self.pinned else self._next_hop()
+        return self._hop
+
+    def head(self, via: str, branch: str, cseq: int | None = None) -> Head:
+        """The head of our next request, or of one with a given CSeq (an ACK has its INVITE's)."""
+        if cseq is None:
+            self.local_seq += 1
+            cseq = self.local_seq
+        uri, route = self.target, self.route
+        if route and ";lr" not in route[0].lower():  # a strict router (§12.2.1.1)
+            uri, route = _uri_of(route[0]), (*route[1:], f"<{uri}>")
+        return Head(uri, via, branch, self.local, self.remote, self.call_id, cseq, route)
+
+    def _next_hop(self) -> Flow:
+        try:
+            uri = SipUri.parse(_uri_of(self.route[0]) if self.route else self.target)
+            host = str(ip_address(uri.host))
+        except ValueError:
+            return self.source
+        return Flow(self.source.transport, self.source.local, (host, uri.port or 5060))
+
+
+def _uri_of(value: str) -> str:
+    try:
+        return NameAddr.parse(value).uri
+    except ValueError:
+        return ""

@@ -1,0 +1,101 @@
+"""A re-INVITE of our own: a new offer inside a session (RFC 3261 §14.1)."""
+
+from __future__ import annotations
+
+from random import uniform
+from typing import TYPE_CHECKING
+
+from core.sip.session import ReofferAnswered, ReofferFailed
+from core.sip.timers import T1, Timer
+from core.sip.transaction import new_branch
+from core.sip.transaction_client import InviteClient
+
+if TYPE_CHECKING:
+    from core.sip._wire import Message
+    from core.sip.agent import Agent
+    from core.sip.dialog import Dialog
+    from core.sip.session import Session
+
+__all__ = ["OwnReinvite"]
+
+
+class OwnReinvite:
+    """One offer, sent again after 491 until it is answered or refused."""
+
+    __slots__ = ("_ack", "_agent", "_cseq", "_dialog", "_sdp", "_session", "_stopped", "_timer")
+
+    def __init__(self, session: Session, agent: Agent, dialog: Dialog, sdp: bytes) -> None:
+        self._session = session
+        self._agent = agent
+        self._dialog = dialog
+        self._sdp = sdp
+        self._ack = b""
+        self._cseq = 0
+        self._timer: Timer | None = None
+        self._stopped = False
+        self._send()
+
+    def stop(self) -> None:
+        """The session ends: what still comes is acknowledged, and nobody hears of it."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it lost against theirs and waits for its turn: theirs may come now."""
+        return self._timer is not None
+
+    def _send_again(self) -> None:
+        if self._session.offered:
+            self._timer = self._agent.wheel.after(T1, self._send_again)
+        else:
+            self._timer = None
+            self._send()
+
+    def _send(self) -> None:
+        branch = new_branch()
+        flow = self._dialog.hop()
+        head = self._dialog.head(self._agent.via(flow, branch), branch)
+        self._cseq = head.cseq
+        data = head.build("INVITE", self._agent.offer_headers, self._sdp)
+        InviteClient(self._agent.transactions, flow, head, data, self._answered, self._timed_out)
+
+    def _answered(self, response: Message) -> None:
+        status = response.status
+        if status < 200:
+            return
+        if status < 300:
+            self._accepted(response)
+        elif not self._stopped:
+            self._refused(status, response.reason)
+
+    def _accepted(self, response: Message) -> None:
+        again = bool(self._ack)
+        if not again:
+            branch = new_branch()
+            self._dialog.refresh(response)
+            flow = self._dialog.hop()
+            self._ack = self._dialog.head(self._agent.via(flow, branch), branch, self._cseq).build(
+                "ACK"
+            )
+        self._agent.transactions.transmit(self._dialog.hop(), self._ack)
+        if not again and not self._stopped:
+            if response.body:
+                self._session.remote_sdp = response.body
+            self._session.reinvite_over(ReofferAnswered(response.body))
+
+    def _refused(self, status: int, reason: str) -> None:
+        if status == 491:  # the owner of the Call-ID waits longer, so that one of the two goes first
+            owns = self._session.called
+            self._timer = self._agent.wheel.after(
+                uniform(2.1, 4.0) if owns else uniform(0.0, 2.0), self._send_again
+            )
+        elif status in (408, 481):
+            self._session.dead(status, reason)
+        else:
+            self._session.reinvite_over(ReofferFailed(status, reason))
+
+    def _timed_out(self) -> None:
+        if not self._stopped:
+            self._session.dead(408, "Request Timeout")

@@ -1,0 +1,90 @@
+"""Sockets: the only module of the stack that has any."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+
+from core.sip.flow import Flow
+
+__all__ = ["UdpTransport", "resolve", "route_address"]
+
+log = logging.getLogger(__name__)
+
+_BUFFER = 8 * 1024 * 1024
+"""Bytes asked of the system for datagrams that wait while the loop is busy; it may give less."""
+
+
+class UdpTransport(asyncio.DatagramProtocol):
+    """One UDP socket. ``on_datagram`` gets what came and its flow."""
+
+    def __init__(self, on_datagram: Callable[[bytes, Flow], None]) -> None:
+        self._on_datagram = on_datagram
+        self._transport: asyncio.DatagramTransport | None = None
+        self.local = ("", 0)
+
+    @classmethod
+    async def listen(
+        cls, host: str, port: int, on_datagram: Callable[[bytes, Flow], None]
+    ) -> UdpTransport:
+        """Bind; port 0 takes a free one. OSError if the address is taken or not ours."""
+        loop = asyncio.get_running_loop()
+        protocol = cls(on_datagram)
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: protocol, local_addr=(host or "0.0.0.0", port)
+        )
+        protocol._transport = transport
+        sock = transport.get_extra_info("socket")
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
+        protocol.local = transport.get_extra_info("sockname")[:2]
+        return protocol
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """A datagram; what is too short for SIP is a keep-alive of some phone behind NAT."""
+        if len(data) > 4:
+            self._on_datagram(data, Flow("UDP", self.local, addr[:2]))
+
+    def error_received(self, exc: Exception) -> None:
+        """An ICMP error of some datagram that we sent; the transaction's timers see to it."""
+        log.debug("datagram not delivered: %s", exc)
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        """Send a datagram. What the system refuses is lost, like any other on its way."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        try:
+            self._transport.sendto(data, flow.remote)
+        except (OSError, ValueError, OverflowError) as error:
+            log.warning("datagram to %s not sent: %s", flow, error)
+
+    def close(self) -> None:
+        """Free the address; what waits to be sent still is."""
+        if self._transport is not None:
+            self._transport.close()
+
+
+def route_address(host: str) -> str:
+    """The address that others see us at when we listen on any address: of the default route's
+    interface, or loopback without a network. Nothing is sent."""
+    if host not in ("", "0.0.0.0", "::"):
+        return host
+    family, beyond = (socket.AF_INET6, "2001:db8::1") if host == "::" else (socket.AF_INET, "192.0.2.1")
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((beyond, 9))
+            address: str = probe.getsockname()[0]
+        except OSError:
+            return "::1" if host == "::" else "127.0.0.1"
+    return address
+
+
+async def resolve(host: str, port: int, local: tuple[str, int]) -> tuple[str, int]:
+    """The address of a host name in the family of ``local``; OSError if it has none."""
+    family = socket.AF_INET6 if ":" in local[0] else socket.AF_INET
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_DGRAM)
+    address = found[0][4]
+    return str(address[0]), int(address[1])
