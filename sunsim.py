@@ -81,6 +81,7 @@ from core.events import (
 from core.hookspecs import hookimpl
 from core.ids import new_id
 from core.numbers import normalize
+from tenants.tables import TenantTable
 
 __all__ = [
     "Addressee",
@@ -127,6 +128,7 @@ __all__ = [
     "SunSimError",
     "Tables",
     "Tenant",
+    "TenantTable",
     "TerminalKind",
     "TooManyRequests",
     "Unauthenticated",

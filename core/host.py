@@ -79,9 +79,7 @@ class Host:
             if entry.name in found:
                 raise PluginError(plugin=entry.name, problem="two plugins have this name")
             found[entry.name] = _import(entry)
-        host = cls(found, limits)
-        log.info("plugins_loaded", plugins=list(host.manifests))
-        return host
+        return cls(found, limits)
 
     def for_tenant(self, plugins: Iterable[str]) -> TenantHooks:
         """The hooks of a tenant whose contract has these plugins; unknown names are left out.
@@ -106,6 +104,7 @@ class Host:
                 await guarded.call_strictly(role)
             except Exception as error:  # whatever it is, the operator must learn whose it is
                 raise PluginError(plugin=guarded.plugin, problem=f"startup: {error!r}") from error
+        log.info("plugins_started", role=role, plugins=list(self.manifests))
 
     async def shutdown(self, role: str) -> None:
         """Stop every plugin, in reverse order; one that fails does not keep the others."""

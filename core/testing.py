@@ -1,14 +1,44 @@
 """Public fakes and fixtures, for our own tests and for authors of plugins.
 
 Shipped as the pytest plugin ``sunsim``: the fixtures are there as soon as SunSim is installed. The
-fakes are real implementations of ``core.ports`` that keep everything in memory.
+fakes implement ``core.ports`` in memory; ``docs/hooks.md`` shows a test of a plugin with them.
 """
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
 import pytest
 
-__all__ = ["FakeClock", "clock"]
+from core.contracts import (
+    CallFacts,
+    Cdr,
+    Direction,
+    Line,
+    Number,
+    Outcome,
+    Snapshot,
+    Tenant,
+    Trunk,
+)
+from core.errors import MediaUnavailable
+from core.host import Host
+from core.ids import new_id
+
+__all__ = [
+    "FakeClock",
+    "MemoryBoard",
+    "MemoryCallStore",
+    "MemoryDirectory",
+    "MemoryMedia",
+    "MemoryMediaSession",
+    "make_cdr",
+    "make_facts",
+]
 
 
 class FakeClock:
@@ -31,7 +61,221 @@ class FakeClock:
         self._passed += seconds
 
 
+class MemoryDirectory:
+    """Companies, their lines and carriers (``ports.TenantDirectory``)."""
+
+    def __init__(self) -> None:
+        self._snapshots: dict[UUID, Snapshot] = {}
+        self._lines: dict[str, Line] = {}
+        self._trunks: list[Trunk] = []
+
+    def put(self, snapshot: Snapshot) -> None:
+        """Add a company, or replace it by a newer configuration."""
+        self._snapshots[snapshot.tenant_id] = snapshot
+
+    def add_line(self, line: Line) -> None:
+        """Add a SIP account."""
+        self._lines[line.login] = line
+
+    def add_trunk(self, trunk: Trunk) -> None:
+        """Add a carrier; the first one is the default."""
+        self._trunks.append(trunk)
+
+    def snapshot(self, tenant_id: UUID) -> Snapshot | None:
+        """The company's present configuration."""
+        return self._snapshots.get(tenant_id)
+
+    def number(self, e164: str) -> tuple[Snapshot, Number] | None:
+        """Whose number this is."""
+        owned = ((snapshot, n) for snapshot in self._snapshots.values() for n in snapshot.numbers)
+        return next((pair for pair in owned if pair[1].e164 == e164), None)
+
+    def line(self, login: str) -> Line | None:
+        """The SIP account, unless its company is suspended."""
+        line = self._lines.get(login)
+        snapshot = self._snapshots.get(line.tenant_id) if line else None
+        return None if snapshot is not None and snapshot.suspended else line
+
+    def trunk_from(self, host: str) -> Trunk | None:
+        """The carrier with this address in one of its networks."""
+        address = ipaddress.ip_address(host)
+        return next(
+            (
+                trunk
+                for trunk in self._trunks
+                if any(address in ipaddress.ip_network(network) for network in trunk.networks)
+            ),
+            None,
+        )
+
+    def trunk(self, trunk_id: UUID | None) -> Trunk | None:
+        """One carrier; with ``None`` the default one."""
+        wanted = (trunk for trunk in self._trunks if trunk_id in (None, trunk.id))
+        return next(wanted, None)
+
+
+class MemoryCallStore:
+    """Keeps the records of calls in ``cdrs``, each once (``ports.CallStore``)."""
+
+    def __init__(self) -> None:
+        self.cdrs: dict[UUID, Cdr] = {}
+
+    async def save(self, cdr: Cdr) -> None:
+        """Keep the record; a second one of the same call changes nothing."""
+        self.cdrs.setdefault(cdr.call_id, cdr)
+
+
+class MemoryBoard:
+    """The present moment (``ports.LiveBoard``): ``calls`` by id with their state, ``lines``."""
+
+    def __init__(self) -> None:
+        self.calls: dict[UUID, str] = {}
+        self.ringing: dict[UUID, frozenset[UUID]] = {}
+        self.lines: dict[str, str] = {}
+
+    def call_started(self, facts: CallFacts, at: float) -> None:
+        """The call is ``started``."""
+        self.calls[facts.call_id] = "started"
+
+    def call_ringing(self, facts: CallFacts, at: float, employees: Iterable[UUID]) -> None:
+        """The call is ``ringing`` at these employees."""
+        self.calls[facts.call_id] = "ringing"
+        self.ringing[facts.call_id] = frozenset(employees)
+
+    def call_answered(
+        self, facts: CallFacts, at: float, employee_id: UUID | None, terminal_id: UUID | None
+    ) -> None:
+        """The call is ``answered``."""
+        self.calls[facts.call_id] = "answered"
+
+    def call_ended(self, facts: CallFacts) -> None:
+        """The call is gone."""
+        self.calls.pop(facts.call_id, None)
+        self.ringing.pop(facts.call_id, None)
+
+    def line_registered(
+        self, line: Line, at: float, expires_at: float, user_agent: str, source: str
+    ) -> None:
+        """The line has a phone."""
+        self.lines[line.login] = user_agent
+
+    def line_unregistered(self, line: Line, at: float) -> None:
+        """The line has none any more."""
+        self.lines.pop(line.login, None)
+
+
+class MemoryMediaSession:
+    """Audio without audio: ``verbs`` holds what was asked, SDP says which leg it stands for."""
+
+    def __init__(self, server: MemoryMedia) -> None:
+        self.verbs: list[str] = []
+        self._server = server
+
+    async def open(self, caller_sdp: bytes) -> bytes:
+        """The stub's SDP."""
+        return self._do("open", b"stub")
+
+    def told(self) -> None:
+        """Note it."""
+        self.verbs.append("told")
+
+    async def ring(self, leg: str) -> bytes:
+        """The offer for this leg."""
+        return self._do(f"ring {leg}", f"offer {leg}".encode())
+
+    async def connect(self, leg: str, answer: bytes) -> bytes:
+        """The caller's SDP with this leg."""
+        return self._do(f"connect {leg}", f"answer {leg}".encode())
+
+    async def drop(self, leg: str) -> None:
+        """Note it."""
+        self._do(f"drop {leg}", b"")
+
+    async def close(self) -> None:
+        """Note it."""
+        self.verbs.append("close")
+
+    def _do(self, verb: str, sdp: bytes) -> bytes:
+        if not self._server.up:
+            raise MediaUnavailable
+        self.verbs.append(verb)
+        return sdp
+
+
+class MemoryMedia:
+    """Makes such sessions and keeps them (``ports.MediaServer``); ``up`` may be set to False."""
+
+    def __init__(self) -> None:
+        self.up = True
+        self.sessions: dict[UUID, MemoryMediaSession] = {}
+
+    def session(self, call_id: UUID) -> MemoryMediaSession:
+        """A session for one call."""
+        self.sessions[call_id] = MemoryMediaSession(self)
+        return self.sessions[call_id]
+
+    async def healthy(self) -> bool:
+        """Whether it is up."""
+        return self.up
+
+    def prompt(self, name: str, language: str) -> Path | None:
+        """There are no prompts."""
+        return None
+
+
+def make_facts(tenant: Tenant, **changes: Any) -> CallFacts:
+    """An incoming call for the company; ``changes`` are fields of CallFacts."""
+    values: dict[str, Any] = {
+        "call_id": new_id(),
+        "tenant_id": tenant.id,
+        "direction": Direction.INCOMING,
+        "caller": "+79161112233",
+        "called": "+74951234567",
+    }
+    return CallFacts(**values | changes)
+
+
+def make_cdr(facts: CallFacts, **changes: Any) -> Cdr:
+    """The record of a call that nobody answered for 30 seconds; ``changes`` are fields of Cdr."""
+    values: dict[str, Any] = {
+        "call_id": facts.call_id,
+        "tenant_id": facts.tenant_id,
+        "direction": facts.direction,
+        "caller": facts.caller,
+        "called": facts.called,
+        "outcome": Outcome.NO_ANSWER,
+        "sip_status": 480,
+        "started_at": 1_800_000_000.0,
+        "ended_at": 1_800_000_030.0,
+        "ended_by": "system",
+        "facts": facts,
+    }
+    return Cdr(**values | changes)
+
+
 @pytest.fixture
-def clock() -> FakeClock:
+def sunsim_clock() -> FakeClock:
     """A clock that stands still until ``advance``."""
     return FakeClock()
+
+
+@pytest.fixture
+def sunsim_directory() -> MemoryDirectory:
+    """A directory without companies."""
+    return MemoryDirectory()
+
+
+@pytest.fixture
+def sunsim_tenant() -> Tenant:
+    """A company with the plugins of this installation."""
+    return Tenant(new_id(), "Ромашка", plugins=frozenset(Host.load().manifests))
+
+
+@pytest.fixture
+def sunsim_host() -> Callable[..., Host]:
+    """Makes a host of the given plugins: ``sunsim_host(my_plugin)``; modules or objects."""
+
+    def make(*plugins: Any) -> Host:
+        return Host({plugin.manifest.name: plugin for plugin in plugins})
+
+    return make
