@@ -35,7 +35,10 @@ SCOPES = (
     "numbers:read",
     "numbers:write",
     "calls:read",
+    "trunks:read",
+    "trunks:write",
     "audit:read",
+    "tokens:write",
 )
 """What a token may be limited to. ``lines:secret`` shows SIP passwords."""
 

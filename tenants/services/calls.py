@@ -1,0 +1,299 @@
+"""Reading the history of calls and the present ones, for pages and API (features.md HIS)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+
+from core.contracts import CallFacts, CallStep, Direction, Outcome, Snapshot, StepCode
+from core.errors import FieldError, Invalid, NotFound
+from tenants import snapshot as snapshots
+from tenants.db import Database, Session
+from tenants.services import visibility
+from tenants.services.actor import Actor, require_scope
+from tenants.tables import LiveCallState
+from tenants.trace import Gettext, TraceLine, render
+
+__all__ = [
+    "CallCard",
+    "CallPage",
+    "CallQuery",
+    "CallRow",
+    "Party",
+    "PresentCall",
+    "card",
+    "count",
+    "day",
+    "history",
+    "present",
+    "today",
+]
+
+PAGE = 50
+LONGEST_PAGE = 200
+
+
+class CallQuery(Struct, frozen=True):
+    """A period [start, end) and what to show of it; ``cursor`` goes on after an earlier page."""
+
+    start: datetime
+    end: datetime
+    direction: Direction | None = None
+    unanswered: bool = False
+    cursor: str | None = None
+    limit: int = PAGE
+
+
+class Party(Struct, frozen=True):
+    """An employee in a call."""
+
+    id: UUID
+    name: str
+
+
+class CallRow(Struct, frozen=True):
+    """A call in the list. ``employee`` made or answered it; ``number_label`` is the company's number's.
+
+    Instants are in UTC; ``wait_seconds`` until the answer (or the end), ``talk_seconds`` after it.
+    """
+
+    id: UUID
+    direction: Direction
+    caller: str | None
+    caller_name: str
+    called: str
+    outcome: Outcome
+    started_at: datetime
+    answered_at: datetime | None
+    ended_at: datetime
+    wait_seconds: int
+    talk_seconds: int
+    employee: Party | None
+    number_label: str
+
+
+class CallPage(Struct, frozen=True):
+    """Calls, latest first, and the cursor of the next page if there is one."""
+
+    calls: tuple[CallRow, ...]
+    next: str | None
+
+
+class CallCard(Struct, frozen=True):
+    """Everything about one call: its row, its log and the log in sentences (HIS-12)."""
+
+    call: CallRow
+    steps: tuple[CallStep, ...]
+    trace: tuple[TraceLine, ...]
+    sip_status: int
+    ended_by: str
+    scenario_name: str | None
+
+
+class PresentCall(Struct, frozen=True):
+    """A call that goes on now, with the employees it rings or talks with."""
+
+    call_id: UUID
+    direction: Direction
+    caller: str | None
+    called: str
+    state: LiveCallState
+    started_at: datetime
+    answered_at: datetime | None
+    parties: tuple[Party, ...]
+
+
+# --- the history ------------------------------------------------------------------------------
+
+
+def day(now: datetime, timezone: str) -> CallQuery:
+    """The current day in the viewer's zone, from midnight to midnight (HIS-02, H-17)."""
+    zone = ZoneInfo(timezone)
+    local = now.astimezone(zone).date()
+    start = datetime(local.year, local.month, local.day, tzinfo=zone)
+    tomorrow = local + timedelta(days=1)  # not 24 hours: clocks may change tonight
+    end = datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=zone)
+    return CallQuery(start.astimezone(UTC), end.astimezone(UTC))
+
+
+async def today(db: Database, actor: Actor, timezone: str, now: datetime | None = None) -> CallPage:
+    """What the page shows on opening: the current day, whatever was looked at before (HIS-02)."""
+    return await history(db, actor, day(now or datetime.now(UTC), timezone))
+
+
+async def history(db: Database, actor: Actor, query: CallQuery) -> CallPage:
+    """Incoming, outgoing and internal calls of a period (HIS-01). Raises Invalid for a wrong cursor."""
+    limit = min(max(query.limit, 1), LONGEST_PAGE)
+    where, args = _conditions(actor, query)
+    if query.cursor is not None:
+        args.extend(_parse_cursor(query.cursor))
+        where += f" AND (c.started_at, c.id) < (${len(args) - 1}, ${len(args)})"
+    async with db.tenant(require_scope(actor, "calls:read")) as session:
+        rows = await session.fetch(
+            f"{_ROWS} WHERE {where} ORDER BY c.started_at DESC, c.id DESC LIMIT {limit + 1}", *args
+        )
+    page = rows[:limit]
+    more = len(rows) > limit
+    return CallPage(
+        calls=tuple(_row(dict(row)) for row in page),
+        next=_cursor(page[-1]["started_at"], page[-1]["id"]) if more else None,
+    )
+
+
+async def count(db: Database, actor: Actor, query: CallQuery) -> int:
+    """How many calls the actor may see in the period."""
+    where, args = _conditions(actor, query)
+    async with db.tenant(require_scope(actor, "calls:read")) as session:
+        return await session.fetchval(f"SELECT count(*) FROM calls AS c WHERE {where}", *args)
+
+
+async def card(db: Database, actor: Actor, call_id: UUID, gettext: Gettext = str) -> CallCard:
+    """One call with its log. Raises NotFound also for a call that is not the actor's to see."""
+    visible = visibility.calls(actor, 2)
+    async with db.tenant(require_scope(actor, "calls:read")) as session:
+        row = await session.fetchrow(
+            f"{_ROWS} WHERE c.id = $1 AND {visible.sql}", call_id, *visible.args
+        )
+        if row is None:
+            raise NotFound
+        steps = await _steps(session, actor, call_id)
+        snapshot = await _snapshot(session, row["snapshot_hash"])
+    facts = msgspec.json.decode(row["facts"], type=CallFacts) if row["facts"] else None
+    return CallCard(
+        call=_row(dict(row)),
+        steps=steps,
+        trace=render(steps, snapshot, gettext, facts),
+        sip_status=row["sip_status"],
+        ended_by=row["ended_by"],
+        scenario_name=row["scenario_name"],
+    )
+
+
+def _conditions(actor: Actor, query: CallQuery) -> tuple[str, list[Any]]:
+    args: list[Any] = [query.start, query.end]
+    where = "c.started_at >= $1 AND c.started_at < $2"
+    if query.direction is not None:
+        args.append(query.direction.value)
+        where += f" AND c.direction = ${len(args)}"
+    if query.unanswered:
+        where += f" AND c.outcome <> '{Outcome.ANSWERED}'"
+    visible = visibility.calls(actor, len(args) + 1)
+    return f"{where} AND {visible.sql}", [*args, *visible.args]
+
+
+_ROWS = """
+SELECT c.*, e.id AS employee_id, e.name AS employee_name,
+       coalesce(n.label, '') AS number_label, s.name AS scenario_name
+FROM calls AS c
+LEFT JOIN employees AS e ON e.tenant_id = c.tenant_id
+    AND e.id = CASE c.direction
+        WHEN 'incoming' THEN c.answered_employee_id ELSE c.caller_employee_id END
+LEFT JOIN numbers AS n ON n.tenant_id = c.tenant_id AND n.id = c.number_id
+LEFT JOIN scenarios AS s ON s.tenant_id = c.tenant_id AND s.id = c.scenario_id
+"""
+
+
+def _row(row: dict[str, Any]) -> CallRow:
+    waited_until = row["answered_at"] or row["ended_at"]
+    talked = row["ended_at"] - row["answered_at"] if row["answered_at"] else timedelta()
+    return CallRow(
+        id=row["id"],
+        direction=Direction(row["direction"]),
+        caller=row["caller"],
+        caller_name=row["caller_name"],
+        called=row["called"],
+        outcome=Outcome(row["outcome"]),
+        started_at=row["started_at"],
+        answered_at=row["answered_at"],
+        ended_at=row["ended_at"],
+        wait_seconds=round((waited_until - row["started_at"]).total_seconds()),
+        talk_seconds=round(talked.total_seconds()),
+        employee=Party(row["employee_id"], row["employee_name"]) if row["employee_id"] else None,
+        number_label=row["number_label"],
+    )
+
+
+async def _steps(session: Session, actor: Actor, call_id: UUID) -> tuple[CallStep, ...]:
+    rows = await session.fetch("SELECT * FROM call_steps WHERE call_id = $1 ORDER BY seq", call_id)
+    return tuple(
+        CallStep(
+            at=row["at"].timestamp(),
+            code=StepCode(row["code"]),
+            terminal_id=row["terminal_id"],
+            employee_id=row["employee_id"],
+            address=row["address"] if _may_see_address(actor, dict(row)) else None,
+            data=msgspec.json.decode(row["data"]),
+        )
+        for row in rows
+    )
+
+
+def _may_see_address(actor: Actor, step: dict[str, Any]) -> bool:
+    """Others' SIP logins are not shown to an employee (NAV-05), nor their telephone numbers."""
+    return actor.is_administrator or step["employee_id"] in (None, actor.employee_id)
+
+
+async def _snapshot(session: Session, digest: str) -> Snapshot | None:
+    stored = await session.fetchrow("SELECT version, body FROM snapshots WHERE hash = $1", digest)
+    if stored is None:
+        return None
+    return snapshots.from_content(stored["body"], stored["version"], digest)
+
+
+def _cursor(started_at: datetime, call_id: UUID) -> str:
+    raw = f"{started_at.isoformat()}|{call_id.hex}".encode()
+    return base64.urlsafe_b64encode(raw).decode()
+
+
+def _parse_cursor(cursor: str) -> tuple[datetime, UUID]:
+    try:
+        text = base64.urlsafe_b64decode(cursor).decode("ascii")
+        instant, _, key = text.partition("|")
+        started_at = datetime.fromisoformat(instant)
+        if started_at.tzinfo is None:
+            raise ValueError(instant)
+        return started_at, UUID(key)
+    except (binascii.Error, ValueError):
+        raise Invalid(cursor=FieldError("This page does not exist.")) from None
+
+
+# --- now --------------------------------------------------------------------------------------
+
+
+async def present(db: Database, actor: Actor) -> list[PresentCall]:
+    """The calls that go on now («сейчас разговаривают»), oldest first, as far as they are visible."""
+    visible = visibility.live_calls(actor, 1)
+    async with db.tenant(require_scope(actor, "calls:read")) as session:
+        rows = await session.fetch(
+            "SELECT c.*, e.name FROM live_calls AS c"
+            " LEFT JOIN employees AS e ON e.tenant_id = c.tenant_id AND e.id = c.employee_id"
+            f" WHERE {visible.sql} ORDER BY c.started_at, c.call_id, e.position",
+            *visible.args,
+        )
+    by_call: dict[UUID, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_call.setdefault(row["call_id"], []).append(dict(row))
+    return [_present(parties) for parties in by_call.values()]
+
+
+def _present(rows: list[dict[str, Any]]) -> PresentCall:
+    first = rows[0]
+    return PresentCall(
+        call_id=first["call_id"],
+        direction=Direction(first["direction"]),
+        caller=first["caller"],
+        called=first["called"],
+        state=LiveCallState(first["state"]),
+        started_at=first["started_at"],
+        answered_at=first["answered_at"],
+        parties=tuple(
+            Party(r["employee_id"], r["name"]) for r in rows if r["employee_id"] and r["name"]
+        ),
+    )

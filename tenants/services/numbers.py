@@ -1,0 +1,249 @@
+"""Multichannel numbers: the operator's stock, and those of a company (features.md NUM)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import asdict
+
+from core.errors import Conflict, FieldError, Invalid, NotFound
+from tenants import crosstenant
+from tenants.db import Database, Session
+from tenants.services import audit, phones
+from tenants.services.actor import Actor, require_administrator, require_operator, require_scope
+from tenants.services.constraints import fields_for
+from tenants.services.forms import checked
+from tenants.tables import Number, NumberStock, Scenario
+
+__all__ = [
+    "AddNumber",
+    "AssignNumber",
+    "NumberView",
+    "StockView",
+    "UpdateNumber",
+    "activate",
+    "add",
+    "assign",
+    "get",
+    "numbers",
+    "stock",
+    "update",
+]
+
+_LONGEST_LABEL = 60
+
+
+class NumberView(Struct, frozen=True):
+    """A number of the company with the scenario that handles it (NUM-01)."""
+
+    id: UUID
+    e164: str
+    label: str
+    scenario_id: UUID | None
+    scenario_name: str | None
+    version: int
+
+
+class UpdateNumber(Struct, frozen=True):
+    """Changes of a number: display name (NUM-03) and scenario (NUM-02, NUM-11)."""
+
+    id: UUID
+    version: int
+    label: str | UnsetType = UNSET
+    scenario_id: UUID | UnsetType = UNSET
+
+
+class AddNumber(Struct, frozen=True):
+    """A number that the operator got from a carrier; ``trunk`` is the carrier's name."""
+
+    e164: str
+    trunk: str | None = None
+    city: str = ""
+    category: str = "standard"
+
+
+class AssignNumber(Struct, frozen=True):
+    """A number of the stock becomes a company's."""
+
+    e164: str
+    tenant_id: UUID
+
+
+class StockView(Struct, frozen=True):
+    """A number of the stock; without a ``holder`` it is for sale."""
+
+    id: UUID
+    e164: str
+    trunk: str | None
+    city: str
+    category: str
+    holder_id: UUID | None
+    holder: str | None
+
+
+# --- the company ------------------------------------------------------------------------------
+
+
+async def numbers(db: Database, actor: Actor) -> list[NumberView]:
+    """All numbers of the contract, in the order in which they came (NUM-01)."""
+    async with db.tenant(require_scope(actor, "numbers:read")) as session:
+        return await _views(session)
+
+
+async def get(db: Database, actor: Actor, number_id: UUID) -> NumberView:
+    """One number. Raises NotFound."""
+    async with db.tenant(require_scope(actor, "numbers:read")) as session:
+        return await _view(session, number_id)
+
+
+async def update(db: Database, actor: Actor, command: UpdateNumber) -> NumberView:
+    """Change a number. Raises Conflict if its version moved on, Invalid by field, NotFound."""
+    tenant_id = require_administrator(actor, "numbers:write")
+    given = {
+        name: value
+        for name, value in asdict(command).items()
+        if value is not UNSET and name not in ("id", "version")
+    }
+    values = checked(given, {"label": _label})
+    if "label" in values:
+        values["label"] = values["label"] or ""
+    wrong_scenario = ("scenario_id", "There is no such scenario.")
+    async with (
+        fields_for(numbers_scenario_id_fkey=wrong_scenario),
+        db.tenant(tenant_id) as session,
+    ):
+        before = await Number.select().where(Number.id == command.id).lock_rows("UPDATE").first()
+        if before is None:
+            raise NotFound
+        if before["version"] != command.version:
+            raise Conflict
+        await Number.update({**values, Number.version: Number.version + 1}).where(
+            Number.id == command.id
+        )
+        await audit.record(actor, "number.update", command.id, *audit.changes(before, values))
+        return await _view(session, command.id)
+
+
+def _label(text: str) -> str:
+    label = " ".join(text.split())
+    if len(label) > _LONGEST_LABEL or not label.isprintable():
+        raise FieldError("A display name has at most 60 characters.")
+    return label
+
+
+async def _view(session: Session, number_id: UUID) -> NumberView:
+    found = await _views(session, number_id)
+    if not found:
+        raise NotFound
+    return found[0]
+
+
+async def _views(session: Session, number_id: UUID | None = None) -> list[NumberView]:
+    rows = await session.fetch(
+        "SELECT n.*, s.name AS scenario_name FROM numbers AS n"
+        " LEFT JOIN scenarios AS s ON s.tenant_id = n.tenant_id AND s.id = n.scenario_id"
+        " WHERE $1::uuid IS NULL OR n.id = $1 ORDER BY n.position, n.id",
+        number_id,
+    )
+    return [
+        NumberView(
+            id=row["id"],
+            e164=row["e164"],
+            label=row["label"],
+            scenario_id=row["scenario_id"],
+            scenario_name=row["scenario_name"],
+            version=row["version"],
+        )
+        for row in rows
+    ]
+
+
+# --- the operator -----------------------------------------------------------------------------
+
+
+async def add(db: Database, actor: Actor, command: AddNumber) -> StockView:
+    """Put a number into the stock. Raises Invalid if it is there already or the trunk is unknown."""
+    require_operator(actor, "numbers:write")
+    values: dict[str, Any] = checked(asdict(command), {"e164": phones.telephone}, required=("e164",))
+    taken = ("e164", "This number is in the stock already.")
+    async with (
+        fields_for(number_stock_e164_key=taken),
+        crosstenant.operator_session(db) as session,
+    ):
+        trunk_id = await _trunk_id(session, values.pop("trunk"))
+        number = NumberStock(**{**values, "city": values["city"] or ""}, trunk_id=trunk_id)
+        await NumberStock.insert(number)
+        audit.operator_change(actor, "stock.add", e164=values["e164"])
+        return (await _stock(session, values["e164"]))[0]
+
+
+async def stock(db: Database, actor: Actor) -> list[StockView]:
+    """All numbers of the stock, by number."""
+    require_operator(actor, "numbers:read")
+    async with crosstenant.operator_session(db) as session:
+        return await _stock(session)
+
+
+async def assign(db: Database, actor: Actor, command: AssignNumber) -> NumberView:
+    """Give a number of the stock to a company and activate it there (ACC-08).
+
+    Raises NotFound for an unknown number or company, Conflict if somebody has the number.
+    """
+    require_operator(actor, "numbers:write")
+    e164 = checked({"e164": command.e164}, {"e164": phones.telephone}, ("e164",))["e164"]
+    async with crosstenant.operator_session(db):
+        number_id = await activate(db, actor, e164, command.tenant_id)
+        async with db.tenant(command.tenant_id) as session:
+            return await _view(session, number_id)
+
+
+async def activate(db: Database, actor: Actor, e164: str, tenant_id: UUID) -> UUID:
+    """The same within the operator's open session: the stock's row gets a holder, the company a
+    number whose scenario is the default one, «По умолчанию» (ACC-08, NUM-11)."""
+    async with crosstenant.operator_session(db) as session:
+        row = await session.fetchrow("SELECT * FROM number_stock WHERE e164 = $1 FOR UPDATE", e164)
+        if row is None:
+            raise NotFound("The number {number} is not in the stock.", number=e164)
+        if row["holder_id"] is not None:
+            raise Conflict("The number {number} is not for sale.", number=e164)
+        try:
+            await session.execute(
+                "UPDATE number_stock SET holder_id = $2 WHERE id = $1", row["id"], tenant_id
+            )
+        except asyncpg.ForeignKeyViolationError:
+            raise NotFound("There is no such tenant.") from None
+        async with db.tenant(tenant_id):
+            scenario = await Scenario.select(Scenario.id).where(Scenario.is_default == True).first()  # noqa: E712
+            number = Number(
+                stock_id=row["id"],
+                e164=e164,
+                scenario_id=scenario["id"] if scenario else None,
+                trunk_id=row["trunk_id"],
+                position=await Number.count(),
+            )
+            await Number.insert(number)
+            await audit.record(actor, "number.activate", number.id, after={"e164": e164})
+    return number.id
+
+
+async def _trunk_id(session: Session, name: str | None) -> UUID | None:
+    if not name:
+        return None
+    trunk_id = await session.fetchval("SELECT id FROM trunks WHERE name = $1", name)
+    if trunk_id is None:
+        raise Invalid(trunk=FieldError("There is no such trunk."))
+    return trunk_id
+
+
+async def _stock(session: Session, e164: str | None = None) -> list[StockView]:
+    rows = await session.fetch(
+        "SELECT n.id, n.e164, n.city, n.category, n.holder_id, k.name AS trunk, t.name AS holder"
+        " FROM number_stock AS n LEFT JOIN trunks AS k ON k.id = n.trunk_id"
+        " LEFT JOIN tenants AS t ON t.id = n.holder_id"
+        " WHERE $1::text IS NULL OR n.e164 = $1 ORDER BY n.e164",
+        e164,
+    )
+    return [StockView(**dict(row)) for row in rows]
