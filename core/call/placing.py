@@ -25,12 +25,20 @@ class Placing:
     """The placer of one call; ``options`` is what plugins want the phones to be told."""
 
     def __init__(
-        self, endpoint: Endpoint, directory: TenantDirectory, facts: CallFacts, domain: str
+        self,
+        endpoint: Endpoint,
+        directory: TenantDirectory,
+        facts: CallFacts,
+        *,
+        domain: str,
+        max_forwards: int,
     ) -> None:
+        """``max_forwards`` is what the caller's INVITE still allows, so that loops end (RFC 7332)."""
         self._endpoint = endpoint
         self._directory = directory
         self._facts = facts
         self._domain = domain
+        self._max_forwards = max_forwards
         self.options = DialOptions()
 
     def __call__(self, ring: Ring) -> Sequence[Place]:
@@ -54,7 +62,13 @@ class Placing:
     def _invite(self, target: Target, from_: str, to: str, headers: Sequence[Header]) -> Place:
         def place(sdp: bytes, listener: Callable[[SessionEvent], None]) -> Session:
             return self._endpoint.invite(
-                target, from_=from_, to=to, sdp=sdp, headers=headers, listener=listener
+                target,
+                from_=from_,
+                to=to,
+                sdp=sdp,
+                headers=headers,
+                listener=listener,
+                max_forwards=self._max_forwards,
             )
 
         return place

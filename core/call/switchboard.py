@@ -173,7 +173,13 @@ class Switchboard:
                 snapshot=snapshot,
                 compiled=self._compile(snapshot),
                 hooks=self._host.for_tenant(snapshot.plugins),
-                placing=Placing(self.endpoint, self._directory, facts, self._settings.domain),
+                placing=Placing(
+                    self.endpoint,
+                    self._directory,
+                    facts,
+                    domain=self._settings.domain,
+                    max_forwards=session.max_forwards,
+                ),
             ),
             limit=self._settings.outgoing_seconds if outgoing else None,
         )

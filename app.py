@@ -1,0 +1,156 @@
+"""The composition root: the only module that knows all the others.
+
+``create_app(role)`` builds the same program with another lifespan for each role. What a role opens is
+written below in the order in which it is opened; it is closed in the reverse order, so calls end
+before the database goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from litestar import Litestar
+from litestar.datastructures import State
+
+from core.bus import EventBus
+from core.call.switchboard import Switchboard
+from core.clock import SystemClock
+from core.contracts import Tenant
+from core.host import Host
+from core.media.server import RtpengineServer
+from core.settings import Settings
+from core.sip.endpoint import Endpoint
+from tenants.callstore import DatabaseCallStore
+from tenants.db import Database
+from tenants.directory import MemoryDirectory
+from tenants.listener import Listener
+from tenants.live import DatabaseLiveBoard
+from tenants.secrets import Vault
+from web.context import WebContext
+from web.host import build
+
+__all__ = ["create_app"]
+
+Open = Callable[["Common", AsyncExitStack, State], Awaitable[None]]
+
+
+class Common:
+    """What every role has: settings, plugins, keys, and once opened the database and its notices."""
+
+    def __init__(self, role: str, settings: Settings) -> None:
+        self.role = role
+        self.settings = settings
+        self.host = Host.load()
+        self.vault = Vault.open(settings.data)
+        self.database: Database
+        self.listener: Listener
+
+    async def open(self, stack: AsyncExitStack) -> None:
+        """Connect to the database, listen to it, start the plugins."""
+        self.database = await Database.open(self.settings.data)
+        stack.push_async_callback(self.database.close)
+        self.listener = Listener(self.database.listen_connection)
+        self.listener.start()
+        stack.push_async_callback(self.listener.stop)
+        await self.host.startup(self.role)
+        stack.push_async_callback(self.host.shutdown, self.role)
+
+    async def open_directory(self, stack: AsyncExitStack) -> MemoryDirectory:
+        """Load all tenants and follow their changes."""
+        directory = MemoryDirectory(self.database, self.listener, self.vault)
+        await directory.start()
+        stack.push_async_callback(directory.close)
+        return directory
+
+
+def create_app(role: str, settings: Settings) -> Litestar:
+    """The ASGI application of one process. Raises SettingError and PluginError before it serves."""
+    common = Common(role, settings)
+    if role == "web":
+        return _web(common)
+    opener = {"sip": _open_sip, "worker": _open_worker}[role]
+    return Litestar(route_handlers=[], lifespan=[_lifespan(common, opener)], openapi_config=None)
+
+
+def _lifespan(common: Common, opener: Open) -> Any:
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await common.open(stack)
+            await opener(common, stack, app.state)
+            yield
+
+    return lifespan
+
+
+# --- web ------------------------------------------------------------------------------------------
+
+
+def _web(common: Common) -> Litestar:
+    context = WebContext(common.settings, common.host, common.vault)
+
+    async def opener(common: Common, stack: AsyncExitStack, state: State) -> None:
+        directory = await common.open_directory(stack)
+        context.attach(common.database, directory, common.listener)
+
+    return build(context, lifespan=[_lifespan(common, opener)])
+
+
+# --- sip ------------------------------------------------------------------------------------------
+
+
+async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None:
+    settings, clock = common.settings, SystemClock()
+    directory = await common.open_directory(stack)
+    store = DatabaseCallStore(common.database, settings.data.dir)
+    store.start()
+    stack.push_async_callback(store.close)
+    board = DatabaseLiveBoard(common.database, common.listener)
+    board.start()
+    stack.push_async_callback(board.close)
+    media = RtpengineServer(settings.media, settings.data.dir.resolve() / "media")
+    await media.start()
+    stack.push_async_callback(media.stop)
+
+    def tenant_of(tenant_id: Any) -> Tenant | None:
+        snapshot = directory.snapshot(tenant_id)
+        return snapshot.tenant if snapshot else None
+
+    bus = EventBus(common.host, tenant_of)
+    stack.push_async_callback(bus.drain)
+    switchboard = Switchboard(
+        settings=settings.sip,
+        directory=directory,
+        media=media,
+        store=store,
+        board=board,
+        host=common.host,
+        publish=bus.publish,
+        clock=clock,
+    )
+    endpoint = Endpoint(
+        listen=settings.sip.listen,
+        domain=settings.sip.domain,
+        external=settings.sip.external_address,
+        lines=directory.line,
+        trunk_from=directory.trunk_from,
+        on_invite=switchboard.on_invite,
+        registrar_sink=board,
+        clock=clock,
+        secret=common.vault.derive("sip nonces"),
+        max_sessions=2 * settings.sip.max_calls,
+    )
+    switchboard.endpoint = endpoint
+    address = await endpoint.start()
+    stack.push_async_callback(endpoint.stop)
+    stack.push_async_callback(switchboard.stop)
+    state.endpoints = {"sip": str(address)}
+
+
+# --- worker ---------------------------------------------------------------------------------------
+
+
+async def _open_worker(common: Common, stack: AsyncExitStack, state: State) -> None:
+    return None

@@ -1,0 +1,171 @@
+"""Running SunSim: one role in the foreground, or all of them under supervision.
+
+``Everything`` is the parent of what one machine needs: the embedded PostgreSQL and one process each
+for ``web``, ``sip`` (with rtpengine as its child) and ``worker``, so that rendering a page never
+delays a call and development runs the same paths as production. When all are ready it writes
+``endpoints.json`` into the data folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import uvloop
+
+from core.errors import SettingError
+from core.logs import configure
+from core.settings import Address, Settings
+from core.supervisor import Child, Supervisor
+from tenants.embedded import EmbeddedPostgres
+from tenants.migrate import migrate
+
+__all__ = ["ENDPOINTS", "ROLES", "Everything", "serve_all", "serve_role"]
+
+ROLES = ("web", "sip", "worker")
+ENDPOINTS = "endpoints.json"
+
+
+def serve_role(role: str, settings: Settings, ready_fd: int | None) -> None:
+    """Run one role until SIGTERM or SIGINT; tells ``ready_fd`` where it listens."""
+    from app import create_app  # imports everything; the supervising parent needs none of it
+
+    configure(settings.log, role)
+    listener = _bind(settings.http.listen if role == "web" else Address("127.0.0.1", 0))
+    application = create_app(role, settings)
+    config = uvicorn.Config(
+        application,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.http.trusted_proxies),
+        forwarded_allow_ips=list(settings.http.trusted_proxies),
+        timeout_graceful_shutdown=3,
+        lifespan="on",
+    )
+
+    def ready() -> None:
+        # What is loaded now stays; the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        host, port = listener.getsockname()[:2]
+        said = {"pid": os.getpid(), "http": str(Address(host, port))}
+        said |= application.state.get("endpoints", {})
+        if ready_fd is not None:
+            os.write(ready_fd, json.dumps(said).encode() + b"\n")
+            os.close(ready_fd)
+
+    server = _Server(config, ready)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(server.serve(sockets=[listener]))
+    if not server.started:
+        sys.exit(1)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+
+def _bind(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address.host, address.port))
+    except OSError as error:
+        listener.close()
+        problem = f"{address}: {error.strerror}"
+        raise SettingError(name="SUNSIM_HTTP_LISTEN", problem=problem) from error
+    return listener
+
+
+class Everything:
+    """All processes of one machine; ``start`` returns when they are ready, ``stop`` when gone."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.endpoints: dict[str, Any] = {}
+        self._folder = settings.data.dir.resolve()
+        self._postgres: EmbeddedPostgres | None = None
+        self._supervisor = Supervisor(self._ready)
+
+    async def start(self, prepare: Callable[[Settings], Any]) -> None:
+        """Database, migrations, then what ``prepare`` awaits with the settings, then the roles."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if self.settings.data.dsn is None:
+            # In this thread, on purpose: the server follows the death of the thread that starts it.
+            self._postgres = EmbeddedPostgres(self._folder)
+            self._postgres.start()
+        await migrate(self.settings.data)
+        await prepare(self.settings)
+        await self._supervisor.start(*(self._child(role) for role in ROLES))
+
+    async def stop(self) -> None:
+        """The roles first, so that calls end in order and their records are stored."""
+        (self._folder / ENDPOINTS).unlink(missing_ok=True)
+        await self._supervisor.stop()
+        if self._postgres is not None:
+            self._postgres.stop()
+
+    def _child(self, role: str) -> Child:
+        settings = self.settings
+        argv = [sys.executable, "-m", "cli", "run", "--role", role]
+        argv += ["--data-dir", str(self._folder)]
+        argv += ["--http", str(settings.http.listen), "--sip", str(settings.sip.listen)]
+        return Child(role, argv, os.environ)
+
+    def _ready(self, name: str, said: dict[str, Any]) -> None:
+        self.endpoints[name] = said
+        if len(self.endpoints) == len(ROLES):
+            whole = {
+                "pid": os.getpid(),
+                "http": f"http://{self.endpoints['web']['http']}",
+                "sip": self.endpoints["sip"]["sip"],
+                "roles": self.endpoints,
+            }
+            _write(self._folder / ENDPOINTS, json.dumps(whole, indent=2))
+
+
+async def serve_all(
+    settings: Settings,
+    prepare: Callable[[Settings], Any],
+    announce: Callable[[Everything], None],
+) -> None:
+    """Run everything until SIGINT or SIGTERM; a second one ends at once."""
+    configure(settings.log, "main")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    everything = Everything(settings)
+    try:
+        await everything.start(prepare)
+        announce(everything)
+        await stop.wait()
+    finally:
+        await everything.stop()
+
+
+def _write(path: Path, text: str) -> None:
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.chmod(0o600)
+    new.replace(path)
