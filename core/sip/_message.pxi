@@ -337,7 +337,7 @@ cdef Cursor read_headers(Message message, Cursor p, Cursor end) except NULL:
             return p + 2
         name = p
         p = skip_token(p, end)
-        if p == name or p - name > 1000:
+        if p == name or p - name > LIMIT_HEADER:
             raise WireError("no header name")
         line = next_line(message)
         line.name = name - message.data
