@@ -12,6 +12,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from core.contracts import AvailabilityMode
 from core.errors import Unauthenticated
 from tenants import crosstenant
 from tenants.db import Database
@@ -50,6 +51,7 @@ class Identity(Struct, frozen=True):
     theme: str
     tenant_name: str
     timezone: str
+    mode: AvailabilityMode = AvailabilityMode.SCHEDULE
 
 
 class SignedIn(Struct, frozen=True):
@@ -147,7 +149,7 @@ async def end_others(user_id: UUID, keep: UUID | None = None) -> None:
 _IDENTITY = """
 SELECT s.id, s.created_at, s.last_seen_at, s.expires_at,
        u.id AS user_id, u.email, u.locale, u.theme, u.status,
-       e.id AS employee_id, e.name, e.role, coalesce(e.timezone, t.timezone) AS timezone,
+       e.id AS employee_id, e.name, e.role, e.mode, coalesce(e.timezone, t.timezone) AS timezone,
        t.id AS tenant_id, t.name AS tenant_name, t.status AS tenant_status
 FROM login_sessions s
 JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
@@ -174,4 +176,5 @@ def _identity(row: dict[str, Any], address: str) -> Identity:
         theme=row["theme"],
         tenant_name=row["tenant_name"],
         timezone=row["timezone"],
+        mode=AvailabilityMode(row["mode"]),
     )
