@@ -12,7 +12,7 @@ from core.errors import FieldError, Forbidden, Invalid, NotFound
 from tenants.db import Database
 from tenants.secrets import hash_password, verify_password
 from tenants.services import audit, sessions
-from tenants.services.actor import Actor
+from tenants.services.actor import Actor, require_operator
 from tenants.services.throttle import LoginThrottle
 from tenants.tables import User, UserStatus
 
@@ -24,6 +24,7 @@ __all__ = [
     "change_password",
     "check_password",
     "confirm",
+    "reset_password",
     "set_preferences",
 ]
 
@@ -113,6 +114,25 @@ async def change_password(
         await User.update({User.password_hash: hashed}).where(User.id == actor.user_id)
         await sessions.end_others(actor.user_id, keep=session_id)
         await audit.record(actor, "user.password", actor.user_id)
+
+
+async def reset_password(db: Database, actor: Actor, employee_id: UUID, password: str) -> None:
+    """The operator lets a person in: a new password, an active account, no session left over.
+
+    Raises Invalid for the password, NotFound for an employee without an account.
+    """
+    require_operator(actor, "tenants:write")
+    try:
+        check_password(password)
+    except FieldError as error:
+        raise Invalid(password=error) from error
+    values = {User.password_hash: await hash_password(password), User.status: UserStatus.ACTIVE}
+    async with db.tenant(actor.tenant):
+        changed = await User.update(values).where(User.employee_id == employee_id).returning(User.id)
+        if not changed:
+            raise NotFound
+        await sessions.end_others(changed[0]["id"])
+        await audit.record(actor, "user.reset", changed[0]["id"])
 
 
 async def set_preferences(db: Database, actor: Actor, command: Preferences) -> None:

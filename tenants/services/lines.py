@@ -20,11 +20,11 @@ from msgspec import Struct
 from core.contracts import TerminalKind
 from core.errors import Conflict, NotFound, Unavailable
 from core.sip.digest import ha1
-from tenants.crosstenant import tenants_with_pending_lines
+from tenants.crosstenant import configuration_versions, tenants_with_pending_lines
 from tenants.db import Database
-from tenants.secrets import Vault, new_password, seal_ha1
+from tenants.secrets import Vault, new_password, open_ha1, seal_ha1
 from tenants.services import accounts, audit
-from tenants.services.actor import Actor, operator, require_scope
+from tenants.services.actor import Actor, operator, require_operator, require_scope
 from tenants.services.throttle import LoginThrottle
 from tenants.tables import LiveLine, Terminal, TerminalState
 
@@ -40,7 +40,10 @@ __all__ = [
     "change_password",
     "create_for",
     "lines",
+    "may_see",
     "parameters",
+    "renew_digests",
+    "reveal_all",
     "views",
 ]
 
@@ -81,6 +84,8 @@ class LineParameters(Struct, frozen=True):
     """What an arbitrary SIP client has to be told (EMP-05). The user is the authentication user, the
     server is the domain, and there is no proxy to set (SIP-01, SIP-02)."""
 
+    line_id: UUID
+    employee_id: UUID
     kind: TerminalKind
     login: str
     password: str
@@ -99,14 +104,25 @@ class LineIssuer:
         """A random login; whether it is free the database says."""
         return f"{_LOGIN_PREFIX}{random.randbelow(10**7):07d}"
 
-    def credentials(self, login: str) -> dict[Any, Any]:
-        """New columns of a terminal: a fresh password and its digests, sealed."""
-        password = new_password()
-        digests = {name: ha1(login, self.domain, password, name) for name in ALGORITHMS}
+    def credentials(self, login: str, password: str | None = None) -> dict[Any, Any]:
+        """New columns of a terminal: a password (a fresh one unless given) and its digests, sealed."""
+        password = password or new_password()
+        sealed = seal_ha1(self._vault, login, self._digests(login, password))
         return {
             Terminal.password_sealed: self._vault.seal(password, f"line.password:{login}"),
-            Terminal.ha1: msgspec.json.encode(seal_ha1(self._vault, login, digests)).decode(),
+            Terminal.ha1: msgspec.json.encode(sealed).decode(),
         }
+
+    def is_stale(self, login: str, password_sealed: str, ha1_sealed: str) -> bool:
+        """Whether the digests are of another domain, or sealed with an older key. Raises SealBroken."""
+        sealed = msgspec.json.decode(ha1_sealed, type=dict[str, str])
+        if any(self._vault.is_stale(text) for text in (password_sealed, *sealed.values())):
+            return True
+        fresh = self._digests(login, self.password(login, password_sealed))
+        return open_ha1(self._vault, login, sealed) != fresh
+
+    def _digests(self, login: str, password: str) -> dict[str, str]:
+        return {name: ha1(login, self.domain, password, name) for name in ALGORITHMS}
 
     def password(self, login: str, sealed: str) -> str:
         """The password of a line. Raises SealBroken."""
@@ -202,6 +218,28 @@ async def activate_all_pending(db: Database, issuer: LineIssuer) -> int:
     )
 
 
+async def renew_digests(db: Database, issuer: LineIssuer) -> int:
+    """Bring all lines to the present SIP domain and master key; passwords stay. Returns how many.
+
+    A digest contains the domain (RFC 7616 §3.4.2): after a change of the setting no phone could
+    register. For the start of the worker.
+    """
+    renewed = 0
+    for tenant_id in await configuration_versions(db):
+        async with db.tenant(tenant_id) as session:
+            rows = await session.fetch(
+                "SELECT id, address, password_sealed, ha1 FROM terminals"
+                " WHERE password_sealed IS NOT NULL AND ha1 IS NOT NULL"
+            )
+            for row in rows:
+                login, password, digests = row["address"], row["password_sealed"], row["ha1"]
+                if issuer.is_stale(login, password, digests):
+                    values = issuer.credentials(login, issuer.password(login, password))
+                    await Terminal.update(values).where(Terminal.id == row["id"])
+                    renewed += 1
+    return renewed
+
+
 # --- secrets ----------------------------------------------------------------------------------
 
 
@@ -219,6 +257,20 @@ async def parameters(
         row = await _own_line(actor, command.line_id)
         await audit.record(actor, "line.reveal", row["id"], after={"login": row["address"]})
         return _parameters(issuer, row)
+
+
+async def reveal_all(db: Database, issuer: LineIssuer, actor: Actor) -> list[LineParameters]:
+    """All active lines of the operator's chosen company with their passwords; one audit entry."""
+    require_operator(actor, "lines:secret")
+    async with db.tenant(actor.tenant):
+        rows = (
+            await Terminal.select(exclude_secrets=False)
+            .where(Terminal.kind.is_in(list(LINE_KINDS)) & Terminal.password_sealed.is_not_null())
+            .order_by(Terminal.employee_id, Terminal.position)
+        )
+        logins = [row["address"] for row in rows]
+        await audit.record(actor, "line.reveal", after={"logins": logins})
+    return [_parameters(issuer, row) for row in rows]
 
 
 async def change_password(
@@ -252,6 +304,8 @@ async def _own_line(actor: Actor, line_id: UUID) -> dict[str, Any]:
 def _parameters(issuer: LineIssuer, row: dict[str, Any]) -> LineParameters:
     login = row["address"]
     return LineParameters(
+        line_id=row["id"],
+        employee_id=row["employee_id"],
         kind=TerminalKind(row["kind"]),
         login=login,
         password=issuer.password(login, row["password_sealed"]),
