@@ -20,6 +20,7 @@ from core.clock import SystemClock
 from core.contracts import Tenant
 from core.host import Host
 from core.media.server import RtpengineServer
+from core.metrics import Reading, register
 from core.settings import Settings
 from core.sip.endpoint import Endpoint
 from tenants.callstore import DatabaseCallStore
@@ -30,10 +31,12 @@ from tenants.live import DatabaseLiveBoard
 from tenants.secrets import Vault
 from web.context import WebContext
 from web.host import build
+from web.probes import probes
 
 __all__ = ["create_app"]
 
 Open = Callable[["Common", AsyncExitStack, State], Awaitable[None]]
+"""Opens what a role needs and leaves the closing to the stack."""
 
 
 class Common:
@@ -46,11 +49,13 @@ class Common:
         self.vault = Vault.open(settings.data)
         self.database: Database
         self.listener: Listener
+        self.checks: dict[str, Callable[[], Awaitable[bool]]] = {}
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Connect to the database, listen to it, start the plugins."""
         self.database = await Database.open(self.settings.data)
         stack.push_async_callback(self.database.close)
+        self.checks["database"] = self.database.healthy
         self.listener = Listener(self.database.listen_connection)
         self.listener.start()
         stack.push_async_callback(self.listener.stop)
@@ -71,7 +76,11 @@ def create_app(role: str, settings: Settings) -> Litestar:
     if role == "web":
         return _web(common)
     opener = {"sip": _open_sip, "worker": _open_worker}[role]
-    return Litestar(route_handlers=[], lifespan=[_lifespan(common, opener)], openapi_config=None)
+    return Litestar(
+        route_handlers=probes(common.checks),
+        lifespan=[_lifespan(common, opener)],
+        openapi_config=None,
+    )
 
 
 def _lifespan(common: Common, opener: Open) -> Any:
@@ -95,7 +104,7 @@ def _web(common: Common) -> Litestar:
         directory = await common.open_directory(stack)
         context.attach(common.database, directory, common.listener)
 
-    return build(context, lifespan=[_lifespan(common, opener)])
+    return build(context, routes=probes(common.checks), lifespan=[_lifespan(common, opener)])
 
 
 # --- sip ------------------------------------------------------------------------------------------
@@ -113,6 +122,7 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
     media = RtpengineServer(settings.media, settings.data.dir.resolve() / "media")
     await media.start()
     stack.push_async_callback(media.stop)
+    common.checks["media"] = media.healthy
 
     def tenant_of(tenant_id: Any) -> Tenant | None:
         snapshot = directory.snapshot(tenant_id)
@@ -147,6 +157,30 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
     stack.push_async_callback(endpoint.stop)
     stack.push_async_callback(switchboard.stop)
     state.endpoints = {"sip": str(address)}
+    _measure(switchboard, endpoint, bus)
+
+
+def _measure(switchboard: Switchboard, endpoint: Endpoint, bus: EventBus) -> None:
+    stats = endpoint.stats
+
+    def counter(name: str, meaning: str, read: Callable[[], Any], label: str = "") -> Reading:
+        return Reading(f"sunsim_{name}", meaning, read, label=label, counter=True)
+
+    register(
+        Reading("sunsim_calls", "Calls in progress.", lambda: switchboard.calls),
+        Reading("sunsim_sip_sessions", "INVITE usages.", lambda: endpoint.sessions),
+        Reading("sunsim_sip_transactions", "Transactions remembered.", lambda: endpoint.transactions),
+        Reading("sunsim_sip_lines", "Lines with a phone.", lambda: endpoint.registered_lines),
+        counter("calls_ended", "Ended calls by outcome.", lambda: switchboard.finished, "outcome"),
+        counter("calls_refused", "Calls without a record.", lambda: switchboard.rejected, "reason"),
+        counter("sip_requests", "Requests received.", lambda: stats.requests, "method"),
+        counter("sip_responses", "Responses received.", lambda: stats.responses, "status"),
+        counter("sip_dropped", "Messages without an answer.", lambda: stats.dropped, "cause"),
+        counter("sip_refused", "Requests refused.", lambda: stats.refused, "status"),
+        counter("sip_retransmitted", "Messages sent again.", lambda: stats.retransmitted),
+        counter("sip_failed_logins", "Wrong credentials.", lambda: stats.failed_logins),
+        counter("events_dropped", "Events not delivered to plugins.", lambda: bus.dropped),
+    )
 
 
 # --- worker ---------------------------------------------------------------------------------------

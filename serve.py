@@ -21,9 +21,9 @@ from typing import Any
 
 import uvicorn
 import uvloop
+from core.logs import configure
 
 from core.errors import SettingError
-from core.logs import configure
 from core.settings import Address, Settings
 from core.supervisor import Child, Supervisor
 from tenants.embedded import EmbeddedPostgres

@@ -1,0 +1,95 @@
+"""``sunsim``: run the service, play a call, and everything the operator sets up without the cabinet.
+
+Commands that change data live beside the services they call (``tenants.commands``); this module joins
+them and turns every error of ours into one line on stderr and a status that scripts can read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+import core.settings
+from core.errors import SettingError, SunSimError
+from core.settings import Address, Settings
+from serve import ROLES, serve_all, serve_role
+from tenants.commands import groups
+
+__all__ = ["main"]
+
+_WRONG_USE = 2
+
+
+class AddressType(click.ParamType):
+    """``HOST:PORT``; ``:PORT`` is loopback, port 0 a free one."""
+
+    name = "HOST:PORT"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Address:
+        """The address, or a message beside the option."""
+        try:
+            return value if isinstance(value, Address) else Address.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class SunSimGroup(click.Group):
+    """The root command: our errors become one line, wrong use ends with 2, everything else with 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the chosen command."""
+        try:
+            return super().invoke(ctx)
+        except SunSimError as error:
+            click.echo(f"sunsim: {error.message}", err=True)
+            ctx.exit(_WRONG_USE if isinstance(error, SettingError) else 1)
+
+
+@click.group(cls=SunSimGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of everything that is kept.")
+@click.version_option(package_name="sunsim")
+@click.pass_context
+def main(ctx: click.Context, data_dir: Path | None) -> None:
+    """SunSim, a multi-tenant cloud PBX. All else is set by SUNSIM_… (docs/operations.md)."""
+    ctx.obj = core.settings.load(data={"dir": data_dir})
+
+
+@main.command()
+@click.option("--role", type=click.Choice(ROLES), help="Run only this part, in the foreground.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of everything that is kept.")
+@click.option("--http", type=AddressType(), help="Where the cabinet and the API listen.")
+@click.option("--sip", type=AddressType(), help="Where SIP listens.")
+@click.option("--demo", is_flag=True, help="Make a demo company on the first start.")
+@click.option("--ready-fd", type=int, hidden=True)
+def run(
+    role: str | None,
+    data_dir: Path | None,
+    http: Address | None,
+    sip: Address | None,
+    demo: bool,
+    ready_fd: int | None,
+) -> None:
+    """Run SunSim: all of it, or one role."""
+    settings = core.settings.load(
+        data={"dir": data_dir or _parent_settings().data.dir},
+        http={"listen": http},
+        sip={"listen": sip},
+    )
+    if role:
+        serve_role(role, settings, ready_fd)
+    else:
+        sys.exit(asyncio.run(serve_all(settings, demo=demo)))
+
+
+def _parent_settings() -> Settings:
+    settings = click.get_current_context().find_root().obj
+    assert isinstance(settings, Settings)
+    return settings
+
+
+for _group in groups():
+    main.add_command(_group)
