@@ -14,14 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from core.media.g711 import PCMA, PCMU, RATE, Codec
+from core.media.g711 import PCMA, RATE, Codec
 from core.media.tones import write_wav
 
 __all__ = ["RtpPeer"]
 
 _FRAME = RATE // 50
 _GAP = 2 * RATE  # a longer jump of the timestamps is a new stream, not that much silence
-_BY_TYPE = {codec.payload_type: codec for codec in (PCMA, PCMU)}
 _EVENTS = 101
 
 
@@ -164,11 +163,8 @@ class RtpPeer(asyncio.DatagramProtocol):
         self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Take an RTP packet of G.711; anything else is not for us."""
-        if len(data) < 12 or data[0] >> 6 != 2:
-            return
-        codec = _BY_TYPE.get(data[1] & 0x7F)
-        if codec is None:
+        """Take an RTP packet of the codec that our body names; anything else is not for us."""
+        if len(data) < 12 or data[0] >> 6 != 2 or data[1] & 0x7F != self.codec.payload_type:
             return
         start = 12 + 4 * (data[0] & 15)
         if data[0] & 0x10:  # header extension, RFC 3550 §5.3.1
@@ -176,7 +172,7 @@ class RtpPeer(asyncio.DatagramProtocol):
         stamp, ssrc = struct.unpack_from("!II", data, 4)
         self.packets += 1
         self.sources.add(addr[:2])
-        self._place(ssrc, stamp, codec.decode(data[start:]))
+        self._place(ssrc, stamp, self.codec.decode(data[start:]))
         self._arrived.set()
 
     def error_received(self, exc: Exception) -> None:

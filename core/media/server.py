@@ -23,7 +23,10 @@ _SHUN = 2.0  # seconds without new calls for a server that failed, unless no oth
 
 
 class MediaStatistics(Struct, frozen=True):
-    """What rtpengine says of this moment, summed over all servers that answer."""
+    """What rtpengine says of this moment, summed over all servers that answer.
+
+    ``sessions`` and ports are exact; the other two lag by up to two seconds.
+    """
 
     sessions: int = 0
     transcoded: int = 0
