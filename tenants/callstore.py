@@ -23,6 +23,7 @@ from core.contracts import Cdr
 from core.ids import new_id
 from tenants.db import Database
 from tenants.journal import Journal, Rejected
+from tenants.listener import CALLS, LIVE
 
 __all__ = ["JOURNAL_FOLDER", "DatabaseCallStore"]
 
@@ -81,6 +82,7 @@ SELECT $2, call.tenant_id, 'CallEnded',
                           'at', cdr -> 'ended_at', 'cdr', cdr),
        now()
 FROM call, record
+RETURNING pg_notify('{LIVE}', json_build_object('tenant_id', tenant_id, 'kind', '{CALLS}')::text)
 """
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "tenant_of_session",
     "tenant_of_token",
     "tenants_with_pending_lines",
+    "tenants_with_plugin",
     "trunks",
 ]
 
@@ -97,6 +98,17 @@ async def operator_token(database: Database, token_hash: str) -> Row | None:
             " AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())",
             token_hash,
         )
+
+
+async def tenants_with_plugin(database: Database, plugin: str) -> list[UUID]:
+    """Active companies whose contract has the plugin."""
+    async with database.directory() as session:
+        rows = await session.fetch(
+            "SELECT t.id FROM tenants t JOIN contracts c ON c.tenant_id = t.id"
+            " WHERE t.status = 'active' AND $1 = ANY (c.plugins) ORDER BY t.id",
+            plugin,
+        )
+    return [row["id"] for row in rows]
 
 
 async def tenants_with_pending_lines(database: Database) -> list[UUID]:

@@ -22,13 +22,15 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-__all__ = ["CONFIG", "LIVE", "NOBODY", "RESYNC", "Listener", "Notice", "Subscription"]
+__all__ = ["CALLS", "CONFIG", "LIVE", "NOBODY", "RESYNC", "Listener", "Notice", "Subscription"]
 
 log = structlog.get_logger(__name__)
 
 CONFIG = "sunsim_config"
 LIVE = "sunsim_live"
 CHANNELS = (CONFIG, LIVE)
+CALLS = "calls"
+"""On ``sunsim_live``: the history has a new call."""
 RESYNC = "resync"
 NOBODY = UUID(int=0)
 """No tenant: who subscribes for it hears of lost connections only."""

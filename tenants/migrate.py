@@ -21,7 +21,7 @@ from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 from piccolo.apps.migrations.tables import Migration
 
 from core.errors import SettingError, SunSimError
-from tenants import rls
+from tenants import jobs_schema, rls
 from tenants.apps import app_modules
 from tenants.catalogue import problems
 from tenants.engine import Session, lost_connection_is_unavailable, use_session
@@ -62,6 +62,8 @@ async def migrate(dsn: str, apps: Iterable[str] | None = None) -> list[str]:
         ran = []
         for module in app_modules() if apps is None else apps:
             ran += await _migrate_app(connection, module)
+        async with _transaction(connection) as session:
+            await jobs_schema.install(session)
         await _secure(connection)
         return ran
     finally:

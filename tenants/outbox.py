@@ -29,9 +29,9 @@ from core.errors import Unavailable
 from core.events import Event
 from tenants.crosstenant import Row, events_to_do, forget_events
 from tenants.db import Database, Session
-from tenants.listener import LIVE, Listener
+from tenants.listener import CALLS, LIVE, Listener, Subscription
 
-__all__ = ["Outbox"]
+__all__ = ["Outbox", "tenant_of"]
 
 log = structlog.get_logger(__name__)
 
@@ -132,7 +132,7 @@ class _Consumer:
             )
             if not noted:
                 return
-            tenant = await _tenant(session)
+            tenant = await tenant_of(session)
             if self._plugin in tenant.plugins:
                 event = msgspec.json.decode(row["body"], type=self.types[row["type"]])
                 await self._handle(tenant, event)
@@ -176,9 +176,7 @@ class Outbox:
                 except _FAILURES as error:
                     log.warning("outbox_waits", consumer=consumer.name, error=type(error).__name__)
                 if not busy:
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(POLL_SECONDS):
-                            await subscription.take()
+                    await _news(subscription)
 
     async def _prune_always(self) -> None:
         while True:
@@ -187,15 +185,24 @@ class Outbox:
             await asyncio.sleep(PRUNE_SECONDS)
 
 
+async def _news(subscription: Subscription) -> None:
+    """Wait until calls were stored, or for the next poll: other events come without a notice."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(POLL_SECONDS):
+            while not any(notice.kind == CALLS for notice in await subscription.take()):
+                pass
+
+
 _TENANT = """
 SELECT t.id, t.name, t.timezone, coalesce(c.plugins, '{}') AS plugins
 FROM tenants t LEFT JOIN contracts c ON c.tenant_id = t.id WHERE t.id = $1
 """
 
 
-async def _tenant(session: Session) -> Tenant:
+async def tenant_of(session: Session) -> Tenant:
+    """The session's tenant as plugins see it."""
     row = await session.fetchrow(_TENANT, session.tenant_id)
-    assert row is not None, "an event's tenant exists: its row refers to it"
+    assert row is not None, "rows of tenants are never deleted"
     return Tenant(row["id"], row["name"], row["timezone"], frozenset(row["plugins"]))
 
 

@@ -29,7 +29,7 @@ from core.contracts import (
 from tenants.db import Database
 from tenants.tables import SnapshotStore, TenantStatus, TerminalState
 
-__all__ = ["Row", "build", "content", "find", "sealed", "store"]
+__all__ = ["Row", "build", "content", "find", "from_content", "sealed", "store"]
 
 Row = Mapping[str, Any]
 
@@ -163,5 +163,10 @@ async def find(database: Database, tenant_id: UUID, digest: str) -> Snapshot | N
         )
     if row is None:
         return None
-    stored = msgspec.json.decode(row["body"], type=Snapshot)
-    return msgspec.structs.replace(stored, version=row["version"], hash=digest)
+    return from_content(row["body"], row["version"], digest)
+
+
+def from_content(body: bytes | str, version: int, digest: str) -> Snapshot:
+    """A snapshot as it was stored."""
+    stored = msgspec.json.decode(body, type=Snapshot)
+    return msgspec.structs.replace(stored, version=version, hash=digest)

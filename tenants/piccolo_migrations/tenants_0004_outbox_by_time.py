@@ -1,0 +1,19 @@
+"""An index for consumers of the outbox, who look through it from a moment on."""
+
+from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+
+from tenants.engine import current_session
+
+ID = "2026-11-23T08:00:00:000004"
+VERSION = "1.38.0"
+DESCRIPTION = "Outbox by time."
+
+
+async def forwards() -> MigrationManager:
+    manager = MigrationManager(migration_id=ID, app_name="tenants", description=DESCRIPTION)
+
+    async def run() -> None:
+        await current_session().execute("CREATE INDEX outbox_by_time ON outbox (created_at)")
+
+    manager.add_raw(run)
+    return manager
