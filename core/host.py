@@ -181,9 +181,7 @@ def _function(rule: HookRule, impl: pluggy.HookImpl) -> Callable[..., Any]:
         problem = "must not be a wrapper"
     elif inspect.iscoroutinefunction(impl.function) is not rule.is_async:
         # A coroutine is never None: an async implementation of a firstresult hook always wins.
-        problem = (
-            "must be a coroutine function" if rule.is_async else "must not be a coroutine function"
-        )
+        problem = "must be async" if rule.is_async else "must not be async"
     if problem:
         raise PluginError(plugin=impl.plugin_name, problem=f"{rule.name} {problem}")
     return impl.function
