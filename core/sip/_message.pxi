@@ -375,8 +375,9 @@ cdef Line* next_line(Message message) except NULL:
     return &message.lines[message.count - 1]
 
 
-cdef int read_length(Message message, Py_ssize_t start, bint stream) except -1:
-    """Find the body. Two lengths that differ are a way to smuggle a message: refused."""
+cdef long long given_length(Message message) except? -3:
+    """Content-Length; -1 if it is no number, -2 without one. Two that differ are a way to smuggle
+    a message past somebody who reads the other: refused."""
     cdef long long length = -2
     cdef long long other
     cdef Line* line
@@ -388,6 +389,12 @@ cdef int read_length(Message message, Py_ssize_t start, bint stream) except -1:
             if length != -2 and other != length:
                 raise WireError("conflicting Content-Length")
             length = other
+    return length
+
+
+cdef int read_length(Message message, Py_ssize_t start, bint stream) except -1:
+    """Find the body."""
+    cdef long long length = given_length(message)
     message.body_start = start
     message.body_end = message.size
     if length == -1:
@@ -413,7 +420,7 @@ def frame(bytes buffer not None):
     cdef Py_ssize_t size = PyBytes_GET_SIZE(buffer)
     cdef Cursor p = data
     cdef Cursor stop
-    cdef Py_ssize_t length
+    cdef long long length
     while size - (p - data) >= 2 and p[0] == 13 and p[1] == 10:
         p += 2
     stop = <Cursor>memmem(p, size - (p - data), b"\r\n\r\n", 4)
@@ -428,18 +435,14 @@ def frame(bytes buffer not None):
     return 0 if stop - data + length > size else stop - data + length
 
 
-cdef Py_ssize_t announced(Cursor p, Cursor end) except -1:
+cdef long long announced(Cursor p, Cursor end) except -1:
     """Content-Length of a header block."""
     cdef Message head = Message.__new__(Message)
-    cdef Line* line
     cdef long long length
     head.data = p
     p = read_start_line(head, p, end)
     read_headers(head, p, end)
-    line = head.line(CONTENT_LENGTH)
-    length = -1 if line == NULL else decimal(
-        head.data + line.start, head.data + line.end, LIMIT_MESSAGE
-    )
+    length = given_length(head)
     if length < 0:
         raise WireError("no Content-Length in a stream")
     return length

@@ -99,12 +99,16 @@ cdef bint all_vias(Message message) noexcept:
 
 
 cdef bint address(Message message, int id) noexcept:
-    """Whether a From or To holds one URI with a scheme, its quotes and brackets balanced."""
+    """Whether a From or To holds one URI with a scheme, its quotes and brackets balanced, and a
+    tag that is not empty, if any."""
     cdef Line* line = message.line(id)
     cdef Cursor start = message.data + line.start
     cdef Cursor end = message.data + line.end
     cdef Cursor bracket = find_outside(start, end, c'<')
     cdef Cursor stop, p
+    cdef Span tag
+    if find_param(skip_address(start, end), end, "tag", 3, message.data, &tag) and tag.start == tag.end:
+        return False
     if bracket < end:
         stop = <Cursor>memchr(bracket, c'>', end - bracket)
         if stop == NULL:
