@@ -79,6 +79,7 @@ def create_app(role: str, settings: Settings) -> Litestar:
     return Litestar(
         route_handlers=probes(common.checks),
         lifespan=[_lifespan(common, opener)],
+        logging_config=None,
         openapi_config=None,
     )
 
@@ -104,7 +105,9 @@ def _web(common: Common) -> Litestar:
         directory = await common.open_directory(stack)
         context.attach(common.database, directory, common.listener)
 
-    return build(context, routes=probes(common.checks), lifespan=[_lifespan(common, opener)])
+    return build(
+        context, routes=probes(common.checks), lifespan=[_lifespan(common, opener)], logging_config=None
+    )
 
 
 # --- sip ------------------------------------------------------------------------------------------

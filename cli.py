@@ -12,19 +12,24 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 import core.settings
+from announce import announcement
 from core.errors import SettingError, SunSimError
 from core.settings import Address, Settings
-from serve import ROLES, serve_all, serve_role
+from demo import play
+from serve import ROLES, Everything, serve_all, serve_role
 from tenants.commands import groups
+from tenants.db import Database
+from tenants.demo import Demo, create_demo
 
 __all__ = ["main"]
 
 _WRONG_USE = 2
 
 
-class AddressType(click.ParamType):
+class AddressType(click.ParamType[Any]):
     """``HOST:PORT``; ``:PORT`` is loopback, port 0 a free one."""
 
     name = "HOST:PORT"
@@ -38,7 +43,7 @@ class AddressType(click.ParamType):
 
 
 class SunSimGroup(click.Group):
-    """The root command: our errors become one line, wrong use ends with 2, everything else with 1."""
+    """The root command: our errors become one line; a wrong setting ends with 2, others with 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the chosen command."""
@@ -49,8 +54,13 @@ class SunSimGroup(click.Group):
             ctx.exit(_WRONG_USE if isinstance(error, SettingError) else 1)
 
 
+_DATA_DIR = click.option(
+    "--data-dir", type=click.Path(path_type=Path), help="Folder of everything that is kept."
+)
+
+
 @click.group(cls=SunSimGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of everything that is kept.")
+@_DATA_DIR
 @click.version_option(package_name="sunsim")
 @click.pass_context
 def main(ctx: click.Context, data_dir: Path | None) -> None:
@@ -60,12 +70,15 @@ def main(ctx: click.Context, data_dir: Path | None) -> None:
 
 @main.command()
 @click.option("--role", type=click.Choice(ROLES), help="Run only this part, in the foreground.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of everything that is kept.")
+@_DATA_DIR
 @click.option("--http", type=AddressType(), help="Where the cabinet and the API listen.")
 @click.option("--sip", type=AddressType(), help="Where SIP listens.")
 @click.option("--demo", is_flag=True, help="Make a demo company on the first start.")
 @click.option("--ready-fd", type=int, hidden=True)
+@click.pass_obj
 def run(
+    given: Settings,
+    *,
     role: str | None,
     data_dir: Path | None,
     http: Address | None,
@@ -75,21 +88,47 @@ def run(
 ) -> None:
     """Run SunSim: all of it, or one role."""
     settings = core.settings.load(
-        data={"dir": data_dir or _parent_settings().data.dir},
-        http={"listen": http},
-        sip={"listen": sip},
+        data={"dir": data_dir or given.data.dir}, http={"listen": http}, sip={"listen": sip}
     )
     if role:
         serve_role(role, settings, ready_fd)
-    else:
-        sys.exit(asyncio.run(serve_all(settings, demo=demo)))
+        return
+    made: list[Demo] = []
+
+    async def prepare() -> None:
+        if demo:
+            made.append(await _make_demo(settings))
+
+    def announce(everything: Everything) -> None:
+        click.echo(announcement(everything, made[0] if made else None))
+
+    asyncio.run(serve_all(settings, prepare, announce))
 
 
-def _parent_settings() -> Settings:
-    settings = click.get_current_context().find_root().obj
-    assert isinstance(settings, Settings)
-    return settings
+@main.command("demo")
+@_DATA_DIR
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@click.pass_obj
+def demo_command(given: Settings, data_dir: Path | None, as_json: bool) -> None:
+    """Play a carrier and an employee: one real call with its audio checked in both directions."""
+    say = (lambda text: None) if as_json else click.echo
+    report = asyncio.run(play((data_dir or given.data.dir).resolve(), say))
+    if as_json:
+        click.echo(msgspec.json.encode(report).decode())
+    sys.exit(0 if report.passed else 1)
+
+
+async def _make_demo(settings: Settings) -> Demo:
+    database = await Database.open(settings.data)
+    try:
+        return await create_demo(database, settings)
+    finally:
+        await database.close()
 
 
 for _group in groups():
     main.add_command(_group)
+
+
+if __name__ == "__main__":
+    main()

@@ -15,15 +15,15 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 import uvloop
-from core.logs import configure
 
 from core.errors import SettingError
+from core.logs import configure
 from core.settings import Address, Settings
 from core.supervisor import Child, Supervisor
 from tenants.embedded import EmbeddedPostgres
@@ -33,6 +33,8 @@ __all__ = ["ENDPOINTS", "ROLES", "Everything", "serve_all", "serve_role"]
 
 ROLES = ("web", "sip", "worker")
 ENDPOINTS = "endpoints.json"
+
+Prepare = Callable[[], Awaitable[None]]
 
 
 def serve_role(role: str, settings: Settings, ready_fd: int | None) -> None:
@@ -107,15 +109,16 @@ class Everything:
         self._postgres: EmbeddedPostgres | None = None
         self._supervisor = Supervisor(self._ready)
 
-    async def start(self, prepare: Callable[[Settings], Any]) -> None:
-        """Database, migrations, then what ``prepare`` awaits with the settings, then the roles."""
+    async def start(self, prepare: Prepare) -> None:
+        """Database, migrations, then what ``prepare`` does with them, then the roles."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        if self.settings.data.dsn is None:
+        dsn = self.settings.data.dsn
+        if dsn is None:
             # In this thread, on purpose: the server follows the death of the thread that starts it.
             self._postgres = EmbeddedPostgres(self._folder)
-            self._postgres.start()
-        await migrate(self.settings.data)
-        await prepare(self.settings)
+            dsn = self._postgres.start()
+        await migrate(dsn)
+        await prepare()
         await self._supervisor.start(*(self._child(role) for role in ROLES))
 
     async def stop(self) -> None:
@@ -146,7 +149,7 @@ class Everything:
 
 async def serve_all(
     settings: Settings,
-    prepare: Callable[[Settings], Any],
+    prepare: Prepare,
     announce: Callable[[Everything], None],
 ) -> None:
     """Run everything until SIGINT or SIGTERM; a second one ends at once."""
