@@ -132,9 +132,16 @@ def lost_connection_is_unavailable(connection: Any = None) -> Iterator[None]:
         raise Unavailable(UNREACHABLE) from error
     except asyncpg.InterfaceError as error:
         # Also raised for misuse of a healthy connection, which must stay visible as what it is.
-        if connection is not None and not connection.is_closed():
+        if connection is not None and not _is_dead(connection):
             raise
         raise Unavailable(UNREACHABLE) from error
+
+
+def _is_dead(connection: Any) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True  # the pool took a dead connection back by itself
 
 
 class SessionEngine(PostgresEngine):

@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from core.errors import Unavailable
 
-__all__ = ["Account", "Binaries", "Control", "initialise"]
+__all__ = ["Account", "Binaries", "Control", "initialise", "program_environment"]
 
 SERVER_USER = "sunsim-postgres"
 MAJOR_VERSION = 18
@@ -119,7 +119,7 @@ class Account(Struct, frozen=True):
             group=self.gid,
             extra_groups=None if self.uid is None else [],
             cwd="/",
-            env=_environment(),
+            env=program_environment(),
         )
         if done.returncode:
             output = (done.stderr or done.stdout).strip()
@@ -146,7 +146,7 @@ class Account(Struct, frozen=True):
             group=self.gid,
             extra_groups=None if self.uid is None else [],
             cwd="/",
-            env=_environment(),
+            env=program_environment(),
             start_new_session=True,
             # One system call by ctypes, prepared above; there is no other way to ask for the signal.
             preexec_fn=bind_to_parent,  # noqa: PLW1509
@@ -214,7 +214,8 @@ def initialise(folder: Path, account: Account, owner: str, database: str, *, dur
     new.rename(folder / "data")
 
 
-def _environment() -> Mapping[str, str]:
+def program_environment() -> Mapping[str, str]:
+    """The environment without what would change how PostgreSQL's programs behave."""
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))
     }
