@@ -15,14 +15,25 @@ they share: the dialog, its in-dialog requests and its end (RFC 3261 §12 to §1
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
 
-from msgspec import Struct
-
 from core.errors import SunSimError
 from core.sip.awaited import AwaitedAck
+from core.sip.session_events import (
+    Answered,
+    Cancelled,
+    Confirmed,
+    Ended,
+    Failed,
+    Progress,
+    Reoffer,
+    ReofferAnswered,
+    ReofferFailed,
+    SessionEvent,
+)
 from core.sip.transaction import new_branch
 from core.sip.transaction_client import NonInviteClient
 
@@ -53,88 +64,11 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+_REASON_PARAM = re.compile(r""";\s*(\w+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;\s]*)""", re.ASCII)
+
 Headers = Iterable[tuple[str, str]]
 """Further headers of a message, as (name, value)."""
 
-
-class Progress(Struct, frozen=True):
-    """Outbound: a provisional answer, 101 to 199; ``sdp`` is early media or empty."""
-
-    status: int
-    reason: str
-    sdp: bytes = b""
-
-
-class Answered(Struct, frozen=True):
-    """Outbound: the far side answered and has its ACK. Later answers of other forks get a BYE."""
-
-    sdp: bytes
-
-
-class Failed(Struct, frozen=True):
-    """Outbound: refused (300 to 699), timed out (408), cancelled (487) or not to be reached (503).
-
-    ``headers`` holds those of Contact, Retry-After, Reason, Warning, WWW-Authenticate and
-    Proxy-Authenticate that the answer had.
-    """
-
-    status: int
-    reason: str
-    headers: Mapping[str, tuple[str, ...]] = {}
-
-
-class Cancelled(Struct, frozen=True):
-    """Inbound: the caller gave up before the answer; ``reason`` is the text of its Reason header."""
-
-    reason: str = ""
-
-
-class Confirmed(Struct, frozen=True):
-    """Inbound: the ACK for our answer came; the session's ``remote_sdp`` may be its body."""
-
-
-class Ended(Struct, frozen=True):
-    """An answered session is over without our asking.
-
-    ``by_remote``: a BYE came. Otherwise the far side is lost: no ACK (408) or a dead dialog (481).
-    ``cause`` is the SIP status of the Reason header, 200 for a plain BYE.
-    """
-
-    by_remote: bool
-    cause: int = 200
-    reason: str = ""
-
-
-class Reoffer(Struct, frozen=True):
-    """A re-INVITE: say ``accept(sdp)`` or ``refuse(488)``. Empty ``sdp`` asks us for an offer."""
-
-    sdp: bytes
-
-
-class ReofferAnswered(Struct, frozen=True):
-    """Our own re-INVITE was accepted and acknowledged."""
-
-    sdp: bytes
-
-
-class ReofferFailed(Struct, frozen=True):
-    """Our own re-INVITE was refused; the session goes on as it was."""
-
-    status: int
-    reason: str
-
-
-SessionEvent = (
-    Progress
-    | Answered
-    | Failed
-    | Cancelled
-    | Confirmed
-    | Ended
-    | Reoffer
-    | ReofferAnswered
-    | ReofferFailed
-)
 
 Listener = Callable[[SessionEvent], None]
 
@@ -420,11 +354,10 @@ def parse_reason(value: str | None) -> tuple[int, str]:
     if value is None:
         return 200, ""
     cause, text = 200, ""
-    protocol, _, rest = value.partition(";")
-    for part in rest.split(";"):
-        name, _, given = part.strip().partition("=")
-        if name.lower() == "cause" and given.isdigit() and protocol.strip().upper() == "SIP":
-            cause = int(given)
+    is_sip = value.partition(";")[0].strip().upper() == "SIP"
+    for name, given in _REASON_PARAM.findall(value):
+        if name.lower() == "cause" and given.isdigit() and is_sip:
+            cause = int(given[:3])
         elif name.lower() == "text":
-            text = given.strip('"')
+            text = re.sub(r"\\(.)", r"\1", given.strip('"'))
     return cause, text

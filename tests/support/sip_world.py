@@ -106,10 +106,13 @@ class World:
                 failures=options.pop("failures", None),
             ),
             sink=self.board,
-            on_invite=lambda session, origin: self.on_invite(session, origin),
+            on_invite=self._invited,
             stats=self.stats,
             max_sessions=options.pop("max_sessions", 100),
         )
+
+    def _invited(self, session, origin) -> None:
+        self.on_invite(session, origin)
 
     def _take(self, session, origin) -> None:
         session.listener = self.events.append
