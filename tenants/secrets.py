@@ -36,6 +36,7 @@ from core.errors import SettingError, SunSimError
 from core.settings import DataSettings
 
 __all__ = [
+    "KEY_FILE",
     "SealBroken",
     "Vault",
     "hash_password",
@@ -50,7 +51,8 @@ __all__ = [
 
 _FORMAT = "1"
 _NONCE = 12
-_KEY_FILE = "master.key"
+KEY_FILE = "master.key"
+"""Its name in the data folder."""
 _SETTING = "SUNSIM_DATA_MASTER_KEY"
 
 # Letters and digits that cannot be taken for one another when a password is read from a screen.
@@ -79,7 +81,7 @@ class Vault:
         """
         if settings.master_key is not None:
             return cls(_parse_keys(settings.master_key, _SETTING))
-        path = settings.dir / _KEY_FILE
+        path = settings.dir / KEY_FILE
         with contextlib.suppress(FileExistsError):
             if not path.exists():
                 _create_key_file(path)

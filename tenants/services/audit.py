@@ -11,16 +11,13 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-import structlog
 from msgspec import Struct
 
 from tenants.db import Database
 from tenants.services.actor import Actor, require_administrator
-from tenants.tables import AuditEntry
+from tenants.tables import AuditEntry, OperatorEntry
 
 __all__ = ["Entry", "changes", "entries", "operator_change", "record"]
-
-log = structlog.get_logger(__name__)
 
 _PAGE = 100
 
@@ -59,9 +56,11 @@ async def record(
     )
 
 
-def operator_change(actor: Actor, action: str, **details: object) -> None:
-    """What the operator changes for nobody in particular (carriers, the stock) goes to the log."""
-    log.info("operator_change", action=action, actor=actor.name, source=actor.source, **details)
+async def operator_change(actor: Actor, action: str, **details: object) -> None:
+    """Add an entry about what belongs to no tenant (carriers, the stock) to the operator's session."""
+    await OperatorEntry.insert(
+        OperatorEntry(actor=actor.name, source=actor.source, action=action, details=_json(details))
+    )
 
 
 def changes(

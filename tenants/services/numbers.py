@@ -176,7 +176,7 @@ async def add(db: Database, actor: Actor, command: AddNumber) -> StockView:
         trunk_id = await _trunk_id(session, values.pop("trunk"))
         number = NumberStock(**{**values, "city": values["city"] or ""}, trunk_id=trunk_id)
         await NumberStock.insert(number)
-        audit.operator_change(actor, "stock.add", e164=values["e164"])
+        await audit.operator_change(actor, "stock.add", e164=values["e164"])
         return (await _stock(session, values["e164"]))[0]
 
 

@@ -99,7 +99,7 @@ async def create_for_operator(db: Database, actor: Actor, command: CreateToken) 
             expires_at=_expiry(command),
         )
         await OperatorToken.insert(row)
-        audit.operator_change(actor, "token.create", token=row.name, scopes=list(scopes))
+        await audit.operator_change(actor, "token.create", token=row.name, scopes=list(scopes))
     return CreatedToken(row.id, token, scopes)
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from core.errors import FieldError, NotFound
+from core.errors import FieldError, NotFound, Unavailable
 from core.sip import _wire as wire
 from tenants import crosstenant
 from tenants.db import Database
@@ -22,7 +22,7 @@ from tenants.services.constraints import fields_for
 from tenants.services.forms import checked
 from tenants.tables import Trunk
 
-__all__ = ["AddTrunk", "TrunkTest", "TrunkView", "add", "probe", "test", "trunks"]
+__all__ = ["AddTrunk", "TrunkSilent", "TrunkTest", "TrunkView", "add", "probe", "test", "trunks"]
 
 PROBE_SECONDS = 2.0
 PROBE_TRIES = 2
@@ -64,6 +64,12 @@ class TrunkTest(Struct, frozen=True):
     user_agent: str = ""
 
 
+class TrunkSilent(Unavailable):
+    """The trunk {name} does not answer: {reason}"""
+
+    code = "trunk_silent"
+
+
 async def add(db: Database, actor: Actor, command: AddTrunk) -> TrunkView:
     """Add a carrier. Raises Invalid by field."""
     require_operator(actor, "trunks:write")
@@ -84,7 +90,7 @@ async def add(db: Database, actor: Actor, command: AddTrunk) -> TrunkView:
     async with fields_for(trunks_name_key=taken), crosstenant.operator_session(db):
         trunk = Trunk(**values)
         await Trunk.insert(trunk)
-        audit.operator_change(actor, "trunk.add", trunk=values["name"], host=values["host"])
+        await audit.operator_change(actor, "trunk.add", trunk=values["name"], host=values["host"])
     return (await trunks(db, actor, values["name"]))[0]
 
 
@@ -123,6 +129,7 @@ async def probe(host: str, port: int, seconds: float = PROBE_SECONDS) -> TrunkTe
         transport, answers = await loop.create_datagram_endpoint(_Answers, remote_addr=(host, port))
     except OSError as error:
         return TrunkTest(reachable=False, reason=error.strerror or str(error))
+    reason = "no answer"
     try:
         local = transport.get_extra_info("sockname")
         for _ in range(PROBE_TRIES):
@@ -131,8 +138,11 @@ async def probe(host: str, port: int, seconds: float = PROBE_SECONDS) -> TrunkTe
             try:
                 async with asyncio.timeout(seconds):
                     answer = await answers.next()
-            except (TimeoutError, OSError):
+            except TimeoutError:
                 continue
+            except OSError as error:  # the machine is there and says that nobody listens
+                reason = error.strerror or str(error)
+                break
             return TrunkTest(
                 reachable=True,
                 status=answer.status,
@@ -142,7 +152,7 @@ async def probe(host: str, port: int, seconds: float = PROBE_SECONDS) -> TrunkTe
             )
     finally:
         transport.close()
-    return TrunkTest(reachable=False, reason="no answer")
+    return TrunkTest(reachable=False, reason=reason)
 
 
 class _Answers(asyncio.DatagramProtocol):

@@ -5,7 +5,15 @@ Ids of other rows are plain UUID columns; the foreign keys behind them are compo
 triggers are in ``tenants/piccolo_migrations``. JSONB columns read as text; decode with msgspec.
 """
 
-from tenants.tables.access import ApiToken, AuditEntry, LoginSession, OperatorToken, User, UserStatus
+from tenants.tables.access import (
+    ApiToken,
+    AuditEntry,
+    LoginSession,
+    OperatorEntry,
+    OperatorToken,
+    User,
+    UserStatus,
+)
 from tenants.tables.base import GlobalTable, TenantTable
 from tenants.tables.calls import Call, CallStep, Outbox, OutboxDone
 from tenants.tables.carriers import NumberStock, Trunk
@@ -40,6 +48,7 @@ __all__ = [
     "LoginSession",
     "Number",
     "NumberStock",
+    "OperatorEntry",
     "OperatorToken",
     "Outbox",
     "OutboxDone",

@@ -9,7 +9,15 @@ from piccolo.columns.defaults.timestamptz import TimestamptzNow
 
 from tenants.tables.base import GlobalTable, TenantTable
 
-__all__ = ["ApiToken", "AuditEntry", "LoginSession", "OperatorToken", "User", "UserStatus"]
+__all__ = [
+    "ApiToken",
+    "AuditEntry",
+    "LoginSession",
+    "OperatorEntry",
+    "OperatorToken",
+    "User",
+    "UserStatus",
+]
 
 
 class UserStatus(StrEnum):
@@ -67,6 +75,16 @@ class OperatorToken(GlobalTable, tablename="operator_tokens"):
     created_at = Timestamptz(default=TimestamptzNow())
     expires_at = Timestamptz(default=None, null=True)
     revoked_at = Timestamptz(default=None, null=True)
+
+
+class OperatorEntry(GlobalTable, tablename="operator_entries"):
+    """What the operator changed that belongs to no tenant: carriers, the stock, tokens. Append-only."""
+
+    at = Timestamptz(default=TimestamptzNow())
+    actor = Text(default=None)
+    source = Text(default="", help_text="Address the request came from.")
+    action = Text(default=None, help_text="For example trunk.add.")
+    details = JSONB(default="{}")
 
 
 class AuditEntry(TenantTable, tablename="audit_entries"):

@@ -1,0 +1,18 @@
+"""The operator's commands: ``sunsim tenant|number|trunk|plugin|token|db …``; ``cli.py`` composes them.
+
+``ctx.obj`` of click is the ``Settings``. Every command takes ``--json`` and prints one JSON value with
+it. What goes wrong is one line on stderr and an exit code (see ``frame.EXIT_CODES``).
+"""
+
+from __future__ import annotations
+
+import click
+
+from tenants.commands import db, number, plugin, tenant, token, trunk
+
+__all__ = ["groups"]
+
+
+def groups() -> list[click.Group]:
+    """The groups, to be added to the main command."""
+    return [tenant.group, number.group, trunk.group, plugin.group, token.group, db.group]
