@@ -10,13 +10,58 @@ __all__ = ["FALLBACK", "ICONS", "known"]
 FALLBACK = "puzzle"
 
 ICONS = frozenset(
-    """
-    alert-triangle arrow-right calendar-event check chevron-down chevron-left chevron-right circle-check
-    circle-x clock copy device-desktop device-mobile dialpad eye filter headset history key language
-    layout-sidebar-left-collapse logout menu-2 moon pencil phone phone-call phone-calling phone-incoming
-    phone-off phone-outgoing phone-x plus puzzle route search settings sitemap star sun switch-horizontal
-    user users wallet x checkbox address-book bell chart-bar cloud-off
-    """.split()
+    [
+        "alert-triangle",
+        "arrow-right",
+        "calendar-event",
+        "check",
+        "chevron-down",
+        "chevron-left",
+        "chevron-right",
+        "circle-check",
+        "circle-x",
+        "clock",
+        "copy",
+        "device-desktop",
+        "device-mobile",
+        "dialpad",
+        "eye",
+        "filter",
+        "headset",
+        "history",
+        "key",
+        "language",
+        "layout-sidebar-left-collapse",
+        "logout",
+        "menu-2",
+        "moon",
+        "pencil",
+        "phone",
+        "phone-call",
+        "phone-calling",
+        "phone-incoming",
+        "phone-off",
+        "phone-outgoing",
+        "phone-x",
+        "plus",
+        "puzzle",
+        "route",
+        "search",
+        "settings",
+        "sitemap",
+        "star",
+        "sun",
+        "switch-horizontal",
+        "user",
+        "users",
+        "wallet",
+        "x",
+        "checkbox",
+        "address-book",
+        "bell",
+        "chart-bar",
+        "cloud-off",
+    ]
 )
 
 

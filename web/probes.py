@@ -1,7 +1,7 @@
 """What every process answers to machines: whether it lives, whether it is ready, what it measures.
 
-``/health/live`` is 200 as long as the loop turns. ``/health/ready`` is 200 when every part that the role
-needs answers, else 503; either way it names the parts. ``/metrics`` is Prometheus' text.
+``/health/live`` is 200 as long as the loop turns. ``/health/ready`` is 200 when every part that the
+role needs answers, else 503; either way it names the parts. ``/metrics`` is Prometheus' text.
 """
 
 from __future__ import annotations

@@ -50,7 +50,9 @@ def _sprite(folder: Path) -> str:
 
 
 def _symbol(name: str, svg: str) -> str:
-    inner = re.sub(r"\s+", " ", svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")]).strip()
+    inner = re.sub(
+        r"\s+", " ", svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")]
+    ).strip()
     return f'<symbol id="{name}" viewBox="0 0 24 24">{inner}</symbol>'
 
 

@@ -1,0 +1,225 @@
+"""The cabinet as people meet it: a real server on a real database, with a company that has lived a little.
+
+The server and everything that belongs to its event loop live in one thread; ``Stage.run`` does
+something there on behalf of a test (make an employee, register a phone, end a call).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+import uvicorn
+
+from core.contracts import (
+    CallFacts,
+    CallStep,
+    Cdr,
+    Direction,
+    Line,
+    Outcome,
+    StepCode,
+)
+from core.host import Host
+from core.ids import new_id
+from core.settings import DataSettings, HttpSettings, Settings
+from tenants.callstore import DatabaseCallStore
+from tenants.db import Database
+from tenants.directory import MemoryDirectory
+from tenants.listener import Listener
+from tenants.live import DatabaseLiveBoard
+from tenants.secrets import Vault
+from tenants.services import activation, employees, numbers
+from tenants.services.actor import Actor, Role, operator
+from web.context import WebContext
+from web.host import build
+
+T = TypeVar("T")
+PASSWORD = "correct horse 42"
+NUMBER, SECOND = "+74951234567", "+78005550120"
+HOSTILE = "<img src=x onerror=alert(1)>\"'><svg/onload=alert(2)>{{7*7}}"
+
+
+@dataclass
+class Company:
+    """A company as activated, and on whose behalf tests act."""
+
+    id: UUID
+    admin_id: UUID
+    email: str
+    actor: Actor
+
+
+class Stage:
+    """Starts with ``start``; ``url`` is where it listens."""
+
+    def __init__(self, data: DataSettings) -> None:
+        self.settings = Settings(data=data, http=HttpSettings())
+        self.loop = asyncio.new_event_loop()
+        self.url = ""
+        self._thread = threading.Thread(target=self._serve, daemon=True, name="stage")
+        self._ready = threading.Event()
+        self._error: BaseException | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+        if not self._ready.wait(40) or self._error:
+            raise RuntimeError("the stage did not start") from self._error
+
+    def stop(self) -> None:
+        self.loop.call_soon_threadsafe(self._over.set)
+        self._thread.join(20)
+
+    def run(self, work: Coroutine[Any, Any, T], seconds: float = 20) -> T:
+        """Do something in the server's loop and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(seconds)
+
+    def _serve(self) -> None:
+        try:
+            self.loop.run_until_complete(self._live())
+        except BaseException as error:  # told to the thread that waits
+            self._error = error
+            self._ready.set()
+
+    async def _live(self) -> None:
+        self._over = asyncio.Event()
+        vault = Vault.open(self.settings.data)
+        self.database = await Database.open(self.settings.data)
+        listener = Listener(self.database.listen_connection)
+        listener.start()
+        await listener.wait_connected()
+        self.directory = MemoryDirectory(self.database, listener, vault)
+        await self.directory.start()
+        self.board = DatabaseLiveBoard(self.database, listener)
+        self.board.start()
+        self.store = DatabaseCallStore(self.database, Path(self.settings.data.dir))
+        self.store.start()
+        self.context = WebContext(self.settings, Host({}), vault)
+        self.context.attach(self.database, self.directory, listener)
+        server, port = _server(build(self.context))
+        self.url = f"http://127.0.0.1:{port}"
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.02)
+        self._ready.set()
+        await self._over.wait()
+        server.should_exit = True
+        await serving
+        for part in (self.store, self.board, self.directory):
+            await part.close()
+        await listener.stop()
+        await self.database.close()
+
+    # --- what happens in a company ----------------------------------------------------------
+
+    async def company(self, name: str, email: str, *e164: str) -> Company:
+        """Activate a contract whose first employee can sign in with PASSWORD."""
+        op = operator()
+        for number in e164:
+            await numbers.add(self.database, op, numbers.AddNumber(number))
+        made = await activation.activate(
+            self.database,
+            self.context.issuer,
+            op,
+            activation.ActivateContract(
+                company=name,
+                name="Анна Климова",
+                email=email,
+                phone="+79168804115",
+                numbers=e164,
+                extension="101",
+                password=PASSWORD,
+                plugins=frozenset(),
+            ),
+        )
+        actor = Actor(made.tenant.id, Role.ADMINISTRATOR, employee_id=made.employee.id, name="тест")
+        return Company(made.tenant.id, made.employee.id, email, actor)
+
+    async def hire(self, company: Company, name: str, **more: Any) -> employees.EmployeeView:
+        """Another employee."""
+        return await employees.create(
+            self.database,
+            self.context.issuer,
+            company.actor,
+            employees.CreateEmployee(name=name, **more),
+        )
+
+    async def register(self, company: Company, person: employees.EmployeeView, index: int = 1) -> None:
+        """A phone registers with one of the person's lines."""
+        line = person.lines[index]
+        now = time.time()
+        self.board.line_registered(
+            Line(line.login, company.id, person.id, line.id, {}), now, now + 3600, "Yealink T46U", "udp"
+        )
+
+    def facts(self, company: Company, caller: str | None = "+79162041833", **more: Any) -> CallFacts:
+        """An incoming call."""
+        known: dict[str, Any] = {"direction": Direction.INCOMING, "called": NUMBER} | more
+        return CallFacts(call_id=new_id(), tenant_id=company.id, caller=caller, **known)
+
+    async def ended(
+        self,
+        company: Company,
+        person: employees.EmployeeView | None = None,
+        *,
+        at: float | None = None,
+        talk: float = 186,
+        **more: Any,
+    ) -> UUID:
+        """A call that is over: answered by ``person``, or by nobody."""
+        facts = self.facts(company, **more)
+        began = at or time.time() - talk - 40
+        steps = [
+            CallStep(began, StepCode.ARRIVED, data={"number": facts.called, "caller": facts.caller})
+        ]
+        terminal = person.lines[1] if person else None
+        rung = began + 2
+        if person and terminal:
+            where = {"terminal_id": terminal.id, "employee_id": person.id, "address": terminal.login}
+            other = {"terminal_id": person.lines[0].id, "employee_id": person.id, "address": "x"}
+            steps += [
+                CallStep(rung, StepCode.RINGING, **where),
+                CallStep(rung, StepCode.NOT_RUNG, **other, data={"reason": "not_registered"}),
+                CallStep(rung + 9, StepCode.ANSWERED, **where),
+            ]
+        over = rung + (9 + talk if person else 20)
+        steps.append(CallStep(over, StepCode.ENDED, data={"by": "caller"}))
+        await self.store.save(
+            Cdr(
+                call_id=facts.call_id,
+                tenant_id=company.id,
+                direction=facts.direction,
+                caller=facts.caller,
+                called=facts.called,
+                caller_name=facts.caller_name,
+                outcome=Outcome.ANSWERED if person else Outcome.NO_ANSWER,
+                sip_status=200 if person else 480,
+                started_at=began,
+                ringing_at=rung,
+                answered_at=rung + 9 if person else None,
+                ended_at=over,
+                ended_by="caller",
+                answered_employee_id=person.id if person else None,
+                answered_terminal_id=terminal.id if terminal else None,
+                steps=tuple(steps),
+                facts=facts,
+            )
+        )
+        return facts.call_id
+
+
+def _server(app: Any) -> tuple[uvicorn.Server, int]:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    config = uvicorn.Config(
+        app, fd=listener.detach(), log_level="warning", timeout_graceful_shutdown=1, lifespan="on"
+    )
+    return uvicorn.Server(config), port

@@ -1,0 +1,47 @@
+"""What the pages work with; the composition root makes one and hands it to ``web.host.build``."""
+
+from __future__ import annotations
+
+from core.host import Host
+from core.ports import TenantDirectory
+from core.settings import Settings
+from tenants.db import Database
+from tenants.listener import Listener
+from tenants.secrets import Vault
+from tenants.services.lines import LineIssuer
+from tenants.services.throttle import LoginThrottle
+from web.pages import Pages
+
+__all__ = ["WebContext"]
+
+
+class WebContext:
+    """The parts of one web process; what it derives is the same in all processes and over restarts."""
+
+    def __init__(
+        self, settings: Settings, host: Host, vault: Vault, throttle: LoginThrottle | None = None
+    ) -> None:
+        self.settings = settings
+        self.host = host
+        self.issuer = LineIssuer(vault, settings.sip.domain)
+        self.throttle = throttle or LoginThrottle()
+        self.csrf_secret = vault.derive("csrf").hex()
+        self.pages = Pages(
+            settings.http.brand,
+            {
+                owned.plugin: owned.item.templates
+                for owned in host.routes
+                if owned.item.templates is not None
+            },
+        )
+
+    def attach(self, database: Database, directory: TenantDirectory, listener: Listener) -> None:
+        """Give it what is opened only when the process starts; before the first request."""
+        self.database = database
+        self.directory = directory
+        self.listener = listener
+
+    @property
+    def secure(self) -> bool:
+        """Whether cookies may travel over TLS only."""
+        return (self.settings.http.public_url or "").startswith("https:")

@@ -1,0 +1,157 @@
+"""What the templates of «История звонков» are given. Whatever a caller sent is text, never markup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+from msgspec import Struct
+
+from core.contracts import Direction, Outcome
+from tenants.services.calls import CallCard, CallRow, PresentCall
+from web.forms import Chip
+from web.pages import N_, Page
+from web.timeline import Entry, course
+
+__all__ = ["Card", "Days", "days", "filters", "present", "row"]
+
+OUTCOMES = {
+    Outcome.ANSWERED: N_("answered"),
+    Outcome.BUSY: N_("busy"),
+    Outcome.NO_ANSWER: N_("did not answer"),
+    Outcome.CANCELLED: N_("the caller hung up"),
+    Outcome.REFUSED: N_("refused"),
+    Outcome.FAILED: N_("failed"),
+}
+
+Url = Callable[..., str]
+
+
+class Row(Struct, frozen=True):
+    """A call of the list in the reader's words."""
+
+    id: str
+    direction: str
+    missed: bool
+    client: str
+    client_note: str
+    who: str
+    who_note: str
+    wait: str
+    talk: str
+    time: str
+
+
+class Now(Struct, frozen=True):
+    """A call that goes on."""
+
+    client: str
+    who: str
+    talking: bool
+    since: float
+    lasts: str
+
+
+class Days(Struct, frozen=True):
+    """Where the arrows beside the day lead."""
+
+    title: str
+    is_today: bool
+    before: str
+    today: str
+    after: str
+    plain: str
+
+
+def row(call: CallRow, page: Page) -> Row:
+    """One call as its row."""
+    answered = call.outcome is Outcome.ANSWERED
+    missed = call.direction is Direction.INCOMING and not answered
+    client, client_note = _client(call, page)
+    return Row(
+        id=str(call.id),
+        direction=call.direction.value,
+        missed=missed,
+        client=client,
+        client_note=client_note,
+        who=page.text("Nobody answered") if missed else call.employee.name if call.employee else "",
+        who_note=_who_note(call, page, answered),
+        wait=page.formats.span(call.wait_seconds),
+        talk=page.formats.span(call.talk_seconds) if answered else "",
+        time=page.formats.time(call.started_at.timestamp()),
+    )
+
+
+def _client(call: CallRow, page: Page) -> tuple[str, str]:
+    """Who is at the other end, and the second line: the name that the network gave."""
+    other = call.caller if call.direction is Direction.INCOMING else call.called
+    number = page.formats.phone(other) or page.text("Hidden number")
+    name = call.caller_name if call.direction is Direction.INCOMING else ""
+    return number, name if name and name != other else ""
+
+
+def _who_note(call: CallRow, page: Page, answered: bool) -> str:
+    """The company's number for incoming calls, what became of it for others."""
+    if call.direction is Direction.INCOMING:
+        called = page.formats.phone(call.called)
+        return f"{call.number_label}, {called}" if call.number_label else called
+    return "" if answered else page.text(OUTCOMES[call.outcome])
+
+
+def present(call: PresentCall, page: Page) -> Now:
+    """A call that goes on, and since when."""
+    incoming = call.direction is Direction.INCOMING
+    talking = call.answered_at is not None
+    since = (call.answered_at or call.started_at).timestamp()
+    other = call.caller if incoming else call.called
+    return Now(
+        client=page.formats.phone(other) or page.text("Hidden number"),
+        who=", ".join(party.name for party in call.parties),
+        talking=talking,
+        since=since,
+        lasts=page.formats.span(page.now - since),
+    )
+
+
+class Card:
+    """One call: the facts and its course."""
+
+    def __init__(self, found: CallCard, page: Page) -> None:
+        call = row(found.call, page)
+        self.id = call.id
+        self.client, self.client_note = call.client, call.client_note
+        self.wait, self.talk = call.wait, call.talk
+        started = found.call.started_at.timestamp()
+        self.began = page.formats.clock(started)
+        self.title = page.formats.moment(started)
+        self.icon = {"incoming": "phone-incoming", "outgoing": "phone-outgoing"}.get(
+            call.direction, "switch-horizontal"
+        )
+        if call.missed:
+            self.icon = "phone-x"
+        self.line: list[Entry] = course(found, page)
+
+
+def days(day: date, today: date, page: Page, url: Url) -> Days:
+    """The day shown and its neighbours; there is nothing after today."""
+    one = timedelta(days=1)
+    after = (day + one).isoformat() if day + one < today else ""
+    return Days(
+        title=page.formats.day(day),
+        is_today=day == today,
+        before=url(day=(day - one).isoformat()),
+        today=url(day=""),
+        after=url(day=after) if day < today else "",
+        plain=url(show=""),
+    )
+
+
+def filters(page: Page, shown: str, url: Url) -> list[Chip]:
+    """The chips beside the day."""
+    choices = [
+        ("", page.text("All calls")),
+        ("incoming", page.text("Incoming calls")),
+        ("outgoing", page.text("Outgoing calls")),
+        ("missed", page.text("Missed calls")),
+    ]
+    return [Chip(str(title), url(show=value), chosen=value == shown) for value, title in choices]

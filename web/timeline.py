@@ -1,0 +1,133 @@
+"""A call's log as the time line of its card: rings in a row become one entry with a bar each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from markupsafe import Markup
+from msgspec import Struct
+
+from core.contracts import StepCode
+from tenants.services.calls import CallCard
+from tenants.trace import TraceLine
+from web.pages import Page
+
+__all__ = ["Bar", "Entry", "course"]
+
+WIDTH = 80.0
+"""Width of a bar's track, in units of its drawing."""
+
+ICONS = {
+    StepCode.ARRIVED: "phone-incoming",
+    StepCode.DIALLED: "phone-outgoing",
+    StepCode.ADMISSION_REFUSED: "circle-x",
+    StepCode.ROUTED: "filter",
+    StepCode.ANSWERED: "phone",
+    StepCode.ENDED: "phone-off",
+}
+RINGS = (StepCode.RINGING, StepCode.NOT_RUNG, StepCode.LEG_ENDED)
+STRONG = (StepCode.ARRIVED, StepCode.DIALLED, StepCode.ANSWERED)
+
+
+class Bar(Struct):
+    """One telephone that rang, or did not: ``left`` and ``width`` within the track."""
+
+    name: str
+    note: str = ""
+    left: str = "0"
+    width: str = ""
+    answered: bool = False
+    started: float | None = None
+    ended: float | None = None
+
+
+class Entry(Struct):
+    """One point of the time line."""
+
+    time: str
+    icon: str
+    text: str
+    note: str = ""
+    strong: bool = False
+    talk: bool = False
+    tone: str = ""
+    rings: list[Bar] = msgspec.field(default_factory=list)
+
+
+def course(found: CallCard, page: Page) -> list[Entry]:
+    """The entries in order; the first shows the time of day, the others the time since."""
+    started = found.call.started_at.timestamp()
+    entries: list[Entry] = []
+    bars: dict[object, Bar] = {}
+    group: Entry | None = None
+    for line in found.trace:
+        when = page.formats.span(line.at - started)
+        if line.code in RINGS or line.code is StepCode.ANSWERED:
+            _ring(bars, line)
+        if line.code in RINGS:
+            if group is None:
+                group = Entry(when, "phone-calling", "")
+                entries.append(group)
+            if (bar := bars[_key(line)]) not in group.rings:
+                group.rings.append(bar)
+        elif line.code is StepCode.ROUTED and entries and not entries[-1].note:
+            entries[-1].note = line.text  # the scenario stands below the number that it handles
+        else:
+            entries.append(_entry(line, when, found, page))
+    _finish(entries, found, page)
+    return entries
+
+
+def _entry(line: TraceLine, when: str, found: CallCard, page: Page) -> Entry:
+    entry = Entry(when, ICONS[line.code], line.text, strong=line.code in STRONG)
+    if line.code is StepCode.ARRIVED:
+        number = Markup('<span class="k-tel">{}</span>').format(page.formats.phone(found.call.called))
+        entry.text = page.text("Call to {number}", number=number)
+    elif line.code is StepCode.ANSWERED:
+        who, _, device = line.text.rpartition(": ")[0].rpartition(", ")
+        entry.text = page.text("{name} answers", name=who or device)
+        entry.note = device if who else ""
+        entry.talk, entry.tone = True, "is-ok"
+    elif line.code is StepCode.ADMISSION_REFUSED:
+        entry.tone = "is-bad"
+    return entry
+
+
+def _key(line: TraceLine) -> object:
+    return line.terminal_id or line.text.rpartition(": ")[0]
+
+
+def _ring(bars: dict[object, Bar], line: TraceLine) -> None:
+    """Note on the telephone's bar what this line says of it; sentences are «telephone: what»."""
+    name, _, what = line.text.rpartition(": ")
+    bar = bars.setdefault(_key(line), Bar(name=name))
+    if line.code is StepCode.RINGING:
+        bar.started, bar.ended, bar.note = line.at, None, ""
+    elif line.code is StepCode.ANSWERED:
+        bar.ended, bar.answered = line.at, True
+    else:
+        bar.ended = line.at if bar.started is not None else None
+        bar.note = what
+
+
+def _finish(entries: Sequence[Entry], found: CallCard, page: Page) -> None:
+    """Bars to one scale within each group, and the words above them."""
+    over = found.call.ended_at.timestamp()
+    for group in (entry for entry in entries if entry.icon == "phone-calling"):
+        rung = [bar for bar in group.rings if bar.started is not None]
+        group.text = page.counted("Rings {count} phone", "Rings {count} phones", len(rung))
+        if not rung:
+            group.text = page.text("No phone could ring")
+            group.tone = "is-bad"
+            continue
+        first = min(bar.started or over for bar in rung)
+        last = max(bar.ended or over for bar in rung)
+        scale = WIDTH / max(last - first, 0.001)
+        for bar in rung:
+            begin, end = bar.started or first, bar.ended or over
+            bar.left = f"{(begin - first) * scale:.1f}"
+            bar.width = f"{max((end - begin) * scale, 3.0):.1f}"
+            bar.note = bar.note or page.formats.span(end - begin)
+    if entries:
+        entries[0].time = page.formats.time(found.call.started_at.timestamp())
