@@ -37,6 +37,13 @@ async def talk(caller, callee, seconds=1.0):
     assert heard_seconds(at_callee, CALLER) >= seconds * 0.8
 
 
+async def all_ports_are_free(media):
+    """rtpengine closes the sockets of a deleted call a moment after it said so."""
+    async with asyncio.timeout(5):
+        while (await media.statistics()).ports_used:  # noqa: ASYNC110 - another process is watched
+            await asyncio.sleep(0.02)
+
+
 async def transcoded(media) -> int:
     """Packets that rtpengine decoded and encoded anew."""
     reply = await media.process.client.request("statistics")
@@ -67,8 +74,8 @@ async def test_two_hear_each_other_and_the_loser_neither(media):
         assert caller.sources == {caller.remote}
         assert await media.sessions() == 1
     await session.close()
-    statistics = await media.statistics()
-    assert (statistics.sessions, statistics.ports_used) == (0, 0)
+    assert await media.sessions() == 0
+    await all_ports_are_free(media)
 
 
 async def test_a_told_caller_gets_the_same_codec_and_port_whoever_answers(media):
@@ -171,7 +178,7 @@ async def test_calls_without_ports_left_are_refused_and_leave_nothing(media):
         assert len(opened) > 20
     for session in opened:
         await session.close()
-    assert (await media.statistics()).ports_used == 0
+    await all_ports_are_free(media)
 
 
 async def test_many_calls_at_once(media):
@@ -189,7 +196,7 @@ async def test_many_calls_at_once(media):
 
         for _ in range(20):
             await asyncio.gather(*(one() for _ in range(5)))
-    assert (await media.statistics()).ports_used == 0
+    await all_ports_are_free(media)
 
 
 async def test_hears_is_false_for_silence(media):
