@@ -54,6 +54,19 @@ cdef Cursor find_outside(Cursor p, Cursor end, unsigned char wanted) noexcept:
     return end
 
 
+cdef bint quotes_closed(Cursor p, Cursor end) noexcept:
+    """Whether every quoted string has its end, so that something may be put behind the value."""
+    while p < end:
+        if p[0] == c'"':
+            p += 1
+            while p < end and p[0] != c'"':
+                p += 2 if p[0] == c'\\' else 1
+            if p >= end:
+                return False
+        p += 1
+    return True
+
+
 cdef Cursor skip_address(Cursor p, Cursor end) noexcept:
     """Behind a name-addr or addr-spec: at the first header parameter or the end.
 

@@ -88,6 +88,8 @@ cdef bint all_vias(Message message) noexcept:
             continue
         p = message.data + message.lines[i].start
         end = message.data + message.lines[i].end
+        if not quotes_closed(p, end):
+            return False
         while True:
             comma = find_outside(p, end, c',')
             if not read_via(message.data, p, comma, &spans):
@@ -107,6 +109,8 @@ cdef bint address(Message message, int id) noexcept:
     cdef Cursor bracket = find_outside(start, end, c'<')
     cdef Cursor stop, p
     cdef Span tag
+    if not quotes_closed(start, end):
+        return False
     if find_param(skip_address(start, end), end, "tag", 3, message.data, &tag) and tag.start == tag.end:
         return False
     if bracket < end:
@@ -117,7 +121,7 @@ cdef bint address(Message message, int id) noexcept:
     else:
         stop = trim(start, find_outside(start, end, c';'))
         if start < end and start[0] == c'"':
-            return False  # a quoted name needs brackets; or the quote is never closed
+            return False  # a quoted name needs brackets
     p = skip_token(start, stop)
     if p == start or p >= stop or p[0] != c':':
         return False

@@ -1,17 +1,20 @@
 """Whatever comes from the network: WireError or a message whose accessors all answer."""
 
 import contextlib
+import os
 from pathlib import Path
 
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from core.sip import _wire
 from core.sip._wire import WireError, build_request, build_response, frame, parse, problem
 from core.sip.uri import NameAddr, SipUri, UriError
 
 GOLDEN = [
     path.read_bytes() for path in sorted((Path(__file__).parents[2] / "golden" / "sip").glob("*.sip"))
 ]
+EXAMPLES = 20_000 if os.environ.get("SUNSIM_PROOF") == "1" else 400
 PIECES = [
     b'"',
     b"\\",
@@ -97,7 +100,12 @@ def answer_it(message):
         assert answer.to_tag == (message.to_tag or "t1")
 
 
+def test_the_module_is_the_one_that_is_to_be_proved():
+    assert _wire.__file__.startswith(os.environ.get("SUNSIM_WIRE", ""))
+
+
 @given(st.binary(max_size=2000))
+@settings(max_examples=EXAMPLES // 4)
 @example(b"\r\n")
 @example(b"SIP/")
 @example(b"A B SIP/2.0\r\nv:\r\n\r\n")
@@ -106,6 +114,7 @@ def test_random_bytes(data):
 
 
 @given(st.lists(st.sampled_from(PIECES) | st.binary(max_size=6), max_size=40))
+@settings(max_examples=EXAMPLES // 4)
 def test_random_values_in_a_message_that_is_whole(pieces):
     value = b"".join(pieces)
     for name in (
@@ -139,7 +148,7 @@ def mutated(draw):
 
 
 @given(mutated())
-@settings(max_examples=400)
+@settings(max_examples=EXAMPLES)
 def test_mutations_of_the_goldens(data):
     read_everything(data)
 
