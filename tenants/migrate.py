@@ -64,7 +64,9 @@ async def migrate(dsn: str, apps: Iterable[str] | None = None) -> list[str]:
             ran += await _migrate_app(connection, module)
         async with _transaction(connection) as session:
             await jobs_schema.install(session)
-        await _secure(connection)
+        async with _transaction(connection) as session:
+            if await problems(session):  # what somebody changed by hand
+                await _secure(session)
         return ran
     finally:
         await connection.close()
@@ -81,7 +83,7 @@ async def _migrate_app(connection: asyncpg.Connection, module: str) -> list[str]
                 await rls.lift_force(session)
             await _run(steps[name])
             await Migration.insert(Migration(name=name, app_name=config.app_name))
-            await rls.apply(session)
+            await _secure(session)
         log.info("migrated", app=config.app_name, migration=name)
         ran.append(f"{config.app_name}/{name}")
     return ran
@@ -95,14 +97,11 @@ async def _run(step: ModuleType) -> None:
             await manager.run()
 
 
-async def _secure(connection: asyncpg.Connection) -> None:
-    """Repair row security that somebody changed by hand; refuse what cannot be repaired."""
-    async with _transaction(connection) as session:
-        if not await problems(session):
-            return
-        await rls.apply(session)
-        if left := await problems(session):
-            raise MigrationRefused(problems="; ".join(left))
+async def _secure(session: Session) -> None:
+    """Put row-level security on what is new or was changed by hand. Raises MigrationRefused."""
+    await rls.apply(session)
+    if left := await problems(session):
+        raise MigrationRefused(problems="; ".join(left))
 
 
 async def _sees_all(session: Session) -> bool:

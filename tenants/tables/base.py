@@ -9,7 +9,7 @@ from piccolo.columns.defaults import UUID4
 from piccolo.table import Table
 
 from core.ids import new_id
-from tenants.engine import current_session
+from tenants.engine import ENGINE, current_session
 
 __all__ = ["GlobalTable", "TenantTable"]
 
@@ -18,6 +18,10 @@ class _Keyed(Table):
     """A table with a UUIDv7 key made here; the database's own default is a fallback for raw SQL."""
 
     id = UUID(primary_key=True, default=UUID4(), help_text="UUIDv7.")
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        # Named here rather than found through piccolo_conf, which would load every plugin.
+        super().__init_subclass__(**{"db": ENGINE, **options})
 
     def __init__(
         self,
