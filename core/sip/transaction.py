@@ -24,12 +24,22 @@ if TYPE_CHECKING:
     from core.sip.transaction_client import ClientTransaction
     from core.sip.transaction_server import ServerTransaction
 
-__all__ = ["MAGIC", "Key", "Transactions", "new_branch", "new_tag", "server_key"]
+__all__ = [
+    "MAGIC",
+    "Key",
+    "MergeKey",
+    "Transactions",
+    "merge_key",
+    "new_branch",
+    "new_tag",
+    "server_key",
+]
 
 MAGIC = "z9hG4bK"
 """What every branch of RFC 3261 begins with (§8.1.1.7)."""
 
-Key = tuple[str, str, int | None, str]
+Key = tuple[str, str, int, str]
+MergeKey = tuple[str, str, int, str]
 
 
 def new_branch() -> str:
@@ -55,6 +65,11 @@ def server_key(message: Message, method: str) -> Key:
     return branch, via.host.lower(), via.port, method
 
 
+def merge_key(request: Message) -> MergeKey:
+    """What two copies of a request have in common that came by different ways (§8.2.2.2)."""
+    return request.call_id, request.from_tag, request.cseq, request.method
+
+
 class Transactions:
     """All transactions of an agent."""
 
@@ -66,14 +81,14 @@ class Transactions:
         self.stats = stats
         self.servers: dict[Key, ServerTransaction] = {}
         self.clients: dict[tuple[str, str], ClientTransaction] = {}
-        self.merges: dict[tuple[str, str, int], Key] = {}
+        self.merges: dict[MergeKey, Key] = {}
 
     def merged(self, request: Message) -> bool:
         """Whether the same request is being served that came by another way (§8.2.2.2): say 482.
 
         To be asked of requests without a To-tag for which ``servers`` has no transaction.
         """
-        return (request.call_id, request.from_tag, request.cseq) in self.merges
+        return merge_key(request) in self.merges
 
     def response(self, message: Message) -> None:
         """Hand an answer to its client transaction; one that nobody waits for is dropped."""

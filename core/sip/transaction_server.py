@@ -9,7 +9,7 @@ from core.sip._wire import build_response
 from core.sip.flow import Flow
 from core.sip.status import phrase
 from core.sip.timers import T1, T2, T4, TIMEOUT, Timer
-from core.sip.transaction import Key, Transactions
+from core.sip.transaction import Key, MergeKey, Transactions, merge_key
 
 if TYPE_CHECKING:
     from core.sip._wire import Message
@@ -53,10 +53,10 @@ class ServerTransaction:
         self.state = ServerState.PROCEEDING
         self.last: bytes | None = None
         self.timer: Timer | None = None
-        self.merge: tuple[str, str, int] | None = None
+        self.merge: MergeKey | None = None
         layer.servers[key] = self
         if not request.to_tag:
-            self.merge = (request.call_id, request.from_tag, request.cseq)
+            self.merge = merge_key(request)
             layer.merges[self.merge] = key
 
     def respond(

@@ -5,6 +5,7 @@ instant. ``Peer`` writes the messages of one far side.
 """
 
 from dataclasses import dataclass, field
+from itertools import count
 from uuid import UUID
 
 from core.contracts import Line, Trunk
@@ -152,13 +153,17 @@ class World:
         return self.agent.invite(self.events.append, invite, target, flow)
 
 
+_peers = count(1)
+
+
 class Peer:
     """Writes the requests of a far side at ``source``; the identifiers are those of one call."""
 
     def __init__(self, source=CARRIER, user: str = "+79990000001", host: str | None = None) -> None:
         self.source = source
         self.host = host or source[0]
-        self.call_id = f"call-{id(self)}"
+        self.number = next(_peers)
+        self.call_id = f"call-{self.number}"
         self.tag = "peer"
         self.user = user
         self.cseq = 1
@@ -167,7 +172,7 @@ class Peer:
     def request(self, method: str, uri: str, **given) -> bytes:
         """Any request; ``headers`` are added, other names replace the usual values."""
         self.branches += 1
-        branch = given.get("branch") or f"z9hG4bK{id(self)}{self.branches}"
+        branch = given.get("branch") or f"z9hG4bK{self.number}.{self.branches}"
         to_tag = given.get("to_tag")
         seq = given.get("cseq", self.cseq)
         headers = [

@@ -1,0 +1,254 @@
+"""Who sends a request: digest, bans, and a From that must be one's own (RFC 3261 §22, RFC 8760)."""
+
+import re
+
+import pytest
+
+from core.sip import digest
+from core.sip._wire import parse
+from core.sip.guard import Failures
+from core.sip.identity import FromLine
+from tests.support.sip_world import (
+    CARRIER,
+    DOMAIN,
+    HERE,
+    OFFER,
+    PASSWORD,
+    PHONE,
+    STRANGER,
+    Peer,
+    World,
+)
+
+LOGIN = "0051234567"
+OTHER = "0057654321"
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+def phone(login=LOGIN, source=PHONE):
+    return Peer(source, login, DOMAIN)
+
+
+def whats(sent):
+    return [s.what for s in sent]
+
+
+def call(peer, **given):
+    peer.cseq += 1
+    given.setdefault("body", OFFER)
+    contact = ("Contact", f"<sip:{peer.user}@192.168.1.5:5060>")
+    given["headers"] = [contact, *given.get("headers", ())]
+    return peer.request("INVITE", f"sip:+74951234567@{DOMAIN}", **given)
+
+
+def proof(response, login, password=PASSWORD, method="INVITE", algorithm=None, nc=1):
+    """The Authorization that answers a challenge."""
+    values = response.message.headers("WWW-Authenticate")
+    if algorithm:
+        values = [v for v in values if f"algorithm={algorithm}," in v]
+    challenge = digest.strongest(values)
+    uri = f"sip:+74951234567@{DOMAIN}"
+    return "Authorization", digest.authorize(challenge, method, uri, login, password, nc, "c")
+
+
+def challenged(world, peer, source=PHONE):
+    (response,) = world.receive(call(peer), source)
+    assert response.what == 401
+    return response
+
+
+def signed(world, peer, source=PHONE, login=None, password=PASSWORD, **given):
+    response = challenged(world, peer, source)
+    return world.receive(
+        call(peer, headers=[proof(response, login or peer.user, password)], **given), source
+    )
+
+
+def test_a_line_is_challenged_and_then_let_in(world):
+    peer = phone()
+    assert whats(signed(world, peer)) == [100]
+    assert world.invites[0][1] == FromLine(world.lines[LOGIN])
+    assert world.stats.logins == 1
+
+
+@pytest.mark.parametrize("algorithm", ["SHA-256", "MD5"])
+def test_both_algorithms_are_offered_the_better_one_first(world, algorithm):
+    peer = phone()
+    response = challenged(world, peer)
+    offered = [digest.parse_challenge(v) for v in response.message.headers("WWW-Authenticate")]
+    assert [c.algorithm for c in offered] == ["SHA-256", "MD5"]
+    assert {c.realm for c in offered} == {DOMAIN}
+    assert not any(c.stale for c in offered)
+    answer = proof(response, LOGIN, algorithm=algorithm)
+    assert whats(world.receive(call(peer, headers=[answer]), PHONE)) == [100]
+
+
+def test_an_unknown_user_and_a_wrong_password_are_answered_alike(world):
+    answers = []
+    for login, password in ((LOGIN, "wrong"), ("0050000000", "wrong"), ("0050000000", PASSWORD)):
+        peer = phone(login)
+        peer.call_id, peer.branches = "same", 0
+        request = call(
+            peer, headers=[proof(challenged(world, peer), login, password)], branch="z9hG4bKx"
+        )
+        (response,) = world.receive(request, PHONE)
+        text = response.data.decode().replace(login, "LOGIN")
+        answers.append(re.sub(r'nonce="[^"]{55}"', "NONCE", text))
+    assert answers[0].startswith("SIP/2.0 401 ")
+    assert len(set(answers)) == 1
+    assert not world.invites
+
+
+def test_invite_from_a_claiming_b(world):
+    peer = phone()
+    response = challenged(world, peer)
+    liar = f"<sip:{OTHER}@{DOMAIN}>;tag=peer"
+    sent = world.receive(call(peer, from_=liar, headers=[proof(response, LOGIN)]), PHONE)
+    assert whats(sent) == [403]
+    assert not world.invites
+
+
+def test_from_in_another_domain_is_forbidden_too(world):
+    peer = phone()
+    response = challenged(world, peer)
+    foreign = f"<sip:{LOGIN}@example.org>;tag=peer"
+    sent = world.receive(call(peer, from_=foreign, headers=[proof(response, LOGIN)]), PHONE)
+    assert whats(sent) == [403]
+
+
+def test_a_line_behind_a_carriers_address_needs_its_password(world):
+    peer = phone(source=CARRIER)
+    assert whats(signed(world, peer, CARRIER)) == [100]
+    assert world.invites[0][1] == FromLine(world.lines[LOGIN])
+
+
+def test_a_proof_is_good_once(world):
+    peer = phone()
+    answer = proof(challenged(world, peer), LOGIN)
+    assert whats(world.receive(call(peer, headers=[answer]), PHONE)) == [100]
+    (again,) = world.receive(call(peer, headers=[answer]), PHONE)
+    assert again.what == 401
+    assert "stale=true" in again.message.header("WWW-Authenticate")
+    assert world.stats.failed_logins == 0
+
+
+def test_an_old_nonce_is_stale_and_no_failure(world):
+    peer = phone()
+    answer = proof(challenged(world, peer), LOGIN)
+    world.clock.seconds += digest.NONCE_SECONDS + 2
+    (stale,) = world.receive(call(peer, headers=[answer]), PHONE)
+    assert "stale=true" in stale.message.header("WWW-Authenticate")
+    assert world.stats.failed_logins == 0
+
+
+def test_a_nonce_of_another_address_is_worth_nothing(world):
+    peer = phone()
+    answer = proof(challenged(world, peer), LOGIN)
+    assert whats(world.receive(call(peer, headers=[answer]), STRANGER)) == [401]
+    assert not world.invites
+
+
+def test_challenge_is_not_a_failure(world):
+    for _ in range(200):
+        challenged(world, phone())
+    assert world.stats.failed_logins == 0
+    assert whats(signed(world, phone())) == [100]
+
+
+def test_guessing_is_stopped_before_20_even_with_the_right_password(world):
+    tried = [f"guess{i}" for i in range(19)] + [PASSWORD]
+    results = [whats(signed(world, phone(), password=p)) for p in tried[:10]]
+    assert results == [[401]] * 10
+    # Banned: nothing is heard of an attempt any more, not even of the right one.
+    for password in tried[10:]:
+        response = challenged(world, phone())
+        answer = proof(response, LOGIN, password)
+        assert world.receive(call(phone(), headers=[answer]), PHONE) == []
+    assert not world.invites
+    assert world.stats.banned == 1
+
+
+def test_nat_office_of_50_phones_is_not_banned(world):
+    """One phone with a wrong password does not lock out its neighbours behind the same address."""
+    for _ in range(30):
+        response = challenged(world, phone())
+        world.receive(call(phone(), headers=[proof(response, LOGIN, "wrong")]), PHONE)
+    assert whats(signed(world, phone(OTHER))) == [100]
+
+
+def test_a_ban_ends(world):
+    for _ in range(10):
+        signed(world, phone(), password="wrong")
+    world.clock.seconds += 601
+    assert whats(signed(world, phone())) == [100]
+
+
+def test_trying_many_accounts_bans_the_source():
+    world = World(failures=Failures(per_account=10, per_source=20))
+    for i in range(20):
+        assert whats(signed(world, phone(f"005000{i:04}"), password="x")) == [401]
+    peer = phone(OTHER)
+    response = challenged(world, peer)
+    assert world.receive(call(peer, headers=[proof(response, OTHER)]), PHONE) == []
+    assert whats(signed(world, phone(OTHER, STRANGER), STRANGER)) == [100]
+
+
+def test_a_forged_source_cannot_ban_a_victim(world):
+    """Who was given no nonce for that address does not fail in its name."""
+    elsewhere = challenged(world, phone(), STRANGER)
+    for _ in range(50):
+        answer = proof(elsewhere, LOGIN, "wrong")
+        assert whats(world.receive(call(phone(), headers=[answer]), PHONE)) == [401]
+    assert world.stats.failed_logins == 0
+    assert whats(signed(world, phone())) == [100]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Basic eDp5",
+        "Digest",
+        'Digest username="x"',
+        f'Digest username="{LOGIN}", realm="elsewhere", nonce="n", uri="u", response="r"',
+        f'Digest username="{LOGIN}", realm="{DOMAIN}", nonce="", uri="", response="", algorithm=X',
+        f'Digest username="{LOGIN}", realm="{DOMAIN}", nonce="zz", uri="", response="", qop=auth, nc=1',
+    ],
+)
+def test_credentials_that_say_nothing_are_challenged(world, value):
+    peer = phone()
+    assert whats(world.receive(call(peer, headers=[("Authorization", value)]), PHONE)) == [401]
+
+
+def test_a_line_that_is_gone_cannot_call(world):
+    peer = phone()
+    response = challenged(world, peer)
+    del world.lines[LOGIN]
+    answer = proof(response, LOGIN)
+    assert whats(world.receive(call(peer, headers=[answer]), PHONE)) == [401]
+
+
+def test_a_challenge_leaves_nothing_behind(world):
+    peer = phone()
+    for _ in range(20):
+        challenged(world, peer)
+    assert not world.agent.transactions.servers
+    assert not world.agent.sessions
+    assert len(world.wheel) == 0
+
+
+def test_the_phones_dialog_stays_on_its_flow(world):
+    peer = phone()
+    signed(world, peer)
+    world.session.answer(OFFER)
+    assert world.sent[-1].flow.remote == PHONE
+    ack = peer.request("ACK", f"sip:{HERE[0]}:5060", to_tag=world.session.tag)
+    world.receive(ack, PHONE)
+    world.session.bye()
+    bye = world.sent[-1]
+    assert bye.flow.remote == PHONE
+    assert bye.message.uri == f"sip:{LOGIN}@192.168.1.5:5060"
+    assert parse(bye.data).method == "BYE"
