@@ -210,4 +210,4 @@ def _decode(kind: type, value: Any) -> Any:
         return Path(value)
     if kind is Address:
         return Address.parse(value)
-    raise NotImplementedError(kind)
+    raise TypeError(f"{kind.__name__} cannot be read from text")

@@ -249,6 +249,6 @@ class Call:
         except SunSimError as error:
             log.warning("call.failed", code=error.code, problem=error.message)
             return CallEnd(outcome_of(error.sip_status), error.sip_status, "system", error.code)
-        except Exception:
+        except Exception:  # a fault of ours or of a step ends this call only, never the process
             log.exception("call.broken")
             return CallEnd(Outcome.FAILED, 500, "system", "internal")
