@@ -36,6 +36,7 @@ from core.sip import digest
 from core.sip.endpoint import Endpoint
 from core.sip.flow import Target
 from core.sip.identity import Origin
+from core.sip.request import OutgoingRequest
 from core.sip.session import Answered, Failed, Progress, Session, SessionEvent
 from serve import ENDPOINTS
 from tenants.db import Database
@@ -116,14 +117,15 @@ class _Play:
         domain = self._demo.domain
         me = f"<sip:{line.login}@{domain}>"
         target = Target(f"sip:{domain}", host=self._server.host, port=self._server.port)
-        common = (("Contact", f"<sip:{line.login}@{phone.address}>"), ("Expires", "60"))
-        challenged = await phone.request("REGISTER", target, from_=me, to=me, headers=common)
-        challenge = digest.strongest(challenged.headers("WWW-Authenticate"))
-        if challenge is None:
-            raise Unavailable("The registrar answered {status}.", status=challenged.status)
-        proof = digest.authorize(challenge, "REGISTER", target.uri, line.login, line.password)
-        headers = (*common, ("Authorization", proof))
-        answer = await phone.request("REGISTER", target, from_=me, to=me, headers=headers)
+        request = OutgoingRequest("REGISTER", f"sip:{domain}", me, me)
+        contact = f"<sip:{line.login}@{phone.address}>"
+        request.headers = (("Contact", contact), ("Expires", "60"))
+        answer = await phone.request(request, target)
+        challenge = digest.strongest(answer.headers("WWW-Authenticate"))
+        if challenge is not None:
+            proof = digest.authorize(challenge, "REGISTER", request.uri, line.login, line.password)
+            request.headers += (("Authorization", proof),)
+            answer = await phone.request(request, target)
         if answer.status != 200:
             raise Unavailable("The phone could not register: {status}.", status=answer.status)
         self._say(f"Phone of {line.employee} registered as {line.login}@{domain}")

@@ -12,14 +12,18 @@ from collections.abc import Callable
 from ipaddress import ip_address
 
 from core.contracts import Line, Trunk
+from core.errors import Unavailable
 from core.ports import Clock, LiveBoard
 from core.settings import Address
+from core.sip._wire import WireError
+from core.sip._wire import Message
 from core.sip.agent import Agent
 from core.sip.flow import Flow, Target
 from core.sip.guard import Buckets
 from core.sip.identity import Identity, Origin
 from core.sip.outbound import OutboundSession, OutgoingInvite
 from core.sip.registrar import Contact
+from core.sip.request import OutgoingRequest
 from core.sip.session import Headers, Listener, Session
 from core.sip.stats import Stats
 from core.sip.timers import TICK, Wheel
@@ -164,6 +168,36 @@ class Endpoint:
             task.add_done_callback(self._tasks.discard)
         return session
 
+    async def request(self, request: OutgoingRequest, target: Target) -> Message:
+        """Send a request outside of any dialog and wait for its final answer, whatever it says.
+
+        Raises Unavailable when none comes in 32 s, OSError for a host that cannot be resolved.
+        """
+        agent, udp = self._agent, self._udp
+        assert agent is not None and udp is not None, "start() comes first"
+        flow = target.flow
+        if flow is None:
+            remote = await resolve(target.host, target.port, udp.local)
+            flow = Flow("UDP", udp.local, remote)
+        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+
+        def heard(response: Message) -> None:
+            if not answer.done():
+                answer.set_result(response)
+
+        def silence() -> None:
+            if not answer.done():
+                answer.set_exception(Unavailable("{target} does not answer.", target=target.uri))
+
+        request.send(agent, flow, heard, silence)
+        return await answer
+
+    @property
+    def address(self) -> Address:
+        """Where it listens, once started."""
+        assert self._udp is not None, "start() comes first"
+        return Address(*self._udp.local)
+
     def contacts(self, login: str) -> list[Contact]:
         """Live bindings of a line, the freshest first; ``contact.target()`` is what to invite."""
         return self._agent.registrar.contacts(login) if self._agent is not None else []
@@ -178,11 +212,13 @@ class Endpoint:
     ) -> None:
         try:
             remote = await resolve(target.host, target.port, local)
-        except OSError as error:
+            session.start(Flow("UDP", local, remote), invite, pinned=False)
+        except (OSError, UnicodeError) as error:  # a name may break the rules of IDNA, too
             log.warning("no address for %s: %s", target.host, error)
             session.fail(503, "Host Not Found")
-        else:
-            session.start(Flow("UDP", local, remote), invite, pinned=False)
+        except WireError as error:
+            log.warning("INVITE cannot be written: %s", error)
+            session.fail(500, "Server Internal Error")
 
     def _received(self, data: bytes, flow: Flow) -> None:
         """A datagram. An answer was asked for by ourselves and costs its sender no token."""
