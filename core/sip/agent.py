@@ -97,10 +97,17 @@ class Agent:
     def invite(
         self, listener: Listener, invite: OutgoingInvite, target: Target, flow: Flow | None
     ) -> OutboundSession:
-        """Begin a session; without ``flow`` its ``start`` is to be called once that is known."""
+        """Begin a session; without ``flow`` its ``start`` is to be called once that is known.
+
+        WireError if a header would break the message.
+        """
         session = OutboundSession(self, listener)
         if flow is not None:
-            session.start(flow, invite, pinned=target.flow is not None)
+            try:
+                session.start(flow, invite, pinned=target.flow is not None)
+            except WireError:
+                del self.sessions[session.tag]
+                raise
         return session
 
     def receive(self, data: bytes, flow: Flow) -> None:

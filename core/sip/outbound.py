@@ -66,7 +66,7 @@ class OutboundSession(Session):
         self._flow: Flow | None = None
         self._pinned = False
         self._provisional = False
-        self._cancel: Headers | None = None
+        self._cancel: bytes | None = None
         self._acks: dict[str, tuple[Flow, bytes]] = {}
 
     @property
@@ -104,7 +104,8 @@ class OutboundSession(Session):
     def cancel(self, headers: Headers = ()) -> None:
         """Give up. CANCEL leaves once a provisional answer came; a late 200 gets ACK and BYE."""
         if self.state is SessionState.EARLY and self._cancel is None:
-            self._cancel = tuple(headers)
+            head = self._head
+            self._cancel = b"" if head is None else head.build("CANCEL", headers)
             if self._provisional:
                 self._send_cancel()
 
@@ -121,7 +122,7 @@ class OutboundSession(Session):
         if transaction is None or head is None or flow is None:
             return
         layer = self._agent.transactions
-        data = head.build("CANCEL", self._cancel or ())
+        data = self._cancel or b""
         NonInviteClient(layer, flow, (head.branch, "CANCEL"), data, _ignore, _nothing)
         layer.wheel.after(TIMEOUT, transaction.abandon)
 

@@ -21,6 +21,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
 
 from core.errors import SunSimError
+from core.sip._wire import build_request
 from core.sip.awaited import AwaitedAck
 from core.sip.session_events import (
     Answered,
@@ -162,12 +163,15 @@ class Session:
         """End the session whatever its state: BYE; before the answer CANCEL or 480.
 
         Nothing follows on the listener. A BYE for an answer without its ACK waits for it (§15.1.1).
+        WireError if a header would break the message.
         """
+        headers = tuple(headers)
+        build_request("BYE", "sip:check", headers)  # a header that breaks it must not do so later
         self.listener = None
         if self.state is SessionState.EARLY:
             self._give_up(headers)
         elif self.state is SessionState.ANSWERED:
-            self._bye_headers = tuple(headers)
+            self._bye_headers = headers
         elif self.state is SessionState.CONFIRMED:
             self._send_bye(headers)
 

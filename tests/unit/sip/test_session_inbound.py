@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.sip._wire import WireError
 from core.sip.identity import FromTrunk
 from core.sip.session import Cancelled, Confirmed, Ended, WrongSide
 from tests.support.sip_world import ANSWER, CARRIER, HERE, STRANGER, TRUNK, Peer, World
@@ -254,3 +255,12 @@ def test_the_carrier_is_reached_where_its_contact_says(world, peer):
     assert bye.message.headers("Route") == [f"<sip:{CARRIER[0]}:5080;lr>"]
     assert bye.message.from_tag == world.session.tag
     assert bye.message.to_tag == peer.tag
+
+
+def test_a_header_that_would_break_the_bye_is_refused_at_once(world, peer):
+    world.receive(peer.invite())
+    world.session.answer(ANSWER)
+    with pytest.raises(WireError):
+        world.session.bye([("Reason", "SIP\r\nX: y")])
+    world.session.bye()
+    assert whats(world.receive(inside(world, peer, "ACK"))) == ["BYE"]

@@ -1,0 +1,274 @@
+"""The endpoint on a real loop and real sockets: a line registers and calls, two endpoints talk."""
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+
+import pytest
+
+from core.settings import Address
+from core.sip import digest
+from core.sip._wire import WireError, build_request, parse
+from core.sip.endpoint import Endpoint, _advertised
+from core.sip.flow import Target
+from core.sip.identity import FromLine, FromTrunk
+from core.sip.session import Answered, Cancelled, Confirmed, Ended, Failed, Progress
+from core.sip.transport import route_address
+from tests.support.sip_world import ANSWER, DOMAIN, OFFER, PASSWORD, TRUNK, Board, make_line
+
+LOGIN = "0051234567"
+
+
+class RealClock:
+    def now(self):
+        return time.time()
+
+    def monotonic(self):
+        return time.monotonic()
+
+
+@asynccontextmanager
+async def endpoint(*, trunk=TRUNK, **options):
+    """An endpoint on a free loopback port whose inbound sessions and events go to a queue."""
+    queue = asyncio.Queue()
+
+    def on_invite(session, origin):
+        session.listener = queue.put_nowait
+        queue.put_nowait((session, origin))
+
+    board = Board()
+    stack = Endpoint(
+        listen=Address("127.0.0.1", 0),
+        domain=DOMAIN,
+        external=None,
+        lines={LOGIN: make_line(LOGIN)}.get,
+        trunk_from=lambda host: trunk,
+        on_invite=on_invite,
+        registrar_sink=board,
+        clock=RealClock(),
+        secret=b"s" * 32,
+        **options,
+    )
+    stack.address = await stack.start()
+    stack.queue, stack.board = queue, board
+    try:
+        yield stack
+    finally:
+        await stack.stop()
+
+
+async def soon(queue):
+    return await asyncio.wait_for(queue.get(), 5)
+
+
+def call(caller, callee, **given):
+    events = asyncio.Queue()
+    given.setdefault("target", Target("sip:+7495@x", host="127.0.0.1", port=callee.address.port))
+    session = caller.invite(
+        from_="<sip:a@x>", to="<sip:+7495@x>", sdp=OFFER, listener=events.put_nowait, **given
+    )
+    return session, events
+
+
+async def test_two_endpoints_call_each_other():
+    async with endpoint() as caller, endpoint() as callee:
+        session, events = call(caller, callee, headers=[("X-Test", "1")], max_forwards=9)
+        other, origin = await soon(callee.queue)
+        assert origin == FromTrunk(TRUNK)
+        assert other.request.header("X-Test") == "1"
+        assert other.max_forwards == 8
+        assert other.remote_sdp == OFFER
+        other.progress(180)
+        assert await soon(events) == Progress(180, "Ringing")
+        other.answer(ANSWER)
+        assert await soon(events) == Answered(ANSWER)
+        assert await soon(callee.queue) == Confirmed()
+        assert (caller.sessions, callee.sessions) == (1, 1)
+        session.bye()
+        assert await soon(callee.queue) == Ended(by_remote=True)
+        await asyncio.sleep(0.01)
+        assert (caller.sessions, callee.sessions) == (0, 0)
+        assert callee.stats.requests == {"INVITE": 1, "ACK": 1, "BYE": 1}
+
+
+async def test_cancel_and_refusal():
+    async with endpoint() as caller, endpoint() as callee:
+        session, events = call(caller, callee)
+        other, _ = await soon(callee.queue)
+        other.progress(183, ANSWER)
+        assert await soon(events) == Progress(183, "Session Progress", ANSWER)
+        session.cancel()
+        assert await soon(callee.queue) == Cancelled("")
+        assert await soon(events) == Failed(487, "Request Terminated")
+        session, events = call(caller, callee)
+        other, _ = await soon(callee.queue)
+        other.reject(486)
+        assert await soon(events) == Failed(486, "Busy Here")
+
+
+@pytest.mark.parametrize("error", [OSError, UnicodeError])
+async def test_a_host_name_without_an_address_fails(monkeypatch, error):
+    async def nothing(host, port, local):
+        raise error
+
+    monkeypatch.setattr("core.sip.endpoint.resolve", nothing)
+    async with endpoint() as caller:
+        _, events = call(caller, caller, target=Target("sip:1@x", host="no.invalid"))
+        assert await soon(events) == Failed(503, "Host Not Found")
+        assert caller.sessions == 0
+
+
+async def test_a_header_that_would_break_the_message_leaves_nothing_behind():
+    async with endpoint() as caller:
+        with pytest.raises(WireError):
+            call(caller, caller, headers=[("X", "a\r\nEvil: 1")])
+        target = Target("sip:1@x", host="localhost", port=caller.address.port)
+        _, events = call(caller, caller, target=target, headers=[("X", "a\nb")])
+        assert (await soon(events)).status == 500
+        assert caller.sessions == 0
+
+
+async def test_a_host_name_is_resolved():
+    async with endpoint() as caller, endpoint() as callee:
+        port = callee.address.port
+        session, events = call(caller, callee, target=Target("sip:1@x", host="localhost", port=port))
+        other, _ = await soon(callee.queue)
+        other.reject(404)
+        assert (await soon(events)).status == 404
+        session, events = call(caller, callee, target=Target("sip:1@x", host="localhost", port=port))
+        session.cancel()  # before the address is known: nothing ever leaves
+        assert await soon(events) == Failed(487, "Request Terminated")
+        assert callee.queue.empty()
+
+
+class Phone(asyncio.DatagramProtocol):
+    """A socket and the few words of SIP that it takes to register and to answer."""
+
+    def __init__(self):
+        self.received = asyncio.Queue()
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def datagram_received(self, data, addr):
+        self.received.put_nowait(parse(data))
+
+    async def register(self, stack, cseq, authorization=()):
+        here = self.transport.get_extra_info("sockname")
+        headers = [
+            ("Via", f"SIP/2.0/UDP 10.0.0.9:5060;rport;branch=z9hG4bK{cseq}"),
+            ("From", f"<sip:{LOGIN}@{DOMAIN}>;tag=p"),
+            ("To", f"<sip:{LOGIN}@{DOMAIN}>"),
+            ("Call-ID", "phone"),
+            ("CSeq", f"{cseq} REGISTER"),
+            ("Contact", f"<sip:{LOGIN}@10.0.0.9>"),
+            *authorization,
+        ]
+        address = ("127.0.0.1", stack.address.port)
+        self.transport.sendto(build_request("REGISTER", f"sip:{DOMAIN}", headers), address)
+        assert here
+        return await asyncio.wait_for(self.received.get(), 5)
+
+
+async def test_a_phone_behind_nat_registers_and_rings_at_its_real_address():
+    loop = asyncio.get_running_loop()
+    async with endpoint(trunk=None) as stack:
+        transport, phone = await loop.create_datagram_endpoint(Phone, local_addr=("127.0.0.1", 0))
+        challenged = await phone.register(stack, 1)
+        assert challenged.status == 401
+        challenge = digest.strongest(challenged.headers("WWW-Authenticate"))
+        value = digest.authorize(challenge, "REGISTER", f"sip:{DOMAIN}", LOGIN, PASSWORD)
+        assert (await phone.register(stack, 2, [("Authorization", value)])).status == 200
+        assert stack.registered_lines == 1
+        assert stack.board.did[0][:2] == ("registered", LOGIN)
+        (contact,) = stack.contacts(LOGIN)
+        call(stack, stack, target=contact.target())
+        invite = await asyncio.wait_for(phone.received.get(), 5)
+        assert invite.uri == f"sip:{LOGIN}@10.0.0.9"
+        stack.forget(LOGIN)
+        assert stack.contacts(LOGIN) == []
+        transport.close()
+
+
+async def test_a_flood_is_dropped_and_counted():
+    loop = asyncio.get_running_loop()
+    async with endpoint(trunk=None, source_rate=1, source_burst=3) as stack:
+        transport, phone = await loop.create_datagram_endpoint(Phone, local_addr=("127.0.0.1", 0))
+        for i in range(3):
+            assert (await phone.register(stack, i)).status == 401
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(phone.register(stack, 9), 0.1)
+        assert stack.stats.dropped["flood"] == 1
+        transport.close()
+
+
+async def test_a_line_calls_out_through_the_endpoint():
+    """FromLine needs the whole way: challenge, proof, 100, then the owner."""
+    loop = asyncio.get_running_loop()
+    async with endpoint(trunk=None) as stack:
+        transport, phone = await loop.create_datagram_endpoint(Phone, local_addr=("127.0.0.1", 0))
+        uri = f"sip:+74951234567@{DOMAIN}"
+        authorization = []
+        for cseq in (1, 2):
+            headers = [
+                ("Via", f"SIP/2.0/UDP 10.0.0.9:5060;rport;branch=z9hG4bKi{cseq}"),
+                ("From", f"<sip:{LOGIN}@{DOMAIN}>;tag=p"),
+                ("To", f"<{uri}>"),
+                ("Call-ID", "c"),
+                ("CSeq", f"{cseq} INVITE"),
+                ("Contact", f"<sip:{LOGIN}@10.0.0.9>"),
+                *authorization,
+            ]
+            data = build_request("INVITE", uri, headers)
+            transport.sendto(data, ("127.0.0.1", stack.address.port))
+            answer = await asyncio.wait_for(phone.received.get(), 5)
+            if cseq == 1:
+                assert answer.status == 401
+                challenge = digest.strongest(answer.headers("WWW-Authenticate"))
+                value = digest.authorize(challenge, "INVITE", uri, LOGIN, PASSWORD)
+                authorization = [("Authorization", value)]
+        assert answer.status == 100
+        session, origin = await soon(stack.queue)
+        assert origin == FromLine(make_line(LOGIN))
+        session.reject(404)
+        assert (await asyncio.wait_for(phone.received.get(), 5)).status == 404
+        transport.close()
+
+
+async def test_a_taken_address_is_an_error():
+    async with endpoint() as stack:
+        other = Endpoint(
+            listen=stack.address,
+            domain=DOMAIN,
+            external=None,
+            lines=lambda login: None,
+            trunk_from=lambda host: None,
+            on_invite=lambda session, origin: None,
+            registrar_sink=Board(),
+            clock=RealClock(),
+            secret=b"s",
+        )
+        with pytest.raises(OSError, match="in use"):
+            await other.start()
+        await other.stop()
+
+
+@pytest.mark.parametrize(
+    ("external", "expected"),
+    [
+        (None, ("10.0.0.1", 5062)),
+        ("192.0.2.7", ("192.0.2.7", 5062)),
+        ("192.0.2.7:5080", ("192.0.2.7", 5080)),
+        ("pbx.example.com", ("pbx.example.com", 5062)),
+        ("2001:db8::1", ("2001:db8::1", 5062)),
+        ("[2001:db8::1]:5080", ("2001:db8::1", 5080)),
+    ],
+)
+def test_what_via_and_contact_say(external, expected):
+    assert _advertised(external, "10.0.0.1", 5062) == expected
+
+
+def test_listening_on_any_address_advertises_one_that_exists():
+    assert route_address("192.0.2.9") == "192.0.2.9"
+    assert route_address("0.0.0.0") not in ("", "0.0.0.0")
+    assert route_address("::") not in ("", "::")
