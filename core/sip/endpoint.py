@@ -15,8 +15,7 @@ from core.contracts import Line, Trunk
 from core.errors import Unavailable
 from core.ports import Clock, LiveBoard
 from core.settings import Address
-from core.sip._wire import WireError
-from core.sip._wire import Message
+from core.sip._wire import Message, WireError
 from core.sip.agent import Agent
 from core.sip.flow import Flow, Target
 from core.sip.guard import Buckets
