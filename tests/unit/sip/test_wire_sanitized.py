@@ -30,7 +30,7 @@ def test_nothing_is_read_outside_a_message(tmp_path):
     (tmp_path / "tests" / "unit" / "sip").mkdir(parents=True)
     for path in Path(__file__).parent.glob("test_wire_*.py"):
         shutil.copy(path, tmp_path / "tests" / "unit" / "sip")
-    for name in ("setup.py", "pyproject.toml", "requirements.in", "README.md", "LICENSE"):
+    for name in ("setup.py", "pyproject.toml", "requirements.in", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path)
     build = [sys.executable, "setup.py", "-q", "build_ext", "--build-lib", ".", "--build-temp", "temp"]
     flags = {"CFLAGS": f"{CHECKS} -g -O1", "LDFLAGS": CHECKS}
