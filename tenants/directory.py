@@ -16,13 +16,11 @@ import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
-import asyncpg
 import msgspec
 import structlog
 from msgspec import Struct
 
 from core.contracts import Line, Number, Snapshot, Trunk
-from core.errors import Unavailable
 from tenants import snapshot as snapshots
 from tenants.crosstenant import (
     Configuration,
@@ -32,6 +30,7 @@ from tenants.crosstenant import (
     trunks,
 )
 from tenants.db import Database
+from tenants.failures import DATABASE_AWAY
 from tenants.listener import CONFIG, Listener, Notice, Subscription
 from tenants.networks import NetworkMap
 from tenants.secrets import SealBroken, Vault, open_ha1
@@ -44,8 +43,6 @@ log = structlog.get_logger(__name__)
 BATCH = 200
 RETRY_SECONDS = 1.0
 COMPARE_SECONDS = 60.0
-
-_FAILURES = (Unavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class _SealedLine(Struct):
@@ -155,7 +152,7 @@ class MemoryDirectory:
                 else:
                     await self._load(self._news(notices))
                 behind = False
-            except _FAILURES as error:
+            except DATABASE_AWAY as error:
                 behind = True
                 log.warning("directory_behind", error=type(error).__name__)
 

@@ -10,6 +10,7 @@ at once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,7 @@ import structlog
 from msgspec import Struct
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.jobs import Status
 
 from core.contributions import Job, Owned
 from core.errors import Unavailable
@@ -36,6 +38,7 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE = 4
 RETRY_SECONDS = 5.0
+SWEEP_SECONDS = 30.0
 
 
 class Chore(Struct, frozen=True):
@@ -83,20 +86,27 @@ class Jobs:
         self._jobs = {owned.item.name: owned for owned in jobs}
 
     async def run(self) -> None:
-        """Do jobs at their times until cancelled, then let running ones finish for ten seconds."""
+        """Do jobs at their times until cancelled; running ones may finish within ten seconds."""
         while True:
             try:
                 async with self._app().open_async() as app:
-                    await app.run_worker_async(
-                        concurrency=AT_ONCE,
-                        delete_jobs="always",
-                        install_signal_handlers=False,
-                        shutdown_graceful_timeout=10,
-                    )
-                return  # only when it was asked to stop
+                    await self._work(app)
             except (ConnectorException, Unavailable) as error:
                 log.warning("jobs_wait", error=type(error).__name__)
+            # A worker that lost its database also just ends, so either way it is started anew.
             await asyncio.sleep(RETRY_SECONDS)
+
+    async def _work(self, app: App) -> None:
+        sweeping = asyncio.create_task(_sweep(app))
+        try:
+            await app.run_worker_async(
+                concurrency=AT_ONCE,
+                delete_jobs="always",
+                install_signal_handlers=False,
+                shutdown_graceful_timeout=10,
+            )
+        finally:
+            sweeping.cancel()
 
     def _app(self) -> App:
         app = App(connector=_connector(self._settings))
@@ -138,6 +148,16 @@ async def _defer(run: Any, tenant_id: UUID, name: str) -> None:
         log.info("job_still_waits", job=name, tenant=str(tenant_id))
 
 
+async def _sweep(app: App) -> None:
+    """End the jobs of workers that died, which would keep their next ones from running."""
+    while True:
+        with contextlib.suppress(ConnectorException):
+            for job in await app.job_manager.get_stalled_jobs():
+                log.warning("job_of_dead_worker", args=job.task_kwargs)
+                await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
 def _connector(settings: DataSettings) -> PsycopgConnector:
     """As the application's role, which may use this schema and sees no tenant's rows from here."""
     options = f"-c search_path={SCHEMA} -c timezone=UTC"
@@ -148,5 +168,6 @@ def _connector(settings: DataSettings) -> PsycopgConnector:
         conninfo=dsn,
         min_size=1,
         max_size=AT_ONCE,
+        timeout=5,
         kwargs={"options": options, "application_name": "sunsim jobs"},
     )

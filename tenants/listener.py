@@ -22,6 +22,8 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from tenants.failures import DATABASE_AWAY
+
 __all__ = ["CALLS", "CONFIG", "LIVE", "NOBODY", "RESYNC", "Listener", "Notice", "Subscription"]
 
 log = structlog.get_logger(__name__)
@@ -121,7 +123,7 @@ class Listener:
             try:
                 async with asyncio.timeout(10):
                     connection = await self._connect()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_AWAY as error:
                 log.warning("listener_not_connected", error=type(error).__name__)
             else:
                 if await self._listen(connection):
@@ -139,7 +141,7 @@ class Listener:
             self._connected.set()
             self._tell_everybody()
             await self._until_lost(connection)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_AWAY as error:
             log.warning("listener_lost", error=type(error).__name__)
         finally:
             worked = self.connected

@@ -16,15 +16,14 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-import asyncpg
 import msgspec
 import structlog
 from msgspec import Struct
 
 from core.contracts import CallFacts, Direction, Line
-from core.errors import Unavailable
 from tenants.crosstenant import clear_board
 from tenants.db import Database, Session
+from tenants.failures import DATABASE_AWAY
 from tenants.listener import LIVE, NOBODY, Listener
 from tenants.tables import LiveCall, LiveCallState, LiveLine
 
@@ -34,8 +33,6 @@ log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 0.2
 RETRY_SECONDS = 2.0
-
-_FAILURES = (Unavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class PresentCall(Struct, frozen=True):
@@ -123,7 +120,7 @@ class DatabaseLiveBoard:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        with contextlib.suppress(*_FAILURES):
+        with contextlib.suppress(*DATABASE_AWAY):
             async with asyncio.timeout(RETRY_SECONDS):
                 await clear_board(self._database)
 
@@ -219,7 +216,7 @@ class DatabaseLiveBoard:
             self._changed.clear()
             try:
                 await self._write_all()
-            except _FAILURES as error:
+            except DATABASE_AWAY as error:
                 log.warning("live_board_waits", error=type(error).__name__)
                 self._rewrite()
                 await asyncio.sleep(RETRY_SECONDS)

@@ -18,7 +18,6 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import asyncpg
 import msgspec
 import structlog
 from msgspec import Struct
@@ -29,6 +28,7 @@ from core.errors import Unavailable
 from core.events import Event
 from tenants.crosstenant import Row, events_to_do, forget_events
 from tenants.db import Database, Session
+from tenants.failures import DATABASE_AWAY
 from tenants.listener import CALLS, LIVE, Listener, Subscription
 
 __all__ = ["Outbox", "tenant_of"]
@@ -43,10 +43,9 @@ FAILURES_IN_A_ROW = 10
 """After so many the consumer itself is taken to be broken, and rests."""
 REST_SECONDS = 30.0
 LONGEST_DELAY = 600
-KEPT = timedelta(days=1)
-PRUNE_SECONDS = 3600
+KEPT_DAYS = 1
+PURGE_SECONDS = 3600
 
-_FAILURES = (Unavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _BEGINNING = datetime.fromtimestamp(0, UTC)
 
 
@@ -154,7 +153,7 @@ class Outbox:
         async with asyncio.TaskGroup() as group:
             for consumer in self._consumers:
                 group.create_task(self._serve(consumer), name=f"outbox {consumer.name}")
-            group.create_task(self._prune_always(), name="outbox prune")
+            group.create_task(self._purge_always(), name="outbox purge")
 
     async def drain(self) -> None:
         """Handle what is due now, once; for tests and for orderly ends."""
@@ -162,10 +161,10 @@ class Outbox:
             while await consumer.work():
                 pass
 
-    async def prune(self, before: datetime) -> None:
-        """Forget events from before an instant that every consumer of theirs has done."""
+    async def purge(self) -> None:
+        """Forget events older than ``KEPT_DAYS`` that every consumer of theirs has done."""
         wanted = [(consumer.name, name) for consumer in self._consumers for name in consumer.types]
-        await forget_events(self._database, before, wanted)
+        await forget_events(self._database, datetime.now(UTC) - timedelta(days=KEPT_DAYS), wanted)
 
     async def _serve(self, consumer: _Consumer) -> None:
         with self._listener.subscribe(LIVE) as subscription:
@@ -173,16 +172,16 @@ class Outbox:
                 busy = False
                 try:
                     busy = await consumer.work()
-                except _FAILURES as error:
+                except DATABASE_AWAY as error:
                     log.warning("outbox_waits", consumer=consumer.name, error=type(error).__name__)
                 if not busy:
                     await _news(subscription)
 
-    async def _prune_always(self) -> None:
+    async def _purge_always(self) -> None:
         while True:
-            with contextlib.suppress(*_FAILURES):
-                await self.prune(datetime.now(UTC) - KEPT)
-            await asyncio.sleep(PRUNE_SECONDS)
+            with contextlib.suppress(*DATABASE_AWAY):
+                await self.purge()
+            await asyncio.sleep(PURGE_SECONDS)
 
 
 async def _news(subscription: Subscription) -> None:
