@@ -211,7 +211,7 @@ class Agent:
     def _out_of_dialog(self, request: Message, flow: Flow, key: Key) -> None:
         identity = self._identity
         method = request.method
-        if not identity.ours(request.uri) and identity.trunk(flow) is None:
+        if identity.trunk(flow) is None and not identity.ours(request.uri):
             self.stats.dropped["unknown_domain"] += 1
         elif self._malformed(request, flow):
             pass

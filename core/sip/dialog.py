@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from core.sip.flow import Flow
+from core.sip.flow import Flow, address
 from core.sip.transaction_client import Head
-from core.sip.uri import NameAddr, SipUri
+from core.sip.uri import NameAddr, SipUri, UriError
 
 if TYPE_CHECKING:
     from core.sip._wire import Message
@@ -134,8 +133,10 @@ class Dialog:
     def _next_hop(self) -> Flow:
         try:
             uri = SipUri.parse(_uri_of(self.route[0]) if self.route else self.target)
-            host = str(ip_address(uri.host))
-        except ValueError:
+        except UriError:
+            return self.source
+        host = address(uri.host)
+        if host is None:
             return self.source
         return Flow(self.source.transport, self.source.local, (host, uri.port or 5060))
 
@@ -143,5 +144,5 @@ class Dialog:
 def _uri_of(value: str) -> str:
     try:
         return NameAddr.parse(value).uri
-    except ValueError:
+    except UriError:
         return ""

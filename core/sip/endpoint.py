@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from ipaddress import ip_address
 
 from core.contracts import Line, Trunk
 from core.errors import Unavailable
@@ -17,7 +16,7 @@ from core.ports import Clock, LiveBoard
 from core.settings import Address
 from core.sip._wire import Message, WireError
 from core.sip.agent import Agent
-from core.sip.flow import Flow, Target
+from core.sip.flow import Flow, Target, address
 from core.sip.guard import Buckets
 from core.sip.identity import Identity, Origin
 from core.sip.outbound import OutboundSession, OutgoingInvite
@@ -158,7 +157,7 @@ class Endpoint:
         invite.max_forwards = max_forwards
         invite.path = target.path
         flow = target.flow
-        if flow is None and _is_address(target.host):
+        if flow is None and address(target.host) is not None:
             flow = Flow("UDP", udp.local, (target.host, target.port))
         session = agent.invite(listener, invite, target, flow)
         if flow is None:
@@ -242,17 +241,9 @@ class Endpoint:
 def _advertised(external: str | None, host: str, port: int) -> tuple[str, int]:
     if not external:
         return host, port
-    if _is_address(external):
+    if address(external) is not None:
         return external, port
     name, colon, given = external.rpartition(":")
     if not colon:
         return external, port
     return name.strip("[]"), int(given)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

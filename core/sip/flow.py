@@ -8,9 +8,11 @@ pair of addresses; for TCP, TLS and WebSocket it is one connection.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import NamedTuple
 
-__all__ = ["Flow", "Target", "Transmit", "host_port"]
+__all__ = ["Flow", "Target", "Transmit", "address", "host_port"]
 
 
 class Flow(NamedTuple):
@@ -50,3 +52,12 @@ class Target(NamedTuple):
 def host_port(host: str, port: int) -> str:
     """``host:port`` as a URI or Via writes it, IPv6 in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@lru_cache(maxsize=4096)
+def address(host: str) -> str | None:
+    """The host as a normalised IP address, or ``None`` if it is a name."""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return None

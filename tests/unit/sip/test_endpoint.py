@@ -12,6 +12,7 @@ from core.sip._wire import WireError, build_request, parse
 from core.sip.endpoint import Endpoint, _advertised
 from core.sip.flow import Target
 from core.sip.identity import FromLine, FromTrunk
+from core.sip.request import OutgoingRequest
 from core.sip.session import Answered, Cancelled, Confirmed, Ended, Failed, Progress
 from core.sip.transport import route_address
 from tests.support.sip_world import ANSWER, DOMAIN, OFFER, PASSWORD, TRUNK, Board, make_line
@@ -49,7 +50,7 @@ async def endpoint(*, trunk=TRUNK, **options):
         secret=b"s" * 32,
         **options,
     )
-    stack.address = await stack.start()
+    assert await stack.start() == stack.address
     stack.queue, stack.board = queue, board
     try:
         yield stack
@@ -126,6 +127,16 @@ async def test_a_header_that_would_break_the_message_leaves_nothing_behind():
         _, events = call(caller, caller, target=target, headers=[("X", "a\nb")])
         assert (await soon(events)).status == 500
         assert caller.sessions == 0
+
+
+async def test_requests_outside_of_dialogs_wait_for_their_final_answer():
+    async with endpoint() as asking, endpoint() as asked:
+        target = Target("sip:127.0.0.1", host="localhost", port=asked.address.port)
+        answer = await asking.request(
+            OutgoingRequest("OPTIONS", target.uri, "<sip:a@x>", "<sip:b@x>"), target
+        )
+        assert answer.status == 200
+        assert "INVITE" in answer.headers("Allow")
 
 
 async def test_a_host_name_is_resolved():
