@@ -32,11 +32,12 @@ from core.contracts import (
 try:
     from core import _fastroute
 except ImportError:  # nothing was compiled here: slower, with the same answers
-    TABLE: TableMaker = _slowroute.Table
+    make_table: TableMaker = _slowroute.Table
+    digits: Callable[[str | None], int] = _slowroute.digits
 else:
-    TABLE = _fastroute.Table
+    make_table, digits = _fastroute.Table, _fastroute.digits
 
-__all__ = ["Compiled", "Table", "TableMaker", "compile_snapshot"]
+__all__ = ["Compiled", "Table", "TableMaker", "compile_snapshot", "digits", "make_table"]
 
 _EACH = 25
 """Seconds for one addressee of a sequential list who has no time of his own (H-14)."""
@@ -154,7 +155,7 @@ class Compiled:
             numbers=[
                 (called, scenario_index.get(number.scenario_id, -1))
                 for number in self.snapshot.numbers
-                if (called := _slowroute.digits(number.e164))
+                if (called := digits(number.e164))
             ],
             scenarios=[(int(s.enabled), branch_index[s.default.id]) for s in scenarios],
             employees=employees,
@@ -173,7 +174,7 @@ class Compiled:
         return rows, members
 
 
-def compile_snapshot(snapshot: Snapshot, make: TableMaker = TABLE) -> Compiled:
+def compile_snapshot(snapshot: Snapshot, make: TableMaker = make_table) -> Compiled:
     """Tables of this snapshot. ``make`` chooses the core; tests compare both."""
     return Compiled(snapshot, make)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core._slowroute import Node, digits
+from core._slowroute import Node
 from core.contracts import (
     CallFacts,
     Decision,
@@ -19,7 +19,7 @@ from core.contracts import (
     Skipped,
     SkipReason,
 )
-from core.routing.compiled import Compiled
+from core.routing.compiled import Compiled, digits
 
 __all__ = ["plan", "route"]
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +14,7 @@ from core import _fastroute, _slowroute, routing
 from core.routing import compiled
 from tests.unit.routing.strategies import Case, cases
 
+ROOT = Path(__file__).parents[3]
 CORES = (_slowroute, _fastroute)
 NOTHING = {
     "numbers": [],
@@ -26,7 +31,18 @@ def test_both_speak_of_the_same_codes():
 
 
 def test_the_compiled_core_is_used_where_it_is():
-    assert compiled.TABLE is _fastroute.Table
+    assert compiled.make_table is _fastroute.Table
+
+
+def test_without_a_compiler_the_oracle_takes_over():
+    code = """
+import sys
+sys.modules["core._fastroute"] = None  # what an import that fails leaves behind
+from core import _slowroute, routing
+from core.routing import compiled
+assert compiled.make_table is _slowroute.Table and compiled.digits is _slowroute.digits
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 @settings(max_examples=500, deadline=None)
