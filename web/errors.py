@@ -47,6 +47,8 @@ def field_errors(error: Invalid, language: Language) -> dict[str, str]:
 def on_error(request: AnyRequest, error: Exception) -> Response[Any]:
     """The page for any exception that a handler let through."""
     known = _known(error)
+    if request.url.path.startswith("/api"):
+        return _problem(known)
     if isinstance(known, Unauthenticated):
         return _to_login(request)
     page = anonymous_page(request)
@@ -70,6 +72,20 @@ handlers: dict[int | type[Exception], Any] = {
     Exception: on_error,
 }
 """For Litestar's ``exception_handlers``."""
+
+
+def _problem(known: SunSimError) -> Response[Any]:
+    """An address below /api that no handler has: its readers are programs (RFC 9457)."""
+    return Response(
+        {
+            "type": "about:blank",
+            "title": known.message,
+            "status": known.http_status,
+            "code": known.code,
+        },
+        status_code=known.http_status,
+        media_type="application/problem+json",
+    )
 
 
 def _known(error: Exception) -> SunSimError:

@@ -32,6 +32,7 @@ from web.controllers.numbers import NumbersController
 from web.controllers.profile import ProfileController
 from web.guards import has_plugin, same_origin
 from web.headers import SecurityHeaders
+from web.inject import TheVisitor
 from web.live import live
 from web.menu import sections
 from web.pages import STATIC, Page
@@ -132,15 +133,15 @@ def _visitor(request: Request[Any, Any, Any]) -> Visitor:
     return visitor_of(request)
 
 
-def _tenant(visitor: Visitor) -> Tenant:
+def _tenant(visitor: TheVisitor) -> Tenant:
     return visitor.tenant
 
 
-def _viewer(visitor: Visitor) -> Viewer:
+def _viewer(visitor: TheVisitor) -> Viewer:
     return visitor.viewer
 
 
-def _page(request: Request[Any, Any, Any], visitor: Visitor) -> Page:
+def _page(request: Request[Any, Any, Any], visitor: TheVisitor) -> Page:
     """The frame for this reader."""
     page = anonymous_page(request)
     identity = visitor.identity

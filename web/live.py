@@ -14,7 +14,7 @@ from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
 
 from tenants.listener import CONFIG, LIVE, Listener, Subscription
-from web.context import WebContext
+from web.inject import TheContext, TheVisitor
 from web.sessions import Visitor
 
 __all__ = ["live"]
@@ -24,7 +24,7 @@ KINDS = {"live_calls": "calls", "live_lines": "lines"}
 
 
 @get("/live", include_in_schema=False)
-async def live(visitor: Visitor, context: WebContext) -> ServerSentEvent:
+async def live(visitor: TheVisitor, context: TheContext) -> ServerSentEvent:
     """The stream of this company's changes; begins with ``resync`` so that nothing is missed."""
     return ServerSentEvent(_changes(context.listener, visitor), headers={"X-Accel-Buffering": "no"})
 

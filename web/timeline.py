@@ -121,6 +121,7 @@ def _finish(entries: Sequence[Entry], found: CallCard, page: Page) -> None:
             group.text = page.text("No phone could ring")
             group.tone = "is-bad"
             continue
+        _share_owner(group)
         first = min(bar.started or over for bar in rung)
         last = max(bar.ended or over for bar in rung)
         scale = WIDTH / max(last - first, 0.001)
@@ -131,3 +132,13 @@ def _finish(entries: Sequence[Entry], found: CallCard, page: Page) -> None:
             bar.note = bar.note or page.formats.span(end - begin)
     if entries:
         entries[0].time = page.formats.time(found.call.started_at.timestamp())
+
+
+def _share_owner(group: Entry) -> None:
+    """If all phones are one person's, say so once above them instead of on each bar."""
+    parts = [bar.name.rpartition(", ") for bar in group.rings]
+    owners = {owner for owner, _, _ in parts}
+    if len(owners) == 1 and "" not in owners:
+        group.note = owners.pop()
+        for bar, (_, _, device) in zip(group.rings, parts, strict=True):
+            bar.name = device[:1].upper() + device[1:]

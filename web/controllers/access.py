@@ -8,9 +8,9 @@ from litestar import Request, Response, get, post
 
 from core.errors import TooManyRequests, Unauthenticated
 from tenants.services import sessions
-from web.context import WebContext
 from web.i18n import LOCALES
-from web.pages import Page, local_path
+from web.inject import TheContext, ThePage
+from web.pages import local_path
 from web.sessions import LANGUAGE, anonymous_page, forget, remember, token_of
 
 __all__ = ["login_page", "logout", "sign_in"]
@@ -30,7 +30,7 @@ async def login_page(request: AnyRequest) -> Response[str]:
 
 
 @post("/login")
-async def sign_in(request: AnyRequest, context: WebContext) -> Response[Any]:
+async def sign_in(request: AnyRequest, context: TheContext) -> Response[Any]:
     """Sign in, or the form again with one answer for whatever is wrong."""
     form = await request.form()
     email, wanted = str(form.get("email", "")), local_path(str(form.get("next", "")), "")
@@ -60,7 +60,7 @@ async def sign_in(request: AnyRequest, context: WebContext) -> Response[Any]:
 
 
 @post("/logout")
-async def logout(request: AnyRequest, context: WebContext, page: Page) -> Response[Any]:
+async def logout(request: AnyRequest, context: TheContext, page: ThePage) -> Response[Any]:
     """End the session on the server and in the browser."""
     token = token_of(request)
     if token is not None:

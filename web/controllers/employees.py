@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Controller, Request, Response, get, post
+from litestar.params import FromPath
 from msgspec import UNSET
 
 from core.contracts import AvailabilityMode, DialMode
@@ -18,6 +19,7 @@ from web.context import WebContext
 from web.controllers.employee_views import Card, Phone, chips, filtered, form_of, phones, zones
 from web.errors import field_errors
 from web.forms import choice, fields, key, number, with_query
+from web.inject import TheContext, ThePage, TheVisitor
 from web.pages import Page
 from web.sessions import Visitor
 
@@ -34,14 +36,14 @@ class EmployeesController(Controller):
 
     @get("/")
     async def index(
-        self, request: AnyRequest, context: WebContext, visitor: Visitor, page: Page
+        self, request: AnyRequest, context: TheContext, visitor: TheVisitor, page: ThePage
     ) -> Response[str]:
         """The list (EMP, NAV-03)."""
         return await _View(request, context, visitor, page).show()
 
     @get("/new")
     async def new(
-        self, request: AnyRequest, context: WebContext, visitor: Visitor, page: Page
+        self, request: AnyRequest, context: TheContext, visitor: TheVisitor, page: ThePage
     ) -> Response[str]:
         """The empty card of a new employee (INV-01)."""
         view = _View(request, context, visitor, page)
@@ -49,7 +51,7 @@ class EmployeesController(Controller):
 
     @post("/new", status_code=200)
     async def create(
-        self, request: AnyRequest, context: WebContext, visitor: Visitor, page: Page
+        self, request: AnyRequest, context: TheContext, visitor: TheVisitor, page: ThePage
     ) -> Response[Any]:
         """Create the employee with three SIP lines (INV-04, INV-05)."""
         view, form = _View(request, context, visitor, page), await fields(request)
@@ -70,11 +72,11 @@ class EmployeesController(Controller):
     async def card(
         self,
         request: AnyRequest,
-        context: WebContext,
-        visitor: Visitor,
-        page: Page,
-        employee: str,
-        tab: str = "information",
+        context: TheContext,
+        visitor: TheVisitor,
+        page: ThePage,
+        employee: FromPath[str],
+        tab: FromPath[str] = "information",
     ) -> Response[str]:
         """The list with one card open."""
         view = _View(request, context, visitor, page, _tab(tab))
@@ -84,11 +86,11 @@ class EmployeesController(Controller):
     async def save(
         self,
         request: AnyRequest,
-        context: WebContext,
-        visitor: Visitor,
-        page: Page,
-        employee: str,
-        tab: str = "information",
+        context: TheContext,
+        visitor: TheVisitor,
+        page: ThePage,
+        employee: FromPath[str],
+        tab: FromPath[str] = "information",
     ) -> Response[Any]:
         """Save one tab of a card. What was typed stays until it could be saved."""
         view, form = _View(request, context, visitor, page, _tab(tab)), await fields(request)
@@ -104,11 +106,11 @@ class EmployeesController(Controller):
     async def line(
         self,
         request: AnyRequest,
-        context: WebContext,
-        visitor: Visitor,
-        page: Page,
-        employee: str,
-        line: str,
+        context: TheContext,
+        visitor: TheVisitor,
+        page: ThePage,
+        employee: FromPath[str],
+        line: FromPath[str],
     ) -> Response[str]:
         """The gear dialog: asks for the password of the cabinet."""
         view = _View(request, context, visitor, page, "phones")
@@ -119,11 +121,11 @@ class EmployeesController(Controller):
     async def reveal(
         self,
         request: AnyRequest,
-        context: WebContext,
-        visitor: Visitor,
-        page: Page,
-        employee: str,
-        line: str,
+        context: TheContext,
+        visitor: TheVisitor,
+        page: ThePage,
+        employee: FromPath[str],
+        line: FromPath[str],
     ) -> Response[str]:
         """The parameters of a line, after the right password (EMP-05, NAV-05); audited."""
         view, form = _View(request, context, visitor, page, "phones"), await fields(request)
@@ -152,7 +154,7 @@ class _View:
         context: WebContext,
         visitor: Visitor,
         page: Page,
-        tab: str = "information",
+        tab: FromPath[str] = "information",
     ) -> None:
         self.context, self.visitor, self.page, self.tab = context, visitor, page, tab
         self.query = {

@@ -9,9 +9,8 @@ from litestar import Request, Response, get
 from msgspec import Struct
 
 from tenants.services import employees, numbers
-from web.context import WebContext
+from web.inject import TheContext, ThePage, TheVisitor
 from web.pages import N_, Page
-from web.sessions import Visitor
 
 __all__ = ["find"]
 
@@ -32,7 +31,7 @@ class Hit(Struct, frozen=True):
 
 @get("/find")
 async def find(
-    request: Request[Any, Any, Any], context: WebContext, visitor: Visitor, page: Page
+    request: Request[Any, Any, Any], context: TheContext, visitor: TheVisitor, page: ThePage
 ) -> Response[str]:
     """Whatever contains the words; digits are looked for in numbers however they are written."""
     query = " ".join(request.query_params.get("q", "").split())[:60]

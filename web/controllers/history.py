@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Controller, Request, Response, get
+from litestar.params import FromPath
 from msgspec.structs import replace
 
 from core.contracts import Direction
@@ -14,6 +15,7 @@ from tenants.services import calls
 from web.context import WebContext
 from web.controllers.history_views import Card, days, filters, present, row
 from web.forms import key, with_query
+from web.inject import TheContext, ThePage, TheVisitor
 from web.pages import Page
 from web.sessions import Visitor
 
@@ -30,14 +32,19 @@ class HistoryController(Controller):
 
     @get("/")
     async def index(
-        self, request: AnyRequest, context: WebContext, visitor: Visitor, page: Page
+        self, request: AnyRequest, context: TheContext, visitor: TheVisitor, page: ThePage
     ) -> Response[str]:
         """The calls of a day (HIS-01), as far as the reader may see them (HIS-15, HIS-16)."""
         return await _View(request, context, visitor, page).show()
 
     @get("/{call:str}")
     async def card(
-        self, request: AnyRequest, context: WebContext, visitor: Visitor, page: Page, call: str
+        self,
+        request: AnyRequest,
+        context: TheContext,
+        visitor: TheVisitor,
+        page: ThePage,
+        call: FromPath[str],
     ) -> Response[str]:
         """The same with one call's card beside it (HIS-12)."""
         gettext = page.language.gettext

@@ -5,9 +5,7 @@ from __future__ import annotations
 from litestar import Controller, Response, get
 
 from tenants.services import numbers
-from web.context import WebContext
-from web.pages import Page
-from web.sessions import Visitor
+from web.inject import TheContext, ThePage, TheVisitor
 
 __all__ = ["NumbersController"]
 
@@ -18,7 +16,7 @@ class NumbersController(Controller):
     path = "/numbers"
 
     @get("/")
-    async def index(self, context: WebContext, visitor: Visitor, page: Page) -> Response[str]:
+    async def index(self, context: TheContext, visitor: TheVisitor, page: ThePage) -> Response[str]:
         """All numbers, in the order in which they came."""
         return page.render(
             "numbers.html", numbers=await numbers.numbers(context.database, visitor.actor)

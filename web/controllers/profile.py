@@ -10,9 +10,9 @@ from litestar.response import Redirect
 from core.contracts import AvailabilityMode
 from core.errors import Conflict, Forbidden, Invalid
 from tenants.services import accounts, employees
-from web.context import WebContext
 from web.errors import field_errors
 from web.forms import choice, fields
+from web.inject import TheContext, ThePage, TheVisitor
 from web.pages import Page, local_path
 from web.sessions import Visitor
 
@@ -28,13 +28,13 @@ class ProfileController(Controller):
     path = "/profile"
 
     @get("/")
-    async def index(self, visitor: Visitor, page: Page) -> Response[str]:
+    async def index(self, visitor: TheVisitor, page: ThePage) -> Response[str]:
         """The page."""
         return _show(visitor, page)
 
     @post("/look", status_code=200)
     async def look(
-        self, request: AnyRequest, context: WebContext, visitor: Visitor, page: Page
+        self, request: AnyRequest, context: TheContext, visitor: TheVisitor, page: ThePage
     ) -> Response[Any]:
         """Language and theme; the answer is already in them."""
         form = await fields(request)
@@ -44,7 +44,7 @@ class ProfileController(Controller):
 
     @post("/password", status_code=200)
     async def password(
-        self, request: AnyRequest, context: WebContext, visitor: Visitor, page: Page
+        self, request: AnyRequest, context: TheContext, visitor: TheVisitor, page: ThePage
     ) -> Response[Any]:
         """Another password; ends the sessions of other browsers."""
         form = await fields(request)
@@ -66,7 +66,7 @@ class ProfileController(Controller):
 
     @post("/mode", status_code=200)
     async def mode(
-        self, request: AnyRequest, context: WebContext, visitor: Visitor, page: Page
+        self, request: AnyRequest, context: TheContext, visitor: TheVisitor, page: ThePage
     ) -> Redirect:
         """The availability switch of the header (AVL-02)."""
         form = await fields(request)

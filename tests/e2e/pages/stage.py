@@ -1,4 +1,4 @@
-"""The cabinet as people meet it: a real server on a real database, with a company that has lived a little.
+"""The cabinet as people meet it: a real server, a real database, a company that has lived a little.
 
 The server and everything that belongs to its event loop live in one thread; ``Stage.run`` does
 something there on behalf of a test (make an employee, register a phone, end a call).
@@ -10,7 +10,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from core.contracts import (
     Direction,
     Line,
     Outcome,
+    Snapshot,
     StepCode,
 )
 from core.host import Host
@@ -106,7 +107,7 @@ class Stage:
         server, port = _server(build(self.context))
         self.url = f"http://127.0.0.1:{port}"
         serving = asyncio.create_task(server.serve())
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110  (uvicorn has no event for it)
             await asyncio.sleep(0.02)
         self._ready.set()
         await self._over.wait()
@@ -173,24 +174,14 @@ class Stage:
         talk: float = 186,
         **more: Any,
     ) -> UUID:
-        """A call that is over: answered by ``person``, or by nobody."""
+        """A call that is over: answered by ``person`` on the SIP line, or by nobody."""
         facts = self.facts(company, **more)
+        snapshot = self.directory.snapshot(company.id)
+        assert snapshot is not None
         began = at or time.time() - talk - 40
-        steps = [
-            CallStep(began, StepCode.ARRIVED, data={"number": facts.called, "caller": facts.caller})
-        ]
-        terminal = person.lines[1] if person else None
-        rung = began + 2
-        if person and terminal:
-            where = {"terminal_id": terminal.id, "employee_id": person.id, "address": terminal.login}
-            other = {"terminal_id": person.lines[0].id, "employee_id": person.id, "address": "x"}
-            steps += [
-                CallStep(rung, StepCode.RINGING, **where),
-                CallStep(rung, StepCode.NOT_RUNG, **other, data={"reason": "not_registered"}),
-                CallStep(rung + 9, StepCode.ANSWERED, **where),
-            ]
-        over = rung + (9 + talk if person else 20)
-        steps.append(CallStep(over, StepCode.ENDED, data={"by": "caller"}))
+        rung, answered = began + 2, began + 11
+        over = answered + talk if person else rung + 20
+        answerer = person.lines[1] if person else None
         await self.store.save(
             Cdr(
                 call_id=facts.call_id,
@@ -203,16 +194,47 @@ class Stage:
                 sip_status=200 if person else 480,
                 started_at=began,
                 ringing_at=rung,
-                answered_at=rung + 9 if person else None,
+                answered_at=answered if person else None,
                 ended_at=over,
                 ended_by="caller",
+                scenario_id=snapshot.scenarios[0].id,
+                caller_employee_id=facts.employee_id,
                 answered_employee_id=person.id if person else None,
-                answered_terminal_id=terminal.id if terminal else None,
-                steps=tuple(steps),
+                answered_terminal_id=answerer.id if answerer else None,
+                steps=tuple(_steps(facts, snapshot, person, began, over)),
                 facts=facts,
+                snapshot_hash=snapshot.hash,
             )
         )
         return facts.call_id
+
+
+def _steps(
+    facts: CallFacts,
+    snapshot: Snapshot,
+    person: employees.EmployeeView | None,
+    began: float,
+    over: float,
+) -> Iterator[CallStep]:
+    scenario = snapshot.scenarios[0]
+    routed = {
+        "scenario_id": str(scenario.id),
+        "version": scenario.version,
+        "branch_id": str(scenario.default.id),
+    }
+    yield CallStep(began, StepCode.ARRIVED, data={"number": facts.called, "caller": facts.caller})
+    yield CallStep(began, StepCode.ROUTED, data=routed)
+    if person is not None:
+        mobile, line, web = person.lines
+        here = {"terminal_id": line.id, "employee_id": person.id, "address": line.login}
+        other = {"terminal_id": mobile.id, "employee_id": person.id, "address": mobile.login}
+        third = {"terminal_id": web.id, "employee_id": person.id, "address": web.login}
+        yield CallStep(began + 2, StepCode.RINGING, **here)
+        yield CallStep(began + 2, StepCode.RINGING, **other)
+        yield CallStep(began + 2, StepCode.NOT_RUNG, **third, data={"reason": "not_registered"})
+        yield CallStep(began + 5, StepCode.LEG_ENDED, **other, data={"status": 486})
+        yield CallStep(began + 11, StepCode.ANSWERED, **here)
+    yield CallStep(over, StepCode.ENDED, data={"by": "caller"})
 
 
 def _server(app: Any) -> tuple[uvicorn.Server, int]:
