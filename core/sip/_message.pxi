@@ -44,14 +44,14 @@ cdef class Message:
 
     cdef str tag(self, int id):
         cdef Line* line = self.line(id)
-        cdef Span span
+        cdef Param param
         cdef Cursor end
         if line == NULL:
             return ""
         end = self.data + line.end
-        if not find_param(skip_address(self.data + line.start, end), end, "tag", 3, self.data, &span):
+        if not find_param(skip_address(self.data + line.start, end), end, "tag", 3, &param):
             return ""
-        return text(self.data + span.start, self.data + span.end)
+        return text(param.start, param.end)
 
     cdef void read_cseq(self):
         """CSeq is a number below 2**31 and a method (RFC 3261 §8.1.1.5, §20.16)."""
@@ -178,9 +178,8 @@ cdef class Message:
 
     cdef bint collect(self, str name, list values, bint only_first):
         """Append the values of a header; whether there is such a header at all."""
-        cdef bytes wanted = name.encode("utf-8", "replace")
-        cdef Cursor key = <Cursor>PyBytes_AS_STRING(wanted)
-        cdef Py_ssize_t size = PyBytes_GET_SIZE(wanted)
+        cdef Py_ssize_t size = 0
+        cdef Cursor key = <Cursor>PyUnicode_AsUTF8AndSize(name, &size)
         cdef int id = identify(key, size)
         cdef bint found = False
         cdef Line* line

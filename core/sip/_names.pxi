@@ -77,12 +77,14 @@ cdef unsigned char[256] by_letter               # compact form, either case → 
 cdef unsigned char[256] token                   # 1 for the characters of `token`, RFC 3261 §25.1
 cdef unsigned char[256] plain                   # 1 for what text can hold as it is
 cdef unsigned char[256] lower
+cdef unsigned char[256] special                 # 1 for what values are taken apart at
 
 
 cdef void fill_tables():
     cdef int index
     for index in range(256):
         lower[index] = index + 32 if 65 <= index <= 90 else index
+        special[index] = chr(index) in '"<;,'
         plain[index] = 32 <= index < 127 or index == 9
         token[index] = chr(index) in (
             "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-.!%*_+`'~"

@@ -38,11 +38,16 @@ cdef Cursor skip_quoted(Cursor p, Cursor end) noexcept:
 
 
 cdef Cursor find_outside(Cursor p, Cursor end, unsigned char wanted) noexcept:
-    """The first `wanted` outside quoted strings and angle brackets, or the end."""
+    """The first `wanted` outside quoted strings and angle brackets, or the end.
+
+    `wanted` is one of the characters that `special` marks.
+    """
     while p < end:
-        if p[0] == wanted:
+        if not special[p[0]]:
+            p += 1
+        elif p[0] == wanted:
             return p
-        if p[0] == c'"':
+        elif p[0] == c'"':
             p = skip_quoted(p, end)
         elif p[0] == c'<':
             p = <Cursor>memchr(p, c'>', end - p)
@@ -79,32 +84,51 @@ cdef Cursor skip_address(Cursor p, Cursor end) noexcept:
     return find_outside(p, end, c';')
 
 
-cdef bint find_param(Cursor p, Cursor end, const char* name, int size, Cursor base, Span* value) noexcept:
-    """Whether `;name[=value]` occurs between p and end; sets the value's span, without quotes."""
-    cdef Cursor start, stop
+cdef struct Param:
+    Cursor name
+    Py_ssize_t size
+    Cursor start                # the value, without quotes; equal to `end` without one
+    Cursor end
+
+
+cdef Cursor next_param(Cursor p, Cursor end, Param* param) noexcept:
+    """The parameter whose `;` is the first at or behind p; returns where to go on, NULL at the end."""
+    cdef Cursor stop
+    p = find_outside(p, end, c';')
+    if p >= end:
+        return NULL
+    param.name = skip_space(p + 1, end)
+    stop = skip_token(param.name, end)
+    param.size = stop - param.name
+    param.start = param.end = stop
+    p = skip_space(stop, end)
+    if p >= end or p[0] != c'=':
+        return stop
+    param.start = skip_space(p + 1, end)
+    if param.start < end and param.start[0] == c'"':
+        stop = skip_quoted(param.start, end)
+        param.start += 1
+        param.end = stop
+        if stop > param.start and stop[-1] == c'"':
+            param.end -= 1
+        return stop
+    stop = find_outside(param.start, end, c';')
+    param.end = trim(param.start, stop)
+    return stop
+
+
+cdef inline bint called(Param* param, const char* name, Py_ssize_t size) noexcept:
+    return param.size == size and same(param.name, <Cursor>name, size)
+
+
+cdef bint find_param(Cursor p, Cursor end, const char* name, Py_ssize_t size, Param* param) noexcept:
+    """Whether `;name[=value]` occurs between p and end; the first of that name counts."""
     while True:
-        p = find_outside(p, end, c';')
-        if p >= end:
+        p = next_param(p, end, param)
+        if p == NULL:
             return False
-        start = skip_space(p + 1, end)
-        p = skip_token(start, end)
-        if p - start != size or not same(start, <Cursor>name, size):
-            continue
-        stop = skip_space(p, end)
-        if stop >= end or stop[0] != c'=':
-            value.start = value.end = p - base
+        if called(param, name, size):
             return True
-        start = skip_space(stop + 1, end)
-        if start < end and start[0] == c'"':
-            stop = skip_quoted(start, end)
-            start += 1
-            if stop > start and stop[-1] == c'"':
-                stop -= 1
-        else:
-            stop = trim(start, find_outside(start, end, c';'))
-        value.start = start - base
-        value.end = stop - base
-        return True
 
 
 cdef long long decimal(Cursor p, Cursor end, long long limit) noexcept:
@@ -125,7 +149,6 @@ cdef long long decimal(Cursor p, Cursor end, long long limit) noexcept:
 cdef bint read_via(Cursor base, Cursor p, Cursor end, ViaSpans* via) noexcept:
     """One Via value (RFC 3261 §20.42); white space may stand around every separator."""
     cdef Cursor start, stop
-    cdef Span span
     cdef int part
     via.valid = False
     via.port = 0
@@ -147,14 +170,24 @@ cdef bint read_via(Cursor base, Cursor p, Cursor end, ViaSpans* via) noexcept:
     stop = find_outside(p, end, c';')
     if not read_sent_by(base, p, stop, via):
         return False
-    if find_param(stop, end, "branch", 6, base, &via.branch):
-        pass
-    if find_param(stop, end, "received", 8, base, &via.received):
-        pass
-    if find_param(stop, end, "rport", 5, base, &span):
-        via.rport = 0 if span.start == span.end else <int>decimal(base + span.start, base + span.end, 65535)
+    read_via_params(base, stop, end, via)
     via.valid = True
     return True
+
+
+cdef void read_via_params(Cursor base, Cursor p, Cursor end, ViaSpans* via) noexcept:
+    cdef Param param
+    cdef Span value
+    p = next_param(p, end, &param)
+    while p != NULL:
+        value = Span(param.start - base, param.end - base)
+        if via.branch.end == 0 and called(&param, "branch", 6):
+            via.branch = value
+        elif via.received.end == 0 and called(&param, "received", 8):
+            via.received = value
+        elif via.rport < 0 and called(&param, "rport", 5):
+            via.rport = 0 if param.start == param.end else <int>decimal(param.start, param.end, 65535)
+        p = next_param(p, end, &param)
 
 
 cdef bint read_sent_by(Cursor base, Cursor p, Cursor end, ViaSpans* via) noexcept:

@@ -108,10 +108,10 @@ cdef bint address(Message message, int id) noexcept:
     cdef Cursor end = message.data + line.end
     cdef Cursor bracket = find_outside(start, end, c'<')
     cdef Cursor stop, p
-    cdef Span tag
+    cdef Param tag
     if not quotes_closed(start, end):
         return False
-    if find_param(skip_address(start, end), end, "tag", 3, message.data, &tag) and tag.start == tag.end:
+    if find_param(skip_address(start, end), end, "tag", 3, &tag) and tag.start == tag.end:
         return False
     if bracket < end:
         stop = <Cursor>memchr(bracket, c'>', end - bracket)

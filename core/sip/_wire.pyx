@@ -9,7 +9,7 @@ The parts are included below into one translation unit, so that the compiler can
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.unicode cimport PyUnicode_DecodeASCII
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeASCII
 from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
 
