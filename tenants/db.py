@@ -26,6 +26,7 @@ from core.errors import SettingError, SunSimError, Unavailable
 from core.settings import DataSettings
 from tenants.embedded import endpoint
 from tenants.engine import (
+    BROKEN,
     Session,
     current_session,
     lost_connection_is_unavailable,
@@ -70,7 +71,7 @@ class Database:
             try:
                 async with asyncio.timeout(ACQUIRE_SECONDS):
                     await pool.close()
-            except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except BROKEN:
                 pool.terminate()
 
     @asynccontextmanager
@@ -135,7 +136,7 @@ class Database:
                     yield session
                     await _refuse_half_done(session)
             except BaseException:
-                with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                with suppress(*BROKEN):
                     await transaction.rollback()
                 raise
             with lost_connection_is_unavailable(connection):
@@ -175,7 +176,7 @@ async def _set_tenant(connection: Any, tenant_id: UUID) -> None:
 async def _release(pool: asyncpg.Pool, connection: Any) -> None:
     try:
         await pool.release(connection)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except BROKEN:
         # It could not be reset, so nobody may have it again; the pool makes a new one.
         connection.terminate()
 

@@ -32,7 +32,11 @@ _LOST = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.InternalClientError,  # a query between the server's farewell and the end of the stream
 )
+
+BROKEN = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""All that may go wrong while tidying up a connection that is perhaps lost."""
 
 
 class NoSession(RuntimeError):

@@ -175,18 +175,21 @@ class Control:
         return len(lines) > 7 and lines[0].strip() == str(pid) and lines[7].strip() == "ready"
 
     def end_leftover(self, seconds: float) -> None:
-        """Wait for a server whose parent was killed to finish its shutdown; end it if it does not."""
-        for signal_number in (0, signal.SIGINT, signal.SIGQUIT):
-            deadline = time.monotonic() + seconds / 3
+        """End a server whose parent was killed; it is shutting down already unless it escaped.
+
+        The caller holds the folder's lock, so the server is nobody's. Raises Unavailable.
+        """
+        for signal_number in (signal.SIGINT, signal.SIGQUIT):
             pid = self.pid()
-            if pid is not None:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal_number)
+            if pid is None:
+                return
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal_number)
+            deadline = time.monotonic() + seconds / 2
             while self.pid() is not None and time.monotonic() < deadline:
                 time.sleep(0.02)
-        if self.pid() is None:
-            return
-        raise Unavailable("An earlier database server does not end (process {pid}).", pid=self.pid())
+        if (pid := self.pid()) is not None:
+            raise Unavailable("An earlier database server does not end (process {pid}).", pid=pid)
 
     def _lines(self) -> list[str]:
         with suppress(OSError):
