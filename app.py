@@ -153,6 +153,7 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         registrar_sink=board,
         clock=clock,
         secret=common.vault.derive("sip nonces"),
+        algorithms=settings.sip.digest,
         max_sessions=2 * settings.sip.max_calls,
     )
     switchboard.endpoint = endpoint

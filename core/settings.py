@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta as Doc
@@ -113,6 +113,10 @@ class SipSettings(Struct, frozen=True):
     external_address: Annotated[
         str | None, Doc(description="Address put into Via and Contact; default: the listening one.")
     ] = None
+    digest: Annotated[
+        tuple[Literal["MD5", "SHA-256"], ...],
+        Doc(min_length=1, description="Digest algorithms of lines, in the order of the challenges."),
+    ] = ("MD5", "SHA-256")
     max_calls: Annotated[int, Doc(ge=1, description="Calls at once before 503.")] = 2000
     outgoing_calls: Annotated[int, Doc(ge=0, description="Outgoing calls at once per tenant.")] = 10
     outgoing_seconds: Annotated[int, Doc(ge=1, description="Longest outgoing call, in seconds.")] = 7200
@@ -127,7 +131,7 @@ class MediaSettings(Struct, frozen=True):
     ] = ()
     interface: Annotated[str, Doc(description="Address of the child's RTP ports.")] = "127.0.0.1"
     port_min: Annotated[int, Doc(ge=1024, le=65000, description="First RTP port.")] = 30000
-    port_max: Annotated[int, Doc(ge=1024, le=65535, description="Last RTP port.")] = 31000
+    port_max: Annotated[int, Doc(ge=1024, le=65535, description="Last RTP port.")] = 39999
 
 
 class MailSettings(Struct, frozen=True):

@@ -110,9 +110,11 @@ def challenge(realm: str, nonce: str, algorithm: str = "MD5", stale: bool = Fals
     )
 
 
-def challenges(realm: str, nonce: str, stale: bool = False) -> list[str]:
+def challenges(
+    realm: str, nonce: str, stale: bool = False, algorithms: Iterable[str] = ALGORITHMS
+) -> list[str]:
     """One WWW-Authenticate value per algorithm, the preferred one first (RFC 8760 §2.4)."""
-    return [challenge(realm, nonce, algorithm, stale) for algorithm in ALGORITHMS]
+    return [challenge(realm, nonce, algorithm, stale) for algorithm in algorithms]
 
 
 def parse_credentials(value: str) -> Credentials | None:

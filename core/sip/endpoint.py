@@ -16,6 +16,7 @@ from core.ports import Clock, LiveBoard
 from core.settings import Address
 from core.sip._wire import Message, WireError
 from core.sip.agent import Agent
+from core.sip.digest import ALGORITHMS
 from core.sip.flow import Flow, Target, address
 from core.sip.guard import Buckets
 from core.sip.identity import Identity, Origin
@@ -53,11 +54,13 @@ class Endpoint:
         max_sessions: int = 4000,
         source_rate: float = 100.0,
         source_burst: float = 400.0,
+        algorithms: tuple[str, ...] = ALGORITHMS,
     ) -> None:
         """``domain`` is the SIP domain and digest realm of all lines; ``external`` the address for Via
         and Contact (``host`` or ``host:port``), by default the listening one; ``secret`` seals
         nonces. Above ``max_sessions`` (two for a call) an INVITE gets 503. A source that is no
-        carrier may send ``source_rate`` requests a second, ``source_burst`` at once.
+        carrier may send ``source_rate`` requests a second, ``source_burst`` at once. ``algorithms``
+        are the digests that lines may use, in the order of the challenges.
 
         ``on_invite`` sets the session's listener before it returns; it runs on the loop and must
         not block.
@@ -78,6 +81,7 @@ class Endpoint:
             secret=secret,
             clock=clock,
             stats=self.stats,
+            algorithms=algorithms,
         )
         self._udp: UdpTransport | None = None
         self._agent: Agent | None = None

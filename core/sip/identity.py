@@ -61,6 +61,7 @@ class Identity:
     """Tells who sends a request. ``secret`` seals nonces; ``failures`` counts wrong passwords."""
 
     __slots__ = (
+        "_algorithms",
         "_clock",
         "_domain",
         "_failures",
@@ -82,7 +83,9 @@ class Identity:
         clock: Clock,
         stats: Stats,
         failures: Failures | None = None,
+        algorithms: tuple[str, ...] = digest.ALGORITHMS,
     ) -> None:
+        self._algorithms = algorithms
         self._domain = domain.lower()
         self._realm = domain
         self._lines = lines
@@ -165,7 +168,7 @@ class Identity:
     def _proved(self, credentials: Credentials, method: str, line: Line | None) -> bool:
         """Whether the response is right. Nobody's login costs the same time as somebody's."""
         algorithm = credentials.algorithm
-        if algorithm not in digest.ALGORITHMS:
+        if algorithm not in self._algorithms:
             return False
         decoy = digest.decoy_ha1(self._secret, credentials.username, algorithm)
         key = line.ha1.get(algorithm, decoy) if line is not None else decoy
@@ -188,5 +191,5 @@ class Identity:
     def _challenge(self, host: str, now: float, *, stale: bool = False) -> Refusal:
         self._stats.challenges += 1
         nonce = digest.make_nonce(self._secret, now, host)
-        values = digest.challenges(self._realm, nonce, stale)
+        values = digest.challenges(self._realm, nonce, stale, self._algorithms)
         return Refusal(401, tuple(("WWW-Authenticate", value) for value in values))
