@@ -8,6 +8,7 @@ what a header claims: From must name the same account.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,10 @@ class Refusal(Struct, frozen=True):
 
 
 _FORBIDDEN = Refusal(403)
+
+_MD5_ALONE = re.compile(r"baresip v[0-2]\.", re.IGNORECASE)
+"""Phones that give up at any challenge of an algorithm that they lack, instead of taking another
+(RFC 8760 §2.5): libre up to 2. Who lies about it gets a weaker challenge for himself only."""
 
 
 class Identity:
@@ -132,7 +137,7 @@ class Identity:
         now = self._clock.now()
         host = flow.remote[0]
         if credentials is None:
-            return self._challenge(host, now)
+            return self._challenge(request, host, now)
         login = credentials.username
         if self._failures.banned(host, login, now):
             self._stats.dropped["banned"] += 1
@@ -140,9 +145,9 @@ class Identity:
         line = self._lines(login)
         if not self._proved(credentials, request.method, line):
             self._failed(credentials, host, now)
-            return self._challenge(host, now)
+            return self._challenge(request, host, now)
         if not self._fresh(credentials, host, now):
-            return self._challenge(host, now, stale=True)
+            return self._challenge(request, host, now, stale=True)
         if line is None or self.account(request, "From") != login:
             log.warning("From is not the account that signed in", extra={"source": str(flow)})
             return _FORBIDDEN
@@ -188,8 +193,11 @@ class Identity:
             self._stats.banned += 1
             log.warning("too many wrong passwords", extra={"source": host})
 
-    def _challenge(self, host: str, now: float, *, stale: bool = False) -> Refusal:
+    def _challenge(self, request: Message, host: str, now: float, *, stale: bool = False) -> Refusal:
         self._stats.challenges += 1
         nonce = digest.make_nonce(self._secret, now, host)
-        values = digest.challenges(self._realm, nonce, stale, self._algorithms)
+        algorithms = self._algorithms
+        if "MD5" in algorithms and _MD5_ALONE.match(request.header("User-Agent") or ""):
+            algorithms = ("MD5",)
+        values = digest.challenges(self._realm, nonce, stale, algorithms)
         return Refusal(401, tuple(("WWW-Authenticate", value) for value in values))

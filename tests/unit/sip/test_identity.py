@@ -87,6 +87,13 @@ def test_both_algorithms_are_offered_the_better_one_first(world, algorithm):
     assert whats(world.receive(call(peer, headers=[answer]), PHONE)) == [100]
 
 
+def test_a_phone_that_gives_up_at_unknown_algorithms_is_offered_md5_alone(world):
+    agent = ("User-Agent", "baresip v1.0.0 (x86_64/linux)")
+    (response,) = world.receive(call(phone(), headers=[agent]), PHONE)
+    (offered,) = response.message.headers("WWW-Authenticate")
+    assert "algorithm=MD5," in offered
+
+
 def test_an_unknown_user_and_a_wrong_password_are_answered_alike(world):
     answers = []
     for login, password in ((LOGIN, "wrong"), ("0050000000", "wrong"), ("0050000000", PASSWORD)):
