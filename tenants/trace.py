@@ -8,7 +8,7 @@ reason without a sentence of its own (one that a plugin gave, say) as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -31,13 +31,20 @@ Gettext = Callable[[str], str]
 
 
 class TraceLine(Struct, frozen=True):
-    """One sentence: when (epoch seconds), of which step, and the words."""
+    """One sentence: when (epoch seconds), of which step, and the words.
+
+    Of a step on a telephone the parts of the sentence are given too: whose it is, which one, and what
+    happened; any of them may be empty.
+    """
 
     at: float
     code: StepCode
     text: str
     terminal_id: UUID | None = None
     employee_id: UUID | None = None
+    owner: str = ""
+    device: str = ""
+    what: str = ""
 
 
 def render(
@@ -53,10 +60,19 @@ def render(
     """
     words = _Words(snapshot, facts, gettext)
     return tuple(
-        TraceLine(step.at, step.code, text, step.terminal_id, step.employee_id)
+        TraceLine(step.at, step.code, said.text, step.terminal_id, step.employee_id, *said[1:])
         for step in steps
-        for text in RENDERERS[step.code](words, step)
+        for said in RENDERERS[step.code](words, step)
     )
+
+
+class _Said(NamedTuple):
+    """A sentence and, of one about a telephone, its parts."""
+
+    text: str
+    owner: str = ""
+    device: str = ""
+    what: str = ""
 
 
 def N_(text: str) -> str:  # noqa: N802  (the name that gettext tools look for)
@@ -132,7 +148,7 @@ class _Words:
     def number(self, value: Any) -> str:
         """A telephone number, with the label of a number of the company."""
         if not value:
-            return self.gettext("hidden number")
+            return ""
         label = self._labels.get(str(value))
         return f"{pretty(str(value))} ({label})" if label else pretty(str(value))
 
@@ -141,8 +157,10 @@ class _Words:
         employee = self._employees.get(employee_id) if employee_id else None
         return employee.name if employee else ""
 
-    def telephone(self, terminal_id: UUID | None, employee_id: UUID | None, address: str | None) -> str:
-        """Whose telephone and which: «Иванов, SIP-линия»."""
+    def telephone(
+        self, terminal_id: UUID | None, employee_id: UUID | None, address: str | None
+    ) -> tuple[str, str]:
+        """Whose telephone and which one; at least one of the two is said."""
         terminal = self._terminals.get(terminal_id) if terminal_id else None
         kind = KINDS.get(terminal.kind) if terminal else None
         if kind:
@@ -150,7 +168,7 @@ class _Words:
         else:
             device = pretty(address or (terminal.address if terminal else ""))
         owner = self.employee(employee_id or (terminal.employee_id if terminal else None))
-        return ", ".join(part for part in (owner, device) if part) or self.gettext("telephone")
+        return owner, device if owner or device else self.gettext("telephone")
 
     def scenario(self, scenario_id: UUID | None) -> Scenario | None:
         """The scenario, as this snapshot has it."""
@@ -161,96 +179,101 @@ class _Words:
         return self.gettext(REASONS.get(str(code), str(code)))
 
 
-def _arrived(words: _Words, step: CallStep) -> Iterator[str]:
+def _arrived(words: _Words, step: CallStep) -> Iterator[_Said]:
     _, facts = words.gettext, words.facts
-    number = step.address or step.data.get("number") or (facts.called if facts else None)
-    yield _("Call to {number} from {caller}").format(
-        number=words.number(number),
-        caller=words.number(step.data.get("caller") or (facts.caller if facts else None)),
-    )
+    number = words.number(step.address or (facts.called if facts else None))
+    caller = step.data.get("caller") or (facts.caller if facts else None)
+    if caller:
+        sentence = _("Call to {number} from {caller}")
+    else:
+        sentence = _("Call to {number} from a hidden number")
+    yield _Said(sentence.format(number=number, caller=words.number(caller)))
 
 
-def _dialled(words: _Words, step: CallStep) -> Iterator[str]:
+def _dialled(words: _Words, step: CallStep) -> Iterator[_Said]:
     _, facts = words.gettext, words.facts
-    terminal_id = step.terminal_id or (facts.terminal_id if facts else None)
-    employee_id = step.employee_id or (facts.employee_id if facts else None)
-    yield _("{telephone}: dialled {number}").format(
-        telephone=words.telephone(terminal_id, employee_id, None),
-        number=words.number(step.address or (facts.called if facts else None)),
+    owner, device = words.telephone(
+        step.terminal_id or (facts.terminal_id if facts else None),
+        step.employee_id or (facts.employee_id if facts else None),
+        None,
     )
+    number = words.number(step.address or (facts.called if facts else None))
+    telephone = _joined(owner, device)
+    yield _Said(_("{telephone}: dialled {number}").format(telephone=telephone, number=number))
 
 
-def _admission_refused(words: _Words, step: CallStep) -> Iterator[str]:
+def _admission_refused(words: _Words, step: CallStep) -> Iterator[_Said]:
     data, _ = step.data, words.gettext
     reason = words.reason(data.get("reason", ""))
     if data.get("plugin"):
-        yield _("The call was refused by “{plugin}”: {reason}").format(
-            plugin=data["plugin"], reason=reason
-        )
+        sentence = _("The call was refused by “{plugin}”: {reason}")
     else:
-        yield _("The call was refused: {reason}").format(reason=reason)
+        sentence = _("The call was refused: {reason}")
+    yield _Said(sentence.format(plugin=data.get("plugin"), reason=reason))
 
 
-def _routed(words: _Words, step: CallStep) -> Iterator[str]:
+def _routed(words: _Words, step: CallStep) -> Iterator[_Said]:
     data, _ = step.data, words.gettext
     scenario = words.scenario(_uuid(data.get("scenario_id")))
     if scenario is None:
         return
-    yield _("Scenario “{name}”, version {version}").format(
-        name=scenario.name, version=data.get("version", scenario.version)
-    )
+    version = data.get("version", scenario.version)
+    sentence = _("Scenario “{name}”, version {version}")
+    yield _Said(sentence.format(name=scenario.name, version=version))
     branch_id = _uuid(data.get("branch_id"))
     if branch_id == scenario.default.id:
-        yield _("Numbers that match no filter")
+        yield _Said(_("Numbers that match no filter"))
         return
     for branch in scenario.branches:
         if branch.id == branch_id:
-            yield _("Filter “{name}”").format(name=branch.name)
+            yield _Said(_("Filter “{name}”").format(name=branch.name))
 
 
-def _not_rung(words: _Words, step: CallStep) -> Iterator[str]:
+def _not_rung(words: _Words, step: CallStep) -> Iterator[_Said]:
     yield _about(words, step, words.reason(step.data.get("reason", "")))
 
 
-def _ringing(words: _Words, step: CallStep) -> Iterator[str]:
+def _ringing(words: _Words, step: CallStep) -> Iterator[_Said]:
     _ = words.gettext
     yield _about(words, step, _("rings"))
 
 
-def _leg_ended(words: _Words, step: CallStep) -> Iterator[str]:
+def _leg_ended(words: _Words, step: CallStep) -> Iterator[_Said]:
     data, _ = step.data, words.gettext
     status = data.get("status", 0)
-    known = STATUSES.get(status)
-    if known:
-        yield _about(words, step, _(known))
-        return
-    if data.get("reason"):
-        yield _about(words, step, words.reason(data["reason"]))
+    if known := STATUSES.get(status):
+        what = _(known)
+    elif data.get("reason"):
+        what = words.reason(data["reason"])
     elif status:
-        yield _about(words, step, _("no answer ({status})").format(status=status))
+        what = _("no answer ({status})").format(status=status)
     else:
-        yield _about(words, step, _("no answer"))
+        what = _("no answer")
+    yield _about(words, step, what)
 
 
-def _answered(words: _Words, step: CallStep) -> Iterator[str]:
+def _answered(words: _Words, step: CallStep) -> Iterator[_Said]:
     _ = words.gettext
     yield _about(words, step, _("answered"))
 
 
-def _ended(words: _Words, step: CallStep) -> Iterator[str]:
+def _ended(words: _Words, step: CallStep) -> Iterator[_Said]:
     data, _ = step.data, words.gettext
     who = _(ENDED_BY.get(str(data.get("by")), ENDED_BY["system"]))
-    cause = data.get("cause")
-    if cause:
-        yield _("{who}: {cause}").format(who=who, cause=words.reason(cause))
-    else:
-        yield who
+    if data.get("cause"):
+        who = _("{who}: {cause}").format(who=who, cause=words.reason(data["cause"]))
+    yield _Said(who)
 
 
-def _about(words: _Words, step: CallStep, what: str) -> str:
+def _about(words: _Words, step: CallStep, what: str) -> _Said:
     _ = words.gettext
-    telephone = words.telephone(step.terminal_id, step.employee_id, step.address)
-    return _("{telephone}: {what}").format(telephone=telephone, what=what)
+    owner, device = words.telephone(step.terminal_id, step.employee_id, step.address)
+    text = _("{telephone}: {what}").format(telephone=_joined(owner, device), what=what)
+    return _Said(text, owner, device, what)
+
+
+def _joined(owner: str, device: str) -> str:
+    return ", ".join(part for part in (owner, device) if part)
 
 
 def _uuid(value: Any) -> UUID | None:
@@ -258,7 +281,7 @@ def _uuid(value: Any) -> UUID | None:
     return UUID(value) if isinstance(value, str) else value
 
 
-RENDERERS: dict[StepCode, Callable[[_Words, CallStep], Iterator[str]]] = {
+RENDERERS: dict[StepCode, Callable[[_Words, CallStep], Iterator[_Said]]] = {
     StepCode.ARRIVED: _arrived,
     StepCode.DIALLED: _dialled,
     StepCode.ADMISSION_REFUSED: _admission_refused,

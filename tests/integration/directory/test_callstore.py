@@ -71,11 +71,12 @@ async def test_a_record_with_its_steps_and_its_event(store, database, company):
     assert not store.pending
 
 
-async def test_the_same_record_twice(store, database, company):
+async def test_the_same_record_twice(store, database, company, tmp_path):
     cdr = call_of(company)
     await asyncio.gather(store.save(cdr), store.save(cdr))
     await store.save(msgspec.structs.replace(cdr, called="+79999999999"))
     assert await counts(database, company) == (1, 2, 1)
+    assert not (tmp_path / "journal").exists()
 
 
 async def test_the_history_is_told(store, database, company, listener):

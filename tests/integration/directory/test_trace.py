@@ -51,7 +51,6 @@ SNAPSHOT = Snapshot(
 
 RUSSIAN = {
     "Call to {number} from {caller}": "Звонок на {number} от {caller}",
-    "hidden number": "скрытого номера",
     "Scenario “{name}”, version {version}": "Сценарий «{name}», версия {version}",
     "Numbers that match no filter": "Номера, не входящие в фильтры",
     "SIP line": "SIP-линия",
@@ -138,7 +137,7 @@ def test_a_call_in_russian():
         ),
         (
             CallStep(1, StepCode.ARRIVED, address="+74950000000"),
-            "Call to +7 495 000-00-00 from hidden number",
+            "Call to +7 495 000-00-00 from a hidden number",
         ),
     ],
 )
@@ -149,6 +148,13 @@ def test_sentences(step, text):
 @pytest.mark.parametrize("reason", SkipReason)
 def test_every_reason_for_not_ringing_has_words(reason):
     assert str(reason) in REASONS
+
+
+def test_the_parts_of_a_sentence_about_a_telephone():
+    named = structs.replace(SNAPSHOT, employees=(Employee(IVANOV, "Иванов: сын, младший"),))
+    [line] = render([CallStep(1, StepCode.RINGING, SIP)], named, english)
+    assert (line.owner, line.device, line.what) == ("Иванов: сын, младший", "SIP line", "rings")
+    assert line.text == "Иванов: сын, младший, SIP line: rings"
 
 
 def test_a_filter_is_named_and_an_unknown_scenario_says_nothing():
