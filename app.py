@@ -29,6 +29,7 @@ from tenants.directory import MemoryDirectory
 from tenants.listener import Listener
 from tenants.live import DatabaseLiveBoard
 from tenants.secrets import Vault
+from web.api import api
 from web.context import WebContext
 from web.host import build
 from web.probes import probes
@@ -106,7 +107,10 @@ def _web(common: Common) -> Litestar:
         context.attach(common.database, directory, common.listener)
 
     return build(
-        context, routes=probes(common.checks), lifespan=[_lifespan(common, opener)], logging_config=None
+        context,
+        routes=[*probes(common.checks), *api(context)],
+        lifespan=[_lifespan(common, opener)],
+        logging_config=None,
     )
 
 

@@ -39,8 +39,11 @@ SCOPES = (
     "trunks:write",
     "audit:read",
     "tokens:write",
+    "plugins:read",
+    "plugins:write",
 )
-"""What a token may be limited to. ``lines:secret`` shows SIP passwords."""
+"""What a token may be limited to. ``lines:secret`` shows SIP passwords; ``plugins:…`` are for the
+operations of plugins that need no other scope."""
 
 
 class Actor(Struct, frozen=True):

@@ -21,6 +21,7 @@ from tenants.tables import Contract, LoginSession, TenantStatus
 
 __all__ = [
     "PluginView",
+    "TenantStatus",
     "TenantView",
     "default_plugins",
     "find",

@@ -1,0 +1,120 @@
+"""The history of calls over the API, and the calls of this moment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Controller, Request, get
+from litestar.params import Parameter
+from msgspec import Struct
+from msgspec.structs import replace
+
+from core.contracts import Direction
+from core.errors import FieldError, Invalid
+from tenants.services import calls, contracts
+from tenants.services.actor import Actor
+from tenants.services.calls import CallCard, CallQuery, CallRow, PresentCall
+from web.api.access import needs
+from web.api.schema import ApiOperation
+from web.context import WebContext
+from web.i18n import language, negotiate
+from web.pages import N_
+
+__all__ = ["CallsController"]
+
+Start = Annotated[
+    datetime | None,
+    Parameter(query="start", description="From this instant on; without it from today’s midnight."),
+]
+End = Annotated[
+    datetime | None,
+    Parameter(query="end", description="Before this instant; without it up to the end of today."),
+]
+Cursor = Annotated[
+    str | None, Parameter(description="Goes on where the page ended that this was the `next` of.")
+]
+Limit = Annotated[int, Parameter(ge=1, le=calls.LONGEST_PAGE, description="Calls in one page.")]
+Unanswered = Annotated[bool, Parameter(description="Only calls that nobody answered.")]
+
+
+class CallList(Struct, frozen=True):
+    """Calls, latest first; ``next`` is the cursor of the next page, null on the last one."""
+
+    items: list[CallRow]
+    next: str | None
+
+
+class PresentCallList(Struct, frozen=True):
+    """Calls that go on now, oldest first."""
+
+    items: list[PresentCall]
+
+
+class CallsController(Controller):
+    """Read only."""
+
+    path = "/calls"
+    tags = ("Calls",)
+
+    @get("/", operation_class=ApiOperation, **needs("calls:read"))
+    async def index(
+        self,
+        context: WebContext,
+        actor: Actor,
+        start: Start = None,
+        end: End = None,
+        direction: Direction | None = None,
+        unanswered: Unanswered = False,
+        cursor: Cursor = None,
+        limit: Limit = calls.PAGE,
+    ) -> CallList:
+        """List the calls of a period.
+
+        Without a period those of today, on the company's clock. Latest first, in pages.
+        """
+        today = calls.day(datetime.now(UTC), (await contracts.get(context.database, actor)).timezone)
+        query = replace(
+            today,
+            start=_instant("start", start) or today.start,
+            end=_instant("end", end) or today.end,
+            direction=direction,
+            unanswered=unanswered,
+            cursor=cursor,
+            limit=limit,
+        )
+        page = await calls.history(context.database, actor, _ordered(query))
+        return CallList(list(page.calls), page.next)
+
+    @get("/present", operation_class=ApiOperation, **needs("calls:read"))
+    async def present(self, context: WebContext, actor: Actor) -> PresentCallList:
+        """List the calls of this moment.
+
+        Who rings and who talks now.
+        """
+        return PresentCallList(await calls.present(context.database, actor))
+
+    @get("/{call_id:uuid}", operation_class=ApiOperation, **needs("calls:read"))
+    async def card(
+        self, request: Request[Any, Any, Any], context: WebContext, actor: Actor, call_id: UUID
+    ) -> CallCard:
+        """Get a call with its course.
+
+        `steps` are what happened, for programs; `trace` says the same in sentences, in the language
+        of `Accept-Language`.
+        """
+        words = language(negotiate(request.headers.get("Accept-Language", "")))
+        return await calls.card(context.database, actor, call_id, words.gettext)
+
+
+def _instant(name: str, value: datetime | None) -> datetime | None:
+    if value is not None and value.tzinfo is None:
+        raise Invalid(None, **{name: FieldError(N_("An instant needs its offset from UTC."))})
+    return value
+
+
+def _ordered(query: CallQuery) -> CallQuery:
+    if query.end <= query.start:
+        raise Invalid(end=FieldError(N_("The end must be after the start.")))
+    return query

@@ -1,0 +1,75 @@
+"""SIP lines over the API."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Controller, get, post
+from litestar.params import Parameter
+from msgspec import Struct
+
+from tenants.services import lines
+from tenants.services.actor import Actor
+from tenants.services.lines import LineParameters, LineView, RevealLine
+from web.api.access import needs
+from web.api.schema import ApiOperation
+from web.context import WebContext
+
+__all__ = ["LinesController"]
+
+
+class LineList(Struct, frozen=True):
+    """SIP lines by employee, in the order of the card."""
+
+    items: list[LineView]
+
+
+class LinesController(Controller):
+    """Passwords of lines need a scope of their own; showing one stands in the audit log."""
+
+    path = "/lines"
+    tags = ("Lines",)
+
+    @get("/", operation_class=ApiOperation, **needs("lines:read"))
+    async def index(
+        self,
+        context: WebContext,
+        actor: Actor,
+        employee_id: Annotated[UUID | None, Parameter(description="Of this employee only.")] = None,
+    ) -> LineList:
+        """List the SIP lines.
+
+        Every employee has three: mobile, SIP and web. No password is shown here.
+        """
+        return LineList(await lines.lines(context.database, actor, employee_id))
+
+    @get(
+        "/{line_id:uuid}/parameters",
+        operation_class=ApiOperation,
+        **needs("lines:secret", conflict=True),
+    )
+    async def reveal(self, context: WebContext, actor: Actor, line_id: UUID) -> LineParameters:
+        """Get what a SIP client has to be told.
+
+        Login, password and domain. Every look is noted in the audit log. The answer is 409 while the
+        line is being activated.
+        """
+        return await lines.parameters(
+            context.database, context.issuer, context.throttle, actor, RevealLine(line_id)
+        )
+
+    @post(
+        "/{line_id:uuid}/password",
+        status_code=200,
+        operation_class=ApiOperation,
+        **needs("lines:secret", conflict=True),
+    )
+    async def renew(self, context: WebContext, actor: Actor, line_id: UUID) -> LineParameters:
+        """Give a line a new password.
+
+        The old one does not work any more; phones have to be told the new one.
+        """
+        return await lines.change_password(
+            context.database, context.issuer, context.throttle, actor, RevealLine(line_id)
+        )

@@ -1,0 +1,62 @@
+"""Multichannel numbers over the API."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from litestar import Controller, get, patch
+from msgspec import Struct
+
+from tenants.services import numbers
+from tenants.services.actor import Actor
+from tenants.services.numbers import NumberView, UpdateNumber
+from web.api.access import needs
+from web.api.bodies import body_of, command_of
+from web.api.schema import ApiOperation
+from web.context import WebContext
+
+__all__ = ["NumbersController"]
+
+NumberChanges = body_of(UpdateNumber, "id")
+
+
+class NumberList(Struct, frozen=True):
+    """Numbers in the order in which they came."""
+
+    items: list[NumberView]
+
+
+class NumbersController(Controller):
+    """The numbers of the contract."""
+
+    path = "/numbers"
+    tags = ("Numbers",)
+
+    @get("/", operation_class=ApiOperation, **needs("numbers:read"))
+    async def index(self, context: WebContext, actor: Actor) -> NumberList:
+        """List the numbers.
+
+        Each with its display name and the scenario that handles its calls.
+        """
+        return NumberList(await numbers.numbers(context.database, actor))
+
+    @get("/{number_id:uuid}", operation_class=ApiOperation, **needs("numbers:read"))
+    async def one(self, context: WebContext, actor: Actor, number_id: UUID) -> NumberView:
+        """Get a number."""
+        return await numbers.get(context.database, actor, number_id)
+
+    @patch("/{number_id:uuid}", operation_class=ApiOperation, **needs("numbers:write", conflict=True))
+    async def change(
+        self,
+        context: WebContext,
+        actor: Actor,
+        number_id: UUID,
+        data: NumberChanges,  # type: ignore[valid-type]
+    ) -> NumberView:
+        """Change a number.
+
+        Its display name, or the scenario that handles its calls. Send the version that you have
+        read; the answer is 409 if somebody changed the number meanwhile.
+        """
+        command = command_of(UpdateNumber, data, id=number_id)
+        return await numbers.update(context.database, actor, command)
