@@ -251,7 +251,10 @@ class Agent:
 
     def _register(self, request: Message, flow: Flow, key: Key) -> None:
         identity = self._identity
-        result = identity.authenticate(request, flow) if identity.ours(request.uri) else None
+        if identity.trunk(flow) is not None and not identity.ours(request.uri):
+            self.stats.dropped["unknown_domain"] += 1
+            return
+        result = identity.authenticate(request, flow)
         if isinstance(result, Refusal):
             self._refuse(request, flow, result.status, result.reason, result.headers)
         elif isinstance(result, Line):

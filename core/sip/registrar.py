@@ -66,9 +66,10 @@ class Contact:
 class _Change:
     """One Contact of a REGISTER, read but not yet applied."""
 
-    __slots__ = ("expires", "instance", "uri")
+    __slots__ = ("expires", "instance", "key", "uri")
 
-    def __init__(self, uri: str, expires: int, instance: str) -> None:
+    def __init__(self, key: str, uri: str, expires: int, instance: str) -> None:
+        self.key = key
         self.uri = uri
         self.expires = expires
         self.instance = instance
@@ -111,7 +112,7 @@ class Registrar:
             bindings = dict(self._bindings.get(line.login, {}))
             if any(value.strip() == "*" for value in values):
                 self._check_star(request, values)
-                changes = [_Change(c.uri, 0, c.instance) for c in bindings.values()]
+                changes = [_Change(key, c.uri, 0, c.instance) for key, c in bindings.items()]
             else:
                 changes = [self._read(value, request) for value in values]
             for change in changes:
@@ -146,13 +147,13 @@ class Registrar:
         if 0 < expires < MIN_EXPIRES:
             raise RegisterRefused(423, headers=(("Min-Expires", str(MIN_EXPIRES)),))
         instance = address.params.get("+sip.instance", "")
-        return _Change(address.uri, min(expires, MAX_EXPIRES), instance)
+        return _Change(_same(uri), address.uri, min(expires, MAX_EXPIRES), instance)
 
     @staticmethod
     def _apply(
         bindings: dict[str, Contact], change: _Change, request: Message, flow: Flow, now: float
     ) -> None:
-        key = _same(change.uri)
+        key = change.key
         old = bindings.get(key)
         if old is not None and old.call_id == request.call_id and request.cseq <= old.cseq:
             raise RegisterRefused(500, "Out of Order")  # §10.3 step 7
@@ -223,8 +224,7 @@ class Registrar:
         ]
 
 
-def _same(uri: str) -> str:
+def _same(uri: SipUri) -> str:
     """A key that equal URIs share (§19.1.4, as far as phones vary): scheme, host, parameter case."""
-    parsed = SipUri.parse(uri)
-    params = ";".join(f"{k}={v.lower()}" for k, v in sorted(parsed.params.items()))
-    return f"{parsed.scheme}:{parsed.user}@{parsed.host}:{parsed.port};{params}"
+    params = ";".join(f"{k}={v.lower()}" for k, v in sorted(uri.params.items()))
+    return f"{uri.scheme}:{uri.user}@{uri.host}:{uri.port};{params}"
