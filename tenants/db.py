@@ -31,6 +31,7 @@ from tenants.engine import (
     current_session,
     lost_connection_is_unavailable,
     own_session,
+    transaction,
     use_session,
 )
 from tenants.rls import APP_ROLE, DIRECTORY_ROLE
@@ -82,7 +83,7 @@ class Database:
             async with self._transaction(self._app, tenant_id) as session:
                 yield session
         elif outer.tenant_id == tenant_id:
-            async with outer.connection.transaction():
+            async with transaction(outer.connection):
                 yield outer
         elif outer.tenant_id is None:
             async with _step_into(outer, tenant_id) as session:
@@ -101,7 +102,7 @@ class Database:
             async with self._transaction(self._directory, None) as session:
                 yield session
         elif outer.tenant_id is None:
-            async with outer.connection.transaction():
+            async with transaction(outer.connection):
                 yield outer
         else:
             raise RuntimeError("a tenant's session cannot widen itself to all tenants")
@@ -126,21 +127,12 @@ class Database:
             with lost_connection_is_unavailable():
                 connection = await pool.acquire(timeout=ACQUIRE_SECONDS)
             stack.push_async_callback(_release, pool, connection)
-            transaction = connection.transaction()
-            with lost_connection_is_unavailable(connection):
-                await transaction.start()
+            async with transaction(connection):
                 if tenant_id is not None:
                     await _set_tenant(connection, tenant_id)
-            try:
                 with use_session(Session(connection, tenant_id, asyncio.current_task())) as session:
                     yield session
                     await _refuse_half_done(session)
-            except BaseException:
-                with suppress(*BROKEN):
-                    await transaction.rollback()
-                raise
-            with lost_connection_is_unavailable(connection):
-                await transaction.commit()
 
 
 def violated(error: asyncpg.IntegrityConstraintViolationError) -> str:
@@ -152,14 +144,15 @@ def violated(error: asyncpg.IntegrityConstraintViolationError) -> str:
 async def _step_into(outer: Session, tenant_id: UUID) -> AsyncIterator[Session]:
     """Become the app's role within the directory role's transaction, for one tenant."""
     connection = outer.connection
-    async with connection.transaction():
-        await connection.execute(f"SET LOCAL ROLE {APP_ROLE}")
+    async with transaction(connection):
+        await outer.execute(f"SET LOCAL ROLE {APP_ROLE}")
         await _set_tenant(connection, tenant_id)
         with use_session(Session(connection, tenant_id, asyncio.current_task())) as session:
             yield session
+            await _refuse_half_done(session)
         # SET LOCAL outlives a released savepoint, so step out by hand; a rollback does it itself.
-        await connection.execute(f"SET LOCAL ROLE {DIRECTORY_ROLE}")
-        await connection.execute("SELECT set_config('app.tenant_id', '', true)")
+        await outer.execute(f"SET LOCAL ROLE {DIRECTORY_ROLE}")
+        await outer.execute("SELECT set_config('app.tenant_id', '', true)")
 
 
 async def _refuse_half_done(session: Session) -> None:
@@ -170,7 +163,8 @@ async def _refuse_half_done(session: Session) -> None:
 
 
 async def _set_tenant(connection: Any, tenant_id: UUID) -> None:
-    await connection.execute("SELECT set_config('app.tenant_id', $1, true)", str(tenant_id))
+    with lost_connection_is_unavailable(connection):
+        await connection.execute("SELECT set_config('app.tenant_id', $1, true)", str(tenant_id))
 
 
 async def _release(pool: asyncpg.Pool, connection: Any) -> None:
@@ -178,7 +172,16 @@ async def _release(pool: asyncpg.Pool, connection: Any) -> None:
         await pool.release(connection)
     except BROKEN:
         # It could not be reset, so nobody may have it again; the pool makes a new one.
-        connection.terminate()
+        with suppress(asyncpg.InterfaceError):  # the pool has seen it already
+            connection.terminate()
+
+
+class _Connection(asyncpg.Connection):
+    """Goes back to the pool as it came: RESET ALL alone would leave a role that was taken on."""
+
+    def get_reset_query(self) -> str:
+        """What a released connection is cleaned with."""
+        return f"{super().get_reset_query()}\nRESET ROLE;"
 
 
 def _connection(settings: DataSettings, own_dsn: str | None, role: str) -> dict[str, Any]:
@@ -199,7 +202,11 @@ async def _pool(connection: Mapping[str, Any], size: int) -> asyncpg.Pool:
     try:
         with lost_connection_is_unavailable():
             return await asyncpg.create_pool(
-                **connection, min_size=1, max_size=size, timeout=ACQUIRE_SECONDS
+                **connection,
+                min_size=1,
+                max_size=size,
+                timeout=ACQUIRE_SECONDS,
+                connection_class=_Connection,
             )
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         raise SettingError(name="SUNSIM_DATA_DSN", problem=str(error)) from error

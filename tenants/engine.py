@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
@@ -148,6 +148,25 @@ def _is_dead(connection: Any) -> bool:
         return True  # the pool took a dead connection back by itself
 
 
+@asynccontextmanager
+async def transaction(connection: Any) -> AsyncIterator[None]:
+    """A transaction, or a savepoint within one; a lost connection raises Unavailable.
+
+    What the block raises passes as it is, even if there is no connection left to roll back on.
+    """
+    with lost_connection_is_unavailable(connection):
+        opened = connection.transaction()
+        await opened.start()
+    try:
+        yield
+    except BaseException:
+        with suppress(*BROKEN):
+            await opened.rollback()
+        raise
+    with lost_connection_is_unavailable(connection):
+        await opened.commit()
+
+
 class SessionEngine(PostgresEngine):
     """Piccolo's engine without connections of its own."""
 
@@ -182,7 +201,7 @@ class SessionEngine(PostgresEngine):
 @asynccontextmanager
 async def _savepoint() -> AsyncIterator[Session]:
     session = current_session()
-    async with session.connection.transaction():
+    async with transaction(session.connection):
         yield session
 
 

@@ -12,11 +12,11 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from msgspec import Struct
 
@@ -109,23 +109,19 @@ class Account(Struct, frozen=True):
 
     def run(self, command: Sequence[str | Path], text: str = "") -> None:
         """Run a program of the server to its end. Raises Unavailable with what it printed."""
-        done = subprocess.run(
-            [str(part) for part in command],
-            input=text,
-            text=True,
-            capture_output=True,
-            check=False,
-            user=self.uid,
-            group=self.gid,
-            extra_groups=None if self.uid is None else [],
-            cwd="/",
-            env=program_environment(),
-        )
+        program = Path(command[0]).name
+        with _startable(program):
+            done = subprocess.run(
+                [str(part) for part in command],
+                input=text,
+                text=True,
+                capture_output=True,
+                check=False,
+                **self._identity(),
+            )
         if done.returncode:
             output = (done.stderr or done.stdout).strip()
-            raise Unavailable(
-                "{program} failed: {output}", program=Path(command[0]).name, output=output
-            )
+            raise Unavailable("{program} failed: {output}", program=program, output=output)
 
     def spawn(self, command: Sequence[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
         """Start a program that ends when we do, in a session of its own, out of Ctrl-C's reach."""
@@ -137,20 +133,31 @@ class Account(Struct, frozen=True):
             if os.getppid() != parent:
                 os._exit(1)  # the parent died before we asked
 
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            user=self.uid,
-            group=self.gid,
-            extra_groups=None if self.uid is None else [],
-            cwd="/",
-            env=program_environment(),
-            start_new_session=True,
-            # One system call by ctypes, prepared above; there is no other way to ask for the signal.
-            preexec_fn=bind_to_parent,  # noqa: PLW1509
-        )
+        with _startable(Path(command[0]).name):
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                # One system call by ctypes, prepared above; there is no other way to ask for it.
+                preexec_fn=bind_to_parent,  # noqa: PLW1509
+                **self._identity(),
+            )
+
+    def _identity(self) -> dict[str, Any]:
+        common = {"cwd": "/", "env": program_environment()}
+        if self.uid is None:
+            return common
+        return {**common, "user": self.uid, "group": self.gid, "extra_groups": []}
+
+
+@contextmanager
+def _startable(program: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Unavailable("{program} cannot be run: {error}", program=program, error=error) from error
 
 
 class Control:

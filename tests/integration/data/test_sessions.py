@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import asyncpg
+import psycopg
 import pytest
 
 from core.errors import SunSimError, Unavailable
 from core.settings import DataSettings
-from tenants.db import Database
+from tenants.db import Database, _set_tenant
 from tenants.tables import Employee
 from tests.support.database import Server, add_tenant
 
@@ -87,7 +88,20 @@ async def test_after_a_session_that_changed_settings_and_raised(single):
         await Employee.insert(Employee(name="Иван"))
         used = await pid(session)
         await session.execute("SELECT set_config('app.tenant_id', $1, false)", str(tenant_id))
+        await session.execute("SET ROLE sunsim_directory")
     await sees_nothing(single, used)
+
+
+async def test_the_tenant_is_set_for_the_transaction_only(single):
+    """It does not take the pool's cleaning to forget the tenant."""
+    tenant_id = await add_tenant(single)
+    connection = await single.listen_connection()
+    try:
+        async with connection.transaction():
+            await _set_tenant(connection, tenant_id)
+        assert await connection.fetchval("SELECT current_setting('app.tenant_id')") == ""
+    finally:
+        await connection.close()
 
 
 async def test_after_the_backend_is_killed(single, postgres):
@@ -99,6 +113,19 @@ async def test_after_the_backend_is_killed(single, postgres):
             await killer.close()
             await session.fetch("SELECT 1")
     assert raised.value.http_status == 503
+    await sees_nothing(single, None)
+
+
+async def test_a_connection_lost_in_an_inner_block_is_unavailable_too(single, postgres):
+    tenant_id = await add_tenant(single)
+    for opener in (single.tenant(tenant_id), single.directory()):
+        with pytest.raises(Unavailable):
+            async with opener as session:
+                with psycopg.connect(postgres.embedded.superuser_dsn) as killer:
+                    killer.execute("SELECT pg_terminate_backend(%s)", [await pid(session)])
+                await asyncio.sleep(0.05)
+                async with single.tenant(tenant_id):
+                    pass
     await sees_nothing(single, None)
 
 
