@@ -18,7 +18,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from core.errors import Unavailable
+from core.errors import SunSimError, Unavailable
 from core.settings import DataSettings
 from tenants import postgres as programs
 from tenants.apps import CORE_APP
@@ -80,7 +80,7 @@ def one(dsn: str, query: str = "SELECT 1") -> object:
         return connection.execute(query).fetchone()[0]
 
 
-def test_a_new_folder_gets_a_database(tmp_path_factory):
+def test_a_new_folder_gets_a_database():
     folder = Path(tempfile.mkdtemp(prefix="sunsim-new-"))
     try:
         with EmbeddedPostgres(folder) as server:
@@ -95,6 +95,8 @@ def test_a_new_folder_gets_a_database(tmp_path_factory):
                 assert (
                     pwd.getpwuid((folder / "postgres/data").stat().st_uid).pw_name == "sunsim-postgres"
                 )
+            with pytest.raises(SunSimError, match="sunsim db migrate"):
+                asyncio.run(Database.open(DataSettings(dir=folder)))
             pid = server.pid
         assert not alive(pid)
         assert not (folder / "postgres" / "endpoint.json").exists()

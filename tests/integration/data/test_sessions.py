@@ -8,7 +8,7 @@ import asyncpg
 import psycopg
 import pytest
 
-from core.errors import SunSimError, Unavailable
+from core.errors import SettingError, Unavailable
 from core.settings import DataSettings
 from tenants.db import Database, _set_tenant
 from tenants.tables import Employee
@@ -191,12 +191,37 @@ async def test_without_a_server_the_error_says_so(tmp_path):
         assert raised.value.message.startswith("The database is not")
 
 
-async def test_a_database_that_was_never_migrated_says_so(postgres, tmp_path):
-    name = postgres.create()
+async def test_a_wrong_dsn_is_a_wrong_setting(postgres, tmp_path):
+    with pytest.raises(SettingError, match="SUNSIM_DATA_DSN"):
+        await Database.open(DataSettings(dir=tmp_path, dsn=postgres.dsn("no_such_database")))
+    with pytest.raises(SettingError, match="SUNSIM_DATA_DSN"):
+        await Database.open(
+            DataSettings(dir=tmp_path, dsn=postgres.dsn("postgres").replace("sunsim@", "stranger@"))
+        )
+
+
+async def test_each_role_can_have_a_login_of_its_own(data_settings, postgres):
+    """Production: the application's processes never hold the owner's password."""
+    roles = ("sunsim_app", "sunsim_directory")
+    dsns = [data_settings.dsn.replace("sunsim@", f"{role}@") for role in roles]
+    for role in roles:
+        postgres.run("ALTER ROLE {} LOGIN", role)
     try:
-        opened = await Database.open(DataSettings(dir=tmp_path, dsn=postgres.dsn(name), pool=1))
+        opened = await Database.open(
+            DataSettings(dir=data_settings.dir, dsn_app=dsns[0], dsn_directory=dsns[1], pool=2)
+        )
+        tenant_id = await add_tenant(opened)  # steps from one role into the other
+        async with opened.tenant(tenant_id) as session:
+            assert await session.fetchval("SELECT session_user || ' ' || current_user") == (
+                "sunsim_app sunsim_app"
+            )
+            await Employee.insert(Employee(name="Иван"))
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                async with opened.tenant(tenant_id) as inner:
+                    await inner.execute("SET ROLE sunsim")
+        async with opened.directory():
+            assert await Employee.count() == 1
         await opened.close()
-        with pytest.raises(SunSimError, match="setting is wrong"):
-            await Database.open(DataSettings(dir=tmp_path, dsn=postgres.dsn("no_such_database")))
     finally:
-        postgres.drop(name)
+        for role in roles:
+            postgres.run("ALTER ROLE {} NOLOGIN", role)
