@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import _fastroute, _slowroute, routing
+from core._slowroute import RouteResult
 from core.routing import compiled
 from tests.unit.routing.strategies import Case, cases
 
@@ -91,6 +92,21 @@ def test_digits_of_what_is_a_number(core):
 def test_rows_that_refer_to_nothing_are_refused(core, rows):
     with pytest.raises(IndexError):
         core.Table(**NOTHING | rows)
+
+
+@pytest.mark.parametrize("core", CORES, ids=["slow", "fast"])
+def test_what_route_returns(core):
+    table = core.Table(
+        **NOTHING | {"numbers": [(3, 1), (1, -1), (2, 0)], "scenarios": [(1, 5), (0, 6)]}
+    )
+    answers = {called: table.route(called, 0, 0.0) for called in (0, 1, 2, 3, 4)}
+    assert answers == {
+        0: RouteResult.NO_NUMBER,
+        1: RouteResult.NO_SCENARIO,
+        2: 5,
+        3: RouteResult.DISABLED,
+        4: RouteResult.NO_NUMBER,
+    }
 
 
 def _step(*numbers: int) -> bytes:
