@@ -176,6 +176,9 @@ async def update(db: Database, actor: Actor, command: UpdateEmployee) -> Employe
     if not actor.is_administrator and not given.keys() <= _OWN_FIELDS:
         raise Forbidden
     async with constraints(), db.tenant(tenant_id):
+        if "role" in given:
+            # One change of roles at a time, or two administrators could demote each other.
+            await current_session().execute("SELECT FROM contracts FOR UPDATE")
         before = await _lock(command.id, command.version)
         values = await _checked(given)
         await _keep_an_administrator(before, values)
@@ -226,13 +229,10 @@ async def _checked(given: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _keep_an_administrator(before: dict[str, Any], values: dict[str, Any]) -> None:
-    """The last administrator stays one (H-20), also when two demote each other at once."""
+    """The last administrator stays one (H-20)."""
     if before["role"] != Role.ADMINISTRATOR or values.get("role", Role.ADMINISTRATOR) == before["role"]:
         return
-    others = await current_session().fetch(
-        "SELECT id FROM employees WHERE role = $1 ORDER BY id FOR UPDATE", Role.ADMINISTRATOR
-    )
-    if len(others) < 2:
+    if await Employee.count().where(Employee.role == Role.ADMINISTRATOR) < 2:
         raise Invalid(role=FieldError("The last administrator cannot be demoted."))
 
 

@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 import pytest
+from argon2 import PasswordHasher
 from msgspec import Struct
 
+from tenants import secrets
 from tenants.db import Database
 from tenants.directory import MemoryDirectory
 from tenants.listener import Listener
@@ -70,6 +72,12 @@ async def activate(
         db, issuer, OPERATOR, ActivateContract(numbers=tuple(wanted), **values)
     )
     return Company(db, issuer, done, person(done.employee, done.tenant.id))
+
+
+@pytest.fixture
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes that cost nothing, for tests that are about something else."""
+    monkeypatch.setattr(secrets, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture

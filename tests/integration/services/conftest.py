@@ -1,5 +1,12 @@
 """Fixtures of the services' tests."""
 
-from tests.support.company import company, issuer, throttle, vault
+import pytest
 
-__all__ = ["company", "issuer", "throttle", "vault"]
+from tests.support.company import cheap_passwords, company, issuer, throttle, vault
+
+__all__ = ["cheap_passwords", "company", "issuer", "throttle", "vault"]
+
+
+@pytest.fixture(autouse=True)
+def _cheap(cheap_passwords):
+    """None of these tests is about the cost of a hash."""

@@ -180,11 +180,11 @@ async def test_another_companys_card_does_not_exist(company):
         await change(company, foreign, name="Чужой")
 
 
-@pytest.mark.parametrize("name", ["", "  ", "x" * 121, "a\x00b", "a\u202eb"])
-async def test_names_that_cannot_be(company, name):
-    with pytest.raises(Invalid) as caught:
-        await company.hire(name)
-    assert set(caught.value.errors) == {"name"}
+async def test_names_that_cannot_be(company):
+    for name in ("", "  ", "x" * 121, "a\x00b", "a\u202eb"):
+        with pytest.raises(Invalid) as caught:
+            await company.hire(name)
+        assert set(caught.value.errors) == {"name"}
 
 
 async def test_changes_are_in_the_audit_with_what_was_before(company):

@@ -1,0 +1,119 @@
+"""The company's numbers and the operator's stock."""
+
+import pytest
+
+from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
+from core.ids import new_id
+from tenants.services import audit, numbers
+from tenants.services.actor import operator
+from tenants.services.numbers import AddNumber, AssignNumber, UpdateNumber
+from tenants.tables import OperatorEntry
+from tests.support.company import activate, person
+
+OPERATOR = operator("shop")
+
+
+@pytest.mark.spec("NUM-01", at="rule")
+async def test_all_numbers_of_the_contract_and_no_others(company):
+    await activate(company.db, company.issuer, "x@y.example", numbers=("+74952220001",))
+    await numbers.add(company.db, OPERATOR, AddNumber("+74953330001"))
+    boris = await company.hire("Борис Кузнецов")
+    for reader in (company.admin, person(boris, company.id)):
+        found = await numbers.numbers(company.db, reader)
+        assert [number.e164 for number in found] == ["+74951110001", "+74951110002"]
+
+
+async def test_a_number_has_a_display_name(company):
+    number = company.activated.numbers[0]
+    changed = await numbers.update(
+        company.db, company.admin, UpdateNumber(number.id, number.version, label="  Отдел   продаж ")
+    )
+    assert (changed.label, changed.version) == ("Отдел продаж", number.version + 1)
+    with pytest.raises(Conflict):
+        await numbers.update(
+            company.db, company.admin, UpdateNumber(number.id, number.version, label="x")
+        )
+    cleared = await numbers.update(
+        company.db, company.admin, UpdateNumber(number.id, changed.version, label="")
+    )
+    assert cleared.label == ""
+    for wrong in ({"label": "x" * 61}, {"label": "a\x00"}, {"scenario_id": new_id()}):
+        with pytest.raises(Invalid) as caught:
+            await numbers.update(
+                company.db, company.admin, UpdateNumber(number.id, cleared.version, **wrong)
+            )
+        assert set(caught.value.errors) == set(wrong)
+
+
+async def test_who_may_change_numbers(company):
+    number = company.activated.numbers[0]
+    boris = await company.hire("Борис Кузнецов")
+    wish = UpdateNumber(number.id, number.version, label="x")
+    with pytest.raises(Forbidden):
+        await numbers.update(company.db, person(boris, company.id), wish)
+    other = await activate(company.db, company.issuer, "x@y.example")
+    with pytest.raises(NotFound):
+        await numbers.update(company.db, other.admin, wish)
+    with pytest.raises(NotFound):
+        await numbers.get(company.db, other.admin, number.id)
+    for forbidden in (
+        numbers.stock(company.db, company.admin),
+        numbers.add(company.db, company.admin, AddNumber("+74953330001")),
+        numbers.assign(company.db, company.admin, AssignNumber("+74953330001", company.id)),
+    ):
+        with pytest.raises(NotFound):
+            await forbidden
+
+
+async def test_the_stock_says_who_has_what(company):
+    await numbers.add(
+        company.db, OPERATOR, AddNumber("8 812 333-00-01", "carrier", "Петербург", "gold")
+    )
+    found = {n.e164: n for n in await numbers.stock(company.db, OPERATOR)}
+    free = found["+78123330001"]
+    assert (free.trunk, free.city, free.category, free.holder) == (
+        "carrier",
+        "Петербург",
+        "gold",
+        None,
+    )
+    assert found["+74951110001"].holder == "ООО «Ромашка»"
+
+
+async def test_what_cannot_be_put_into_the_stock(company):
+    for command, field in (
+        (AddNumber("+74951110001"), "e164"),
+        (AddNumber("abc"), "e164"),
+        (AddNumber(""), "e164"),
+        (AddNumber("+74953330001", trunk="nobody"), "trunk"),
+    ):
+        with pytest.raises(Invalid) as caught:
+            await numbers.add(company.db, OPERATOR, command)
+        assert set(caught.value.errors) == {field}
+        assert isinstance(caught.value.errors[field], FieldError)
+
+
+async def test_a_number_is_given_once_and_only_to_whom_there_is(company):
+    await numbers.add(company.db, OPERATOR, AddNumber("+74953330001"))
+    with pytest.raises(NotFound):
+        await numbers.assign(company.db, OPERATOR, AssignNumber("+74953330001", new_id()))
+    with pytest.raises(NotFound):
+        await numbers.assign(company.db, OPERATOR, AssignNumber("+74959999999", company.id))
+    await numbers.assign(company.db, OPERATOR, AssignNumber("+74953330001", company.id))
+    with pytest.raises(Conflict):
+        await numbers.assign(company.db, OPERATOR, AssignNumber("+74953330001", company.id))
+    log = await audit.entries(company.db, company.admin)
+    assert log[0].action == "number.activate"
+    assert log[0].actor == "shop"
+
+
+async def test_the_operators_changes_are_kept_and_cannot_be_altered(company):
+    await numbers.add(company.db, OPERATOR, AddNumber("+74953330001"))
+    async with company.db.directory() as session:
+        entry = await OperatorEntry.select().order_by(OperatorEntry.at, ascending=False).first()
+        granted = await session.fetchval(
+            "SELECT has_table_privilege('operator_entries', 'UPDATE, DELETE, TRUNCATE')"
+        )
+    assert (entry["actor"], entry["action"]) == ("shop", "stock.add")
+    assert "+74953330001" in entry["details"]
+    assert granted is False

@@ -1,0 +1,242 @@
+"""What the operator does: companies, plugins, tokens, carriers."""
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from core.ids import new_id
+from core.sip import _wire as wire
+from tenants.services import audit, contracts, employees, tokens, trunks
+from tenants.services.actor import SCOPES, Role, operator
+from tenants.services.tokens import CreateToken
+from tenants.services.trunks import AddTrunk
+from tenants.tables import ApiToken, OperatorToken, TenantStatus
+from tests.support.company import activate, directory_of, person
+
+OPERATOR = operator("shop")
+
+
+# --- companies and plugins --------------------------------------------------------------------
+
+
+async def test_companies_by_name_or_id(company):
+    other = await activate(company.db, company.issuer, "x@y.example", company="Ёлка")
+    found = await contracts.tenants(company.db, OPERATOR)
+    assert {t.name for t in found} == {"ООО «Ромашка»", "Ёлка"}
+    for text in ("Ёлка", str(other.id)):
+        assert (await contracts.find(company.db, OPERATOR, text)).id == other.id
+    with pytest.raises(NotFound):
+        await contracts.find(company.db, OPERATOR, "Ромашка")
+    await activate(company.db, company.issuer, "z@y.example", company="Ёлка")
+    with pytest.raises(Invalid):
+        await contracts.find(company.db, OPERATOR, "Ёлка")
+
+
+async def test_a_company_sees_itself_only(company):
+    other = await activate(company.db, company.issuer, "x@y.example")
+    assert (await contracts.get(company.db, company.admin)).id == company.id
+    with pytest.raises(NotFound):
+        await contracts.get(company.db, company.admin, other.id)
+    for hidden in (
+        contracts.tenants(company.db, company.admin),
+        contracts.set_status(company.db, company.admin, company.id, TenantStatus.SUSPENDED),
+        contracts.set_plugin(company.db, company.admin, company.id, "crm", True),
+    ):
+        with pytest.raises(NotFound):
+            await hidden
+    with pytest.raises(NotFound):
+        await contracts.get(company.db, OPERATOR, new_id())
+
+
+async def test_a_suspended_company_has_no_lines(company, vault):
+    line = company.activated.employee.lines[0]
+    await contracts.set_status(company.db, OPERATOR, company.id, TenantStatus.SUSPENDED)
+    async with directory_of(company.db, vault) as directory:
+        assert directory.line(line.login) is None
+    log = await audit.entries(company.db, company.admin)
+    assert (log[0].action, log[0].before) == ("tenant.status", {"status": "active"})
+
+
+async def test_plugins_are_put_in_and_taken_out(company, vault):
+    await contracts.set_plugin(company.db, OPERATOR, company.id, "crm", True)
+    async with directory_of(company.db, vault) as directory:
+        assert "crm" in directory.snapshot(company.id).plugins
+    states = {p.name: p.enabled for p in await contracts.plugins(company.db, company.admin)}
+    assert states["crm"] is True
+    changed = await contracts.set_plugin(company.db, OPERATOR, company.id, "crm", False)
+    assert "crm" not in changed.plugins
+    with pytest.raises(NotFound):
+        await contracts.set_plugin(company.db, OPERATOR, company.id, "nope", True)
+    assert {p.enabled for p in await contracts.plugins(company.db, OPERATOR)} == {None}
+
+
+# --- tokens -----------------------------------------------------------------------------------
+
+
+async def test_a_token_opens_its_company_within_its_scopes(company):
+    made = await tokens.create(
+        company.db, company.admin, CreateToken("ERP", ("employees:read",), days=30)
+    )
+    actor = await tokens.authenticate(company.db, made.token, "9.9.9.9")
+    assert (actor.tenant_id, actor.role, actor.source) == (company.id, Role.ADMINISTRATOR, "9.9.9.9")
+    assert len(await employees.employees(company.db, actor)) == 1
+    with pytest.raises(Forbidden):
+        await employees.create(company.db, company.issuer, actor, employees.CreateEmployee("Борис"))
+    listed = await tokens.tokens(company.db, company.admin)
+    assert [(t.name, t.scopes) for t in listed] == [("ERP", ("employees:read",))]
+    assert listed[0].last_used_at is not None
+    assert made.token not in repr(await audit.entries(company.db, company.admin))
+
+
+async def test_what_ends_a_token(company):
+    made = await tokens.create(company.db, company.admin, CreateToken("ERP", days=1))
+    await tokens.authenticate(company.db, made.token)
+    async with company.db.tenant(company.id):
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        await ApiToken.update({ApiToken.expires_at: past}, force=True)
+    with pytest.raises(Unauthenticated):
+        await tokens.authenticate(company.db, made.token)
+    other = await tokens.create(company.db, company.admin, CreateToken("ERP"))
+    await tokens.revoke(company.db, company.admin, other.id)
+    for wrong in (other.token, other.token[:-1], "", "sso_" + other.token):
+        with pytest.raises(Unauthenticated):
+            await tokens.authenticate(company.db, wrong)
+    with pytest.raises(NotFound):
+        await tokens.revoke(company.db, company.admin, other.id)
+    third = await tokens.create(company.db, company.admin, CreateToken("ERP"))
+    await contracts.set_status(company.db, OPERATOR, company.id, TenantStatus.SUSPENDED)
+    with pytest.raises(Unauthenticated):
+        await tokens.authenticate(company.db, third.token)
+
+
+async def test_a_token_cannot_be_given_more_than_its_maker_has(company):
+    made = await tokens.create(
+        company.db, company.admin, CreateToken("small", ("tokens:write", "calls:read"))
+    )
+    small = await tokens.authenticate(company.db, made.token)
+    assert await tokens.create(company.db, small, CreateToken("x", ("calls:read",)))
+    with pytest.raises(Forbidden):
+        await tokens.create(company.db, small, CreateToken("x", ("lines:secret",)))
+    with pytest.raises(Forbidden):
+        await tokens.create(company.db, small, CreateToken("x"))
+    for wrong in (("tenants:write",), ("nope",)):
+        with pytest.raises(Invalid):
+            await tokens.create(company.db, company.admin, CreateToken("x", wrong))
+    boris = await company.hire("Борис")
+    with pytest.raises(Forbidden):
+        await tokens.create(company.db, person(boris, company.id), CreateToken("x"))
+
+
+async def test_the_operators_token(company):
+    made = await tokens.create_for_operator(company.db, OPERATOR, CreateToken("billing"))
+    assert set(made.scopes) == set(SCOPES)
+    actor = await tokens.authenticate(company.db, made.token)
+    assert (actor.role, actor.tenant_id) == (Role.OPERATOR, None)
+    assert len(await contracts.tenants(company.db, actor)) == 1
+    with pytest.raises(Forbidden):
+        await employees.employees(company.db, actor)  # of which company?
+    async with company.db.directory():
+        rows = await OperatorToken.select(exclude_secrets=False)
+    assert made.token not in repr(rows)
+    with pytest.raises(NotFound):
+        await tokens.create_for_operator(company.db, company.admin, CreateToken("mine"))
+
+
+# --- carriers ---------------------------------------------------------------------------------
+
+
+async def test_a_carrier_is_known_by_its_networks(company, vault):
+    added = await trunks.add(
+        company.db,
+        OPERATOR,
+        AddTrunk("west", "203.0.113.7", networks=("203.0.113.0/24", "2001:db8::/32")),
+    )
+    assert added.networks == ("203.0.113.0/24", "2001:db8::/32")
+    alone = await trunks.add(company.db, OPERATOR, AddTrunk("east", "198.51.100.1"))
+    assert alone.networks == ("198.51.100.1/32",)
+    async with directory_of(company.db, vault) as directory:
+        assert directory.trunk_from("203.0.113.99").name == "west"
+        assert directory.trunk_from("198.51.100.1").name == "east"
+        assert directory.trunk_from("198.51.100.2") is None
+
+
+async def test_carriers_that_cannot_be(company):
+    for command, field in (
+        (AddTrunk("carrier", "203.0.113.7"), "name"),
+        (AddTrunk("", "203.0.113.7"), "name"),
+        (AddTrunk("w", "", networks=("203.0.113.0/24",)), "host"),
+        (AddTrunk("w", "a b", networks=("203.0.113.0/24",)), "host"),
+        (AddTrunk("w", "sip.example"), "networks"),
+        (AddTrunk("w", "203.0.113.7", networks=("203.0.113.0/99",)), "networks"),
+        (AddTrunk("w", "203.0.113.7", port=0), "port"),
+        (AddTrunk("w", "203.0.113.7", max_calls=0), "max_calls"),
+    ):
+        with pytest.raises(Invalid) as caught:
+            await trunks.add(company.db, OPERATOR, command)
+        assert set(caught.value.errors) == {field}
+    with pytest.raises(NotFound):
+        await trunks.trunks(company.db, company.admin)
+
+
+class Carrier(asyncio.DatagramProtocol):
+    """Answers OPTIONS as a carrier might, after ignoring the first ``deaf`` requests."""
+
+    def __init__(self, deaf=0):
+        self.deaf = deaf
+        self.seen = []
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def datagram_received(self, data, addr):
+        message = wire.parse(data)
+        self.seen.append(message)
+        if len(self.seen) > self.deaf:
+            self.transport.sendto(b"rubbish", addr)
+            self.transport.sendto(
+                wire.build_response(
+                    message, 405, "Method Not Allowed", [("Server", "Carrier/1")], source=addr
+                ),
+                addr,
+            )
+
+
+@contextlib.asynccontextmanager
+async def carrier(deaf=0):
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.create_datagram_endpoint(
+        lambda: Carrier(deaf), local_addr=("127.0.0.1", 0)
+    )
+    try:
+        yield protocol, transport.get_extra_info("sockname")[1]
+    finally:
+        transport.close()
+
+
+async def test_any_answer_shows_that_a_carrier_is_there():
+    async with carrier() as (far, port):
+        result = await trunks.probe("127.0.0.1", port)
+    assert (result.reachable, result.status, result.user_agent) == (True, 405, "Carrier/1")
+    assert 0 < result.milliseconds < 2000
+    assert [message.method for message in far.seen] == ["OPTIONS"]
+    assert wire.problem(far.seen[0]) is None
+
+
+async def test_a_lost_question_is_asked_again():
+    async with carrier(deaf=1) as (far, port):
+        result = await trunks.probe("127.0.0.1", port, seconds=0.2)
+    assert result.reachable
+    assert len(far.seen) == 2
+
+
+async def test_silence_and_a_closed_port_are_told_apart():
+    async with carrier(deaf=9) as (_, port):
+        silent = await trunks.probe("127.0.0.1", port, seconds=0.05)
+    assert (silent.reachable, silent.reason) == (False, "no answer")
+    closed = await trunks.probe("127.0.0.1", port, seconds=0.5)
+    assert (closed.reachable, closed.reason) == (False, "Connection refused")
+    nowhere = await trunks.probe("no.such.host.invalid", 5060, seconds=0.05)
+    assert not nowhere.reachable
