@@ -113,7 +113,13 @@ def anonymous_page(request: AnyRequest) -> Page:
     visitor = request.scope.get("user")
     if isinstance(visitor, Visitor):
         identity = visitor.identity
-        return Page(request, context.pages, locale=identity.locale, theme=identity.theme)
+        return Page(
+            request,
+            context.pages,
+            locale=identity.locale,
+            theme=identity.theme,
+            zone=identity.timezone,
+        )
     return Page(request, context.pages, locale=_language(request))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 from litestar.connection import ASGIConnection
+from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 from msgspec import Struct
 
@@ -28,7 +29,10 @@ from web.api.problems import UnsupportedMedia
 from web.context import WebContext
 from web.pages import N_
 
-__all__ = ["Audience", "Gate", "Need", "caller_of", "need_of", "needs"]
+__all__ = ["Audience", "Gate", "Need", "TheActor", "caller_of", "need_of", "needs"]
+
+TheActor = NamedDependency[Actor]
+"""On whose behalf an operation runs, in the signature of a handler."""
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 

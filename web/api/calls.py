@@ -7,36 +7,36 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Controller, Request, get
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 from msgspec.structs import replace
 
 from core.contracts import Direction
 from core.errors import FieldError, Invalid
 from tenants.services import calls, contracts
-from tenants.services.actor import Actor
 from tenants.services.calls import CallCard, CallQuery, CallRow, PresentCall
-from web.api.access import needs
+from web.api.access import TheActor, needs
 from web.api.schema import ApiOperation
-from web.context import WebContext
 from web.i18n import language, negotiate
+from web.inject import TheContext
 from web.pages import N_
 
 __all__ = ["CallsController"]
 
 Start = Annotated[
     datetime | None,
-    Parameter(query="start", description="From this instant on; without it from today’s midnight."),
+    QueryParameter(name="start", description="From this instant on; without it from today’s midnight."),
 ]
 End = Annotated[
     datetime | None,
-    Parameter(query="end", description="Before this instant; without it up to the end of today."),
+    QueryParameter(name="end", description="Before this instant; without it up to the end of today."),
 ]
 Cursor = Annotated[
-    str | None, Parameter(description="Goes on where the page ended that this was the `next` of.")
+    str | None, QueryParameter(description="Goes on where the page ended that this was the `next` of.")
 ]
-Limit = Annotated[int, Parameter(ge=1, le=calls.LONGEST_PAGE, description="Calls in one page.")]
-Unanswered = Annotated[bool, Parameter(description="Only calls that nobody answered.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=calls.LONGEST_PAGE, description="Calls in one page.")]
+Way = Annotated[Direction | None, QueryParameter(description="Only calls that go this way.")]
+Unanswered = Annotated[bool, QueryParameter(description="Only calls that nobody answered.")]
 
 
 class CallList(Struct, frozen=True):
@@ -61,11 +61,11 @@ class CallsController(Controller):
     @get("/", operation_class=ApiOperation, **needs("calls:read"))
     async def index(
         self,
-        context: WebContext,
-        actor: Actor,
+        context: TheContext,
+        actor: TheActor,
         start: Start = None,
         end: End = None,
-        direction: Direction | None = None,
+        direction: Way = None,
         unanswered: Unanswered = False,
         cursor: Cursor = None,
         limit: Limit = calls.PAGE,
@@ -88,7 +88,7 @@ class CallsController(Controller):
         return CallList(list(page.calls), page.next)
 
     @get("/present", operation_class=ApiOperation, **needs("calls:read"))
-    async def present(self, context: WebContext, actor: Actor) -> PresentCallList:
+    async def present(self, context: TheContext, actor: TheActor) -> PresentCallList:
         """List the calls of this moment.
 
         Who rings and who talks now.
@@ -97,7 +97,11 @@ class CallsController(Controller):
 
     @get("/{call_id:uuid}", operation_class=ApiOperation, **needs("calls:read"))
     async def card(
-        self, request: Request[Any, Any, Any], context: WebContext, actor: Actor, call_id: UUID
+        self,
+        request: Request[Any, Any, Any],
+        context: TheContext,
+        actor: TheActor,
+        call_id: FromPath[UUID],
     ) -> CallCard:
         """Get a call with its course.
 

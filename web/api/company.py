@@ -6,11 +6,10 @@ from litestar import Controller, get
 from msgspec import Struct
 
 from tenants.services import contracts
-from tenants.services.actor import Actor
 from tenants.services.contracts import PluginView, TenantView
-from web.api.access import needs
+from web.api.access import TheActor, needs
 from web.api.schema import ApiOperation
-from web.context import WebContext
+from web.inject import TheContext
 
 __all__ = ["ContractController", "PluginList"]
 
@@ -28,7 +27,7 @@ class ContractController(Controller):
     tags = ("Contract",)
 
     @get("/", operation_class=ApiOperation, **needs("tenants:read"))
-    async def own(self, context: WebContext, actor: Actor) -> TenantView:
+    async def own(self, context: TheContext, actor: TheActor) -> TenantView:
         """Get the company and its contract.
 
         The company that the token belongs to.
@@ -36,7 +35,7 @@ class ContractController(Controller):
         return await contracts.get(context.database, actor)
 
     @get("/plugins", operation_class=ApiOperation, **needs("tenants:read"))
-    async def plugins(self, context: WebContext, actor: Actor) -> PluginList:
+    async def plugins(self, context: TheContext, actor: TheActor) -> PluginList:
         """List the plugins.
 
         All that are installed, and which of them the contract has.

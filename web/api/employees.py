@@ -5,15 +5,15 @@ from __future__ import annotations
 from uuid import UUID
 
 from litestar import Controller, Response, get, patch, post
+from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 
 from tenants.services import employees
-from tenants.services.actor import Actor
 from tenants.services.employees import CreateEmployee, EmployeeView, UpdateEmployee
-from web.api.access import needs
+from web.api.access import TheActor, needs
 from web.api.bodies import body_of, command_of
 from web.api.schema import ApiOperation
-from web.context import WebContext
+from web.inject import TheContext
 
 __all__ = ["EmployeesController"]
 
@@ -34,7 +34,7 @@ class EmployeesController(Controller):
     tags = ("Employees",)
 
     @get("/", operation_class=ApiOperation, **needs("employees:read"))
-    async def index(self, context: WebContext, actor: Actor) -> EmployeeList:
+    async def index(self, context: TheContext, actor: TheActor) -> EmployeeList:
         """List the employees.
 
         All of the company, each with SIP lines and whether a phone is registered with them now.
@@ -44,9 +44,9 @@ class EmployeesController(Controller):
     @post("/", operation_class=ApiOperation, **needs("employees:write"))
     async def create(
         self,
-        context: WebContext,
-        actor: Actor,
-        data: NewEmployee,  # type: ignore[valid-type]
+        context: TheContext,
+        actor: TheActor,
+        data: JSONBody[NewEmployee],  # type: ignore[valid-type]
     ) -> Response[EmployeeView]:
         """Create an employee.
 
@@ -58,7 +58,9 @@ class EmployeesController(Controller):
         return Response(made, headers={"location": f"/api/v1/employees/{made.id}"})
 
     @get("/{employee_id:uuid}", operation_class=ApiOperation, **needs("employees:read"))
-    async def card(self, context: WebContext, actor: Actor, employee_id: UUID) -> EmployeeView:
+    async def card(
+        self, context: TheContext, actor: TheActor, employee_id: FromPath[UUID]
+    ) -> EmployeeView:
         """Get an employee."""
         return await employees.get(context.database, actor, employee_id)
 
@@ -69,10 +71,10 @@ class EmployeesController(Controller):
     )
     async def change(
         self,
-        context: WebContext,
-        actor: Actor,
-        employee_id: UUID,
-        data: EmployeeChanges,  # type: ignore[valid-type]
+        context: TheContext,
+        actor: TheActor,
+        employee_id: FromPath[UUID],
+        data: JSONBody[EmployeeChanges],  # type: ignore[valid-type]
     ) -> EmployeeView:
         """Change an employee.
 

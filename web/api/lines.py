@@ -6,17 +6,19 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
 from tenants.services import lines
-from tenants.services.actor import Actor
 from tenants.services.lines import LineParameters, LineView, RevealLine
-from web.api.access import needs
+from web.api.access import TheActor, needs
 from web.api.schema import ApiOperation
-from web.context import WebContext
+from web.inject import TheContext
 
 __all__ = ["LinesController"]
+
+
+OfEmployee = Annotated[UUID | None, QueryParameter(description="Of this employee only.")]
 
 
 class LineList(Struct, frozen=True):
@@ -34,9 +36,11 @@ class LinesController(Controller):
     @get("/", operation_class=ApiOperation, **needs("lines:read"))
     async def index(
         self,
-        context: WebContext,
-        actor: Actor,
-        employee_id: Annotated[UUID | None, Parameter(description="Of this employee only.")] = None,
+        context: TheContext,
+        actor: TheActor,
+        employee_id: Annotated[
+            UUID | None, QueryParameter(description="Of this employee only.")
+        ] = None,
     ) -> LineList:
         """List the SIP lines.
 
@@ -49,7 +53,9 @@ class LinesController(Controller):
         operation_class=ApiOperation,
         **needs("lines:secret", conflict=True),
     )
-    async def reveal(self, context: WebContext, actor: Actor, line_id: UUID) -> LineParameters:
+    async def reveal(
+        self, context: TheContext, actor: TheActor, line_id: FromPath[UUID]
+    ) -> LineParameters:
         """Get what a SIP client has to be told.
 
         Login, password and domain. Every look is noted in the audit log. The answer is 409 while the
@@ -65,7 +71,9 @@ class LinesController(Controller):
         operation_class=ApiOperation,
         **needs("lines:secret", conflict=True),
     )
-    async def renew(self, context: WebContext, actor: Actor, line_id: UUID) -> LineParameters:
+    async def renew(
+        self, context: TheContext, actor: TheActor, line_id: FromPath[UUID]
+    ) -> LineParameters:
         """Give a line a new password.
 
         The old one does not work any more; phones have to be told the new one.

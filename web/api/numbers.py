@@ -5,15 +5,15 @@ from __future__ import annotations
 from uuid import UUID
 
 from litestar import Controller, get, patch
+from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 
 from tenants.services import numbers
-from tenants.services.actor import Actor
 from tenants.services.numbers import NumberView, UpdateNumber
-from web.api.access import needs
+from web.api.access import TheActor, needs
 from web.api.bodies import body_of, command_of
 from web.api.schema import ApiOperation
-from web.context import WebContext
+from web.inject import TheContext
 
 __all__ = ["NumbersController"]
 
@@ -33,7 +33,7 @@ class NumbersController(Controller):
     tags = ("Numbers",)
 
     @get("/", operation_class=ApiOperation, **needs("numbers:read"))
-    async def index(self, context: WebContext, actor: Actor) -> NumberList:
+    async def index(self, context: TheContext, actor: TheActor) -> NumberList:
         """List the numbers.
 
         Each with its display name and the scenario that handles its calls.
@@ -41,17 +41,17 @@ class NumbersController(Controller):
         return NumberList(await numbers.numbers(context.database, actor))
 
     @get("/{number_id:uuid}", operation_class=ApiOperation, **needs("numbers:read"))
-    async def one(self, context: WebContext, actor: Actor, number_id: UUID) -> NumberView:
+    async def one(self, context: TheContext, actor: TheActor, number_id: FromPath[UUID]) -> NumberView:
         """Get a number."""
         return await numbers.get(context.database, actor, number_id)
 
     @patch("/{number_id:uuid}", operation_class=ApiOperation, **needs("numbers:write", conflict=True))
     async def change(
         self,
-        context: WebContext,
-        actor: Actor,
-        number_id: UUID,
-        data: NumberChanges,  # type: ignore[valid-type]
+        context: TheContext,
+        actor: TheActor,
+        number_id: FromPath[UUID],
+        data: JSONBody[NumberChanges],  # type: ignore[valid-type]
     ) -> NumberView:
         """Change a number.
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from uuid import UUID
 
 from litestar import Controller, Response, delete, get, post, put
+from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 
 from tenants.services import activation, contracts
 from tenants.services.activation import ActivateContract, Activated
-from tenants.services.actor import Actor
 from tenants.services.contracts import TenantStatus, TenantView
-from web.api.access import Audience, needs
+from web.api.access import Audience, TheActor, needs
 from web.api.bodies import body_of, command_of
 from web.api.company import PluginList
 from web.api.schema import ApiOperation
-from web.context import WebContext
+from web.inject import TheContext
 
 __all__ = ["TenantsController"]
 
@@ -36,16 +36,16 @@ class TenantsController(Controller):
     tags = ("Companies",)
 
     @get("/", operation_class=ApiOperation, **needs("tenants:read", OPERATOR))
-    async def index(self, context: WebContext, actor: Actor) -> TenantList:
+    async def index(self, context: TheContext, actor: TheActor) -> TenantList:
         """List the companies."""
         return TenantList(await contracts.tenants(context.database, actor))
 
     @post("/", operation_class=ApiOperation, **needs("tenants:write", OPERATOR, conflict=True))
     async def activate(
         self,
-        context: WebContext,
-        actor: Actor,
-        data: NewContract,  # type: ignore[valid-type]
+        context: TheContext,
+        actor: TheActor,
+        data: JSONBody[NewContract],  # type: ignore[valid-type]
     ) -> Response[Activated]:
         """Activate a contract.
 
@@ -58,7 +58,7 @@ class TenantsController(Controller):
         return Response(made, headers={"location": f"/api/v1/tenants/{made.tenant.id}"})
 
     @get("/{tenant_id:uuid}", operation_class=ApiOperation, **needs("tenants:read", Audience.BOTH))
-    async def one(self, context: WebContext, actor: Actor, tenant_id: UUID) -> TenantView:
+    async def one(self, context: TheContext, actor: TheActor, tenant_id: FromPath[UUID]) -> TenantView:
         """Get a company."""
         return await contracts.get(context.database, actor, tenant_id)
 
@@ -68,7 +68,9 @@ class TenantsController(Controller):
         operation_class=ApiOperation,
         **needs("tenants:write", OPERATOR),
     )
-    async def suspend(self, context: WebContext, actor: Actor, tenant_id: UUID) -> TenantView:
+    async def suspend(
+        self, context: TheContext, actor: TheActor, tenant_id: FromPath[UUID]
+    ) -> TenantView:
         """Suspend a company.
 
         Its people and programs are signed out and nobody can sign in; its data stay.
@@ -81,7 +83,9 @@ class TenantsController(Controller):
         operation_class=ApiOperation,
         **needs("tenants:write", OPERATOR),
     )
-    async def resume(self, context: WebContext, actor: Actor, tenant_id: UUID) -> TenantView:
+    async def resume(
+        self, context: TheContext, actor: TheActor, tenant_id: FromPath[UUID]
+    ) -> TenantView:
         """Let a company work again."""
         return await contracts.set_status(context.database, actor, tenant_id, TenantStatus.ACTIVE)
 
@@ -90,7 +94,9 @@ class TenantsController(Controller):
         operation_class=ApiOperation,
         **needs("tenants:read", OPERATOR),
     )
-    async def plugins(self, context: WebContext, actor: Actor, tenant_id: UUID) -> PluginList:
+    async def plugins(
+        self, context: TheContext, actor: TheActor, tenant_id: FromPath[UUID]
+    ) -> PluginList:
         """List the plugins of a company.
 
         All that are installed, and which of them its contract has.
@@ -103,7 +109,7 @@ class TenantsController(Controller):
         **needs("tenants:write", OPERATOR),
     )
     async def enable(
-        self, context: WebContext, actor: Actor, tenant_id: UUID, plugin: str
+        self, context: TheContext, actor: TheActor, tenant_id: FromPath[UUID], plugin: FromPath[str]
     ) -> TenantView:
         """Put a plugin into a contract."""
         return await contracts.set_plugin(context.database, actor, tenant_id, plugin, True)
@@ -115,7 +121,7 @@ class TenantsController(Controller):
         **needs("tenants:write", OPERATOR),
     )
     async def disable(
-        self, context: WebContext, actor: Actor, tenant_id: UUID, plugin: str
+        self, context: TheContext, actor: TheActor, tenant_id: FromPath[UUID], plugin: FromPath[str]
     ) -> TenantView:
         """Take a plugin out of a contract.
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from uuid import UUID
 
 from litestar import Controller, delete, get, post
+from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 
 from tenants.services import tokens
-from tenants.services.actor import Actor
 from tenants.services.tokens import CreatedToken, CreateToken, TokenView
-from web.api.access import needs
+from web.api.access import TheActor, needs
 from web.api.bodies import body_of, command_of
 from web.api.schema import ApiOperation
-from web.context import WebContext
+from web.inject import TheContext
 
 __all__ = ["TokensController"]
 
@@ -33,7 +33,7 @@ class TokensController(Controller):
     tags = ("Tokens",)
 
     @get("/", operation_class=ApiOperation, **needs("tokens:write"))
-    async def index(self, context: WebContext, actor: Actor) -> TokenList:
+    async def index(self, context: TheContext, actor: TheActor) -> TokenList:
         """List the tokens.
 
         Revoked and expired ones too; none is shown in clear.
@@ -43,9 +43,9 @@ class TokensController(Controller):
     @post("/", operation_class=ApiOperation, **needs("tokens:write"))
     async def create(
         self,
-        context: WebContext,
-        actor: Actor,
-        data: NewToken,  # type: ignore[valid-type]
+        context: TheContext,
+        actor: TheActor,
+        data: JSONBody[NewToken],  # type: ignore[valid-type]
     ) -> CreatedToken:
         """Make a token.
 
@@ -55,7 +55,7 @@ class TokensController(Controller):
         return await tokens.create(context.database, actor, command_of(CreateToken, data))
 
     @delete("/{token_id:uuid}", operation_class=ApiOperation, **needs("tokens:write"))
-    async def revoke(self, context: WebContext, actor: Actor, token_id: UUID) -> None:
+    async def revoke(self, context: TheContext, actor: TheActor, token_id: FromPath[UUID]) -> None:
         """Revoke a token.
 
         At once and for good.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from core.settings import DataSettings
 from tests.e2e.pages.stage import NUMBER, PASSWORD, SECOND, Company, Stage
@@ -32,6 +32,10 @@ document.addEventListener("securitypolicyviolation", (event) =>
 """
 
 Open = Callable[..., Page]
+PATIENCE = 20_000
+"""Milliseconds; other tests may share the machine."""
+
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -74,8 +78,14 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def signed() -> dict[str, list]:
+    """The cookies of those who signed in already."""
+    return {}
+
+
 @pytest.fixture
-def visit(browser: Browser, stage: Stage) -> Iterator[Open]:
+def visit(browser: Browser, stage: Stage, signed: dict[str, list]) -> Iterator[Open]:
     """Open a page: ``visit(path, email=…, width=…, theme=…)``; signs in first if there is an e-mail."""
     contexts, reports = [], []
 
@@ -102,13 +112,16 @@ def visit(browser: Browser, stage: Stage) -> Iterator[Open]:
             locale=language,
             java_script_enabled=scripts,
         )
-        context.set_default_timeout(8000)
+        context.set_default_timeout(PATIENCE)
         context.add_init_script(WATCH)
         contexts.append(context)
         page = context.new_page()
         listen(page)
-        if email:
+        if email and (known := signed.get(email)):
+            context.add_cookies(known)
+        elif email:
             sign_in(page, email)
+            signed[email] = [c for c in context.cookies() if c["name"] == "sunsim_session"]
         page.goto(path)
         return page
 

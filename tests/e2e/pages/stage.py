@@ -12,9 +12,11 @@ import threading
 import time
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import uvicorn
 
@@ -36,7 +38,7 @@ from tenants.db import Database
 from tenants.directory import MemoryDirectory
 from tenants.listener import Listener
 from tenants.live import DatabaseLiveBoard
-from tenants.secrets import Vault
+from tenants.secrets import Vault, hash_password
 from tenants.services import activation, employees, numbers
 from tenants.services.actor import Actor, Role, operator
 from web.context import WebContext
@@ -107,7 +109,7 @@ class Stage:
         server, port = _server(build(self.context))
         self.url = f"http://127.0.0.1:{port}"
         serving = asyncio.create_task(server.serve())
-        while not server.started:  # noqa: ASYNC110  (uvicorn has no event for it)
+        while not server.started:
             await asyncio.sleep(0.02)
         self._ready.set()
         await self._over.wait()
@@ -159,6 +161,54 @@ class Stage:
         self.board.line_registered(
             Line(line.login, company.id, person.id, line.id, {}), now, now + 3600, "Yealink T46U", "udp"
         )
+
+    async def unregister(
+        self, company: Company, person: employees.EmployeeView, index: int = 1
+    ) -> None:
+        """The phone leaves."""
+        line = person.lines[index]
+        self.board.line_unregistered(Line(line.login, company.id, person.id, line.id, {}), time.time())
+
+    async def on_board(self, verb: str, *args: Any) -> None:
+        """What the SIP process tells of a present call."""
+        getattr(self.board, verb)(*args)
+
+    async def person(self, company: Company, name: str) -> employees.EmployeeView:
+        """The employee with this name."""
+        everybody = await employees.employees(self.database, company.actor)
+        return next(person for person in everybody if person.name == name)
+
+    async def rename(self, company: Company, name: str) -> None:
+        """Give the first employee another name."""
+        card = await employees.get(self.database, company.actor, company.admin_id)
+        command = employees.UpdateEmployee(card.id, card.version, name=name)
+        await employees.update(self.database, company.actor, command)
+
+    async def set_pending(self, company: Company, person: employees.EmployeeView) -> None:
+        """Put the person's lines back into the state before their activation."""
+        async with self.database.tenant(company.id) as session:
+            await session.execute(
+                "UPDATE terminals SET state = 'pending', password_sealed = NULL, ha1 = NULL"
+                " WHERE employee_id = $1 AND kind <> 'external'",
+                person.id,
+            )
+
+    async def give_password(self, email: str) -> None:
+        """As if the invitation had been accepted with PASSWORD."""
+        hashed = await hash_password(PASSWORD)
+        async with self.database.directory() as session:
+            tenant = await session.fetchval("SELECT tenant_id FROM users WHERE email = $1", email)
+        async with self.database.tenant(tenant) as session:
+            await session.execute(
+                "UPDATE users SET password_hash = $1, status = 'active' WHERE email = $2", hashed, email
+            )
+
+    @staticmethod
+    def now_in_moscow_day() -> float:
+        """An instant of the current day of Moscow, early enough for a minute to follow."""
+        local = datetime.now(ZoneInfo("Europe/Moscow"))
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        return max(midnight.timestamp(), time.time() - 120)
 
     def facts(self, company: Company, caller: str | None = "+79162041833", **more: Any) -> CallFacts:
         """An incoming call."""

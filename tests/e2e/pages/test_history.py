@@ -1,0 +1,161 @@
+"""«История звонков» in the browser: today, who may see what, the card, present calls, hostile names."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from core.contracts import Direction
+from tests.e2e.pages.conftest import Open
+from tests.e2e.pages.stage import HOSTILE, Company, Stage
+
+DAY = 86400
+
+
+@pytest.mark.spec("HIS-01", at="page")
+def test_incoming_and_outgoing_calls_are_shown(visit: Open, stage: Stage, company: Company) -> None:
+    person = stage.run(stage.person(company, "Илья Сафронов"))
+    dialled = {"direction": Direction.OUTGOING, "called": "+78126405510", "employee_id": person.id}
+    stage.run(stage.ended(company, person, caller="+74951234567", **dialled))
+    page = visit("/history", company.email)
+    incoming = page.locator("tr", has_text="+7 916 204-18-33").first
+    expect(incoming).to_contain_text("Марина Кравцова")
+    expect(incoming).to_contain_text("3:06")
+    expect(incoming.get_by_text("Входящий")).to_be_attached()
+    outgoing = page.locator("tr", has_text="+7 812 640-55-10")
+    expect(outgoing).to_contain_text("Илья Сафронов")
+    expect(outgoing.get_by_text("Исходящий")).to_be_attached()
+    missed = page.locator("tr", has_text="+7 903 118-74-09")
+    expect(missed).to_contain_text("Никто не ответил")
+    page.get_by_role("link", name="Исходящие").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_role("link", name="Пропущенные").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+
+
+@pytest.mark.spec("HIS-02", at="page")
+def test_the_page_opens_on_today_whatever_was_looked_at(
+    visit: Open, stage: Stage, company: Company
+) -> None:
+    stage.run(stage.ended(company, caller="+73432879014", at=time.time() - DAY))
+    page = visit("/history?show=outgoing", company.email)
+    page.get_by_label("Предыдущий день").click()
+    page.get_by_role("link", name="Все звонки").click()
+    expect(page.locator("tbody")).to_contain_text("+7 343 287-90-14")
+    page.goto("/numbers")
+    page.locator(".k-nav a", has_text="История звонков").click()
+    expect(page.locator(".k-chip[aria-current=date]")).to_have_text("Сегодня")
+    expect(page.locator(".k-chip[aria-current=true]")).to_have_text("Все звонки")
+    expect(page.locator("tbody")).to_contain_text("+7 903 118-74-09")
+    expect(page.locator("tbody")).not_to_contain_text("+7 343 287-90-14")
+
+
+@pytest.mark.spec("HIS-15", at="page")
+def test_an_administrator_sees_all_calls_an_employee_the_own_ones(
+    visit: Open, stage: Stage, company: Company
+) -> None:
+    stage.run(stage.give_password("marina@romashka.test"))
+    everything = visit("/history", company.email).locator("tbody").inner_text()
+    own = visit("/history", "marina@romashka.test").locator("tbody").inner_text()
+    assert "+7 916 204-18-33" in everything and "+7 916 204-18-33" in own
+    assert "+7 903 118-74-09" in everything and "+7 903 118-74-09" not in own
+    assert "Номер скрыт" in everything and "Номер скрыт" not in own
+
+
+def test_a_call_of_others_is_not_there_for_an_employee(
+    visit: Open, stage: Stage, company: Company
+) -> None:
+    stage.run(stage.give_password("marina@romashka.test"))
+    other = stage.run(stage.person(company, "Ольга Титова"))
+    foreign = stage.run(stage.ended(company, other, caller="+79990001122"))
+    page = visit("/history", "marina@romashka.test")
+    answer = page.request.get(f"/history/{foreign}")
+    assert answer.status == 404
+    assert "Ольга" not in answer.text()
+
+
+def test_the_card_tells_the_course_of_the_call(visit: Open, company: Company) -> None:
+    page = visit("/history", company.email)
+    page.locator("tr", has_text="+7 916 204-18-33").first.click()
+    course = page.locator(".k-tl")
+    expect(course).to_contain_text("Звонок на +7 495 123-45-67")
+    expect(course).to_contain_text("Сценарий «По умолчанию», версия 1")
+    expect(course).to_contain_text("Номера, не входящие в фильтры")
+    expect(course).to_contain_text("Звонят 2 терминала")
+    expect(course).to_contain_text("Отвечает Марина Кравцова")
+    expect(course).to_contain_text("Звонивший положил трубку")
+    bars = page.locator(".k-rings li").all_inner_texts()
+    assert [" ".join(bar.split()) for bar in bars] == [
+        "SIP-линия 0:09",
+        "Мобильное приложение занято",
+        "Вебфон не в сети",
+    ]
+    assert page.locator(".k-facts").inner_text().split() == [
+        "Начало",
+        *page.locator(".k-facts dd").first.inner_text().split(),
+        "Ожидание",
+        "0:11",
+        "Разговор",
+        "3:06",
+    ]
+    page.keyboard.press("Escape")
+    expect(page.locator(".k-drawer")).to_have_count(0)
+    page.go_back()
+    expect(page.locator(".k-drawer")).to_be_visible()
+
+
+def test_who_talks_now_changes_by_itself(visit: Open, stage: Stage, company: Company) -> None:
+    person = stage.run(stage.person(company, "Илья Сафронов"))
+    page = visit("/history", company.email)
+    expect(page.locator("#now li")).to_have_count(0)
+    facts = stage.facts(company, "+74994083177")
+    now = time.time()
+    stage.run(stage.on_board("call_started", facts, now))
+    stage.run(stage.on_board("call_ringing", facts, now, [person.id]))
+    call = page.locator("#now li", has_text="+7 499 408-31-77")
+    expect(call).to_contain_text("звонит")
+    stage.run(stage.on_board("call_answered", facts, now, person.id, person.lines[0].id))
+    expect(call).to_have_class("is-talk")
+    expect(call).to_contain_text("Илья Сафронов")
+    expect(call.locator("[data-since]")).to_have_text("0:02", timeout=8000)
+    stage.run(stage.on_board("call_ended", facts))
+    stage.run(stage.ended(company, person, caller="+74994083177", talk=2))
+    expect(page.locator("#now li")).to_have_count(0)
+    expect(page.locator("tbody")).to_contain_text("+7 499 408-31-77")
+
+
+@pytest.mark.parametrize("name", [HOSTILE, "</title><script>alert(1)</script>", "javascript:alert(1)"])
+def test_a_callers_name_is_never_markup(visit: Open, stage: Stage, company: Company, name: str) -> None:
+    person = stage.run(stage.person(company, "Марина Кравцова"))
+    call = stage.run(stage.ended(company, person, caller="+74951112233", caller_name=name))
+    page = visit("/", company.email)
+    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    page.goto(f"/history/{call}")
+    expect(page.locator("#card-name + span")).to_have_text(name)
+    expect(page.locator("tbody")).to_contain_text(name)
+    assert page.locator(".k-page img, .k-drawer img, .k-main script").count() == 0
+
+
+def test_many_calls_are_paged(visit: Open, stage: Stage, company: Company) -> None:
+    busy = stage.run(stage.company("Много звонков", "many@calls.test", "+74957770022"))
+    started = stage.now_in_moscow_day()
+    for index in range(53):
+        stage.run(stage.ended(busy, caller=f"+7916000{index:04}", at=started + index))
+    page = visit("/history", busy.email)
+    expect(page.locator("tbody tr")).to_have_count(50)
+    expect(page.locator("#foot")).to_contain_text("1–50 из 53")
+    page.get_by_label("Более старые звонки").click()
+    expect(page.locator("tbody tr")).to_have_count(3)
+    expect(page.locator("#foot")).to_contain_text("51–53 из 53")
+    page.get_by_label("Более новые звонки").click()
+    expect(page.locator("tbody tr")).to_have_count(50)
+
+
+def test_a_company_without_calls_is_told_what_to_do(visit: Open, stage: Stage) -> None:
+    quiet = stage.run(stage.company("Тихая", "quiet@calls.test"))
+    page = visit("/history", quiet.email)
+    expect(page.get_by_role("heading", name="Сегодня звонков ещё не было")).to_be_visible()
+    page.get_by_role("link", name="Показать номера").click()
+    page.wait_for_url("**/numbers")

@@ -1,0 +1,184 @@
+"""What holds for every page: accessible, within the budget, no sideways scrolling, both languages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.e2e.pages.conftest import Open
+from tests.e2e.pages.stage import Company, Stage
+
+BUDGET = 150 * 1024
+STANDARD = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+State = tuple[str, Callable[[Page], None]]
+
+
+def states(company: Company) -> Iterator[State]:
+    """Every page in every state that a reader meets, and how to get there from its address."""
+
+    def stay(_: Page) -> None:
+        return None
+
+    def first(page: Page) -> None:
+        page.locator("tbody .k-open").first.click()
+        expect(page.locator(".k-drawer")).to_be_visible()
+
+    def gear(page: Page) -> None:
+        page.get_by_label("Параметры: SIP-линия").click()
+        expect(page.get_by_role("dialog", name="SIP-линия")).to_be_visible()
+
+    def palette(page: Page) -> None:
+        page.keyboard.press("Control+k")
+        page.keyboard.type("10")
+        expect(page.locator("#hits [role=option]").first).to_be_visible()
+
+    def wrong(page: Page) -> None:
+        page.get_by_role("button", name="Сохранить").click()
+        expect(page.locator("[aria-invalid=true]").first).to_be_visible()
+
+    admin = f"/employees/{company.admin_id}"
+    yield "/history", stay
+    yield "/history", first
+    yield "/history?day=2020-01-01", stay
+    yield "/employees", stay
+    yield admin, stay
+    yield f"{admin}/phones", gear
+    yield "/employees/new", wrong
+    yield "/numbers", stay
+    yield "/profile", stay
+    yield "/numbers", palette
+    yield "/find?q=2", stay
+    yield "/nothing/here", stay
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_no_accessibility_violation(
+    visit: Open, stage: Stage, company: Company, width: int, theme: str
+) -> None:
+    found = []
+    for path, enter in states(company):
+        page = visit(path, company.email, width=width, theme=theme)
+        enter(page)
+        found += [f"{path}: {line}" for line in violations(page)]
+        page.context.close()
+    found += [f"/login: {line}" for line in violations(visit("/login", width=width, theme=theme))]
+    assert found == []
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds, each with the place."""
+    page.wait_for_function("document.fonts.status === 'loaded'")
+    results = Axe().run(page, options=STANDARD)
+    return [
+        f"{violation['id']} at {node['target']}: {node['any'][0]['message'] if node['any'] else ''}"
+        for violation in results.response["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_nothing_scrolls_sideways(visit: Open, company: Company, width: int) -> None:
+    for path, enter in states(company):
+        page = visit(path, company.email, width=width)
+        enter(page)
+        wide = page.evaluate(
+            """() => [document.scrollingElement,
+                      ...document.querySelectorAll(".k-page, .k-body, dialog")]
+                .filter((e) => e.scrollWidth > e.clientWidth + 1)
+                .map((e) => e.className || e.tagName)"""
+        )
+        assert wide == [], path
+        page.context.close()
+
+
+def test_a_page_stays_within_150_kilobytes(visit: Open, company: Company) -> None:
+    page = visit("/login")
+    sizes: dict[str, int] = {}
+    cdp = page.context.new_cdp_session(page)
+    cdp.send("Network.enable")
+    urls: dict[str, str] = {}
+    cdp.on("Network.responseReceived", lambda e: urls.update({e["requestId"]: e["response"]["url"]}))
+    cdp.on(
+        "Network.loadingFinished",
+        lambda e: sizes.update({urls.get(e["requestId"], ""): int(e["encodedDataLength"])}),
+    )
+    page.context.add_cookies(visit("/", company.email).context.cookies())
+    page.goto("/history")
+    page.wait_for_timeout(700)
+    heavy = {url: size for url, size in sizes.items() if re.search(r"\.(js|css|woff2|svg)$", url)}
+    assert {url.rsplit(".")[-1] for url in heavy} >= {"js", "css", "woff2"}
+    assert sum(heavy.values()) <= BUDGET, heavy
+    assert any("/static/" in url for url in heavy)
+
+
+def test_everything_comes_from_this_server(visit: Open, stage: Stage, company: Company) -> None:
+    page = visit("/login")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for path in ("/login", "/history", "/employees"):
+        page.goto(path)
+    assert asked and all(url.startswith(stage.url) for url in asked)
+
+
+RUSSIAN = re.compile(r"[А-Яа-яЁё]{3,}")
+
+
+def test_english_is_complete(visit: Open, stage: Stage, company: Company) -> None:
+    """Nothing Russian is left but what people and defaults named so."""
+    page = visit("/login?language=en", language="en-US")
+    assert RUSSIAN.findall(page.inner_text("body").replace("Русский", "").replace("СанСим", "")) == []
+    english = stage.run(stage.company("Acme", "boss@acme.test", "+74957770033"))
+    stage.run(stage.rename(english, "John Doe"))
+    page = visit("/profile", english.email)
+    page.get_by_label("Язык", exact=True).select_option("en")
+    page.get_by_role("button", name="Сохранить").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("My profile")
+    person = stage.run(stage.person(english, "John Doe"))
+    stage.run(stage.ended(english, person))
+    left: list[str] = []
+    for path in ("/history", "/employees", f"/employees/{person.id}/phones", "/numbers", "/nothing"):
+        page.goto(path)
+        text = page.inner_text("body")
+        left += RUSSIAN.findall(re.sub("СанСим|По умолчанию|Номера, не входящие в фильтры", "", text))
+    page.goto("/history")
+    page.locator("tbody .k-open").first.click()
+    expect(page.locator(".k-tl")).to_contain_text("John Doe answers")
+    assert left == []
+
+
+def test_dates_are_shown_in_the_readers_zone(visit: Open, stage: Stage, company: Company) -> None:
+    east = stage.run(stage.company("Восток", "east@zone.test", "+74957770044"))
+    person = stage.run(stage.person(east, "Анна Климова"))
+    stage.run(stage.ended(east, person, at=stage.now_in_moscow_day()))
+    page = visit("/history", east.email)
+    moscow = page.locator("tbody .k-open").first.inner_text()
+    page.goto(f"/employees/{person.id}")
+    page.get_by_label("Часовой пояс").select_option("Asia/Yekaterinburg")
+    page.get_by_role("button", name="Сохранить").click()
+    expect(page.locator("#toasts")).to_contain_text("Сохранено")
+    page.goto("/history")
+    east_of_it = page.locator("tbody .k-open").first.inner_text()
+    assert int(east_of_it.split(":")[0]) == (int(moscow.split(":")[0]) + 2) % 24
+
+
+def test_theme_and_language_are_kept_with_the_user(visit: Open, stage: Stage, company: Company) -> None:
+    night = stage.run(stage.company("Ночь", "night@theme.test"))
+    page = visit("/profile", night.email)
+    page.get_by_label("Тема").select_option("dark")
+    page.get_by_role("button", name="Сохранить").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    fresh = visit("/history", night.email)
+    assert fresh.locator("html").get_attribute("data-theme") == "dark"
+    assert fresh.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(13, 15, 19)"
+
+
+def test_pages_carry_no_inline_script_or_style(visit: Open, company: Company) -> None:
+    for path, _ in states(company):
+        html = visit("/login").request.get(path).text()
+        assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|\sstyle=|<style", html), path
