@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from tenants.commands.frame import Office, Output, office_command, table
@@ -65,7 +67,7 @@ async def create(
             tariff=tariff,
             channels=channels,
             plugins=frozenset(plugins) if plugins else None,
-            password=click.get_text_stream("stdin").readline().rstrip("\n") if password_stdin else None,
+            password=sys.stdin.readline().rstrip("\n") if password_stdin else None,
             token="created with the company",
         ),
     )
