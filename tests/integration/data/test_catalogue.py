@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -17,18 +17,29 @@ from tenants.engine import Session, use_session
 from tenants.migrate import MigrationRefused, migrate
 from tenants.piccolo_app import APP_CONFIG
 from tenants.tables import GlobalTable, TenantTable
+from tests.support.database import TEMPLATE, Server
 
 ROOT = Path(__file__).parents[3]
 OWN = "tenant_id = (SELECT NULLIF(current_setting('app.tenant_id', true), '')::uuid)"
 
 
+@pytest.fixture(scope="module")
+def shared_dsn(postgres: Server) -> Iterator[str]:
+    """A migrated database for all tests that undo what they do."""
+    name = postgres.create(TEMPLATE)
+    yield postgres.dsn(name)
+    postgres.drop(name)
+
+
 @pytest.fixture
-async def owner(owner_dsn: str) -> AsyncIterator[Session]:
-    """A session of the schema's owner."""
-    connection = await asyncpg.connect(owner_dsn)
-    async with connection.transaction():
-        with use_session(Session(connection, None, asyncio.current_task())) as session:
-            yield session
+async def owner(shared_dsn: str) -> AsyncIterator[Session]:
+    """A session of the schema's owner, undone at the end."""
+    connection = await asyncpg.connect(shared_dsn)
+    transaction = connection.transaction()
+    await transaction.start()
+    with use_session(Session(connection, None, asyncio.current_task())) as session:
+        yield session
+    await transaction.rollback()
     await connection.close()
 
 
