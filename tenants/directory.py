@@ -6,7 +6,8 @@ numbers and lines are exchanged together, between two steps of the event loop. W
 that listens was lost, and once a minute, versions are compared, so a missed notification costs a moment
 only. While the database is away, calls go by what was known last.
 
-A snapshot is kept for replay before calls are routed by it.
+Every snapshot is kept for replay, in the background: a release that changes their form must not keep
+calls waiting until thousands are written.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class _SealedLine(Struct):
     terminal_id: UUID
     ha1: dict[str, str]
     opened: Line | None = None
+    broken: bool = False
 
 
 class _Held(Struct):
@@ -75,7 +77,9 @@ class MemoryDirectory:
         self._lines: dict[str, tuple[UUID, _SealedLine]] = {}
         self._trunks: dict[UUID, Trunk] = {}
         self._networks: NetworkMap[Trunk] = NetworkMap(())
-        self._task: asyncio.Task[None] | None = None
+        self._unkept: dict[str, Snapshot] = {}
+        self._some_unkept = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Load everything, then follow the changes. Raises Unavailable if there is no database."""
@@ -86,14 +90,14 @@ class MemoryDirectory:
             task = asyncio.create_task(self._follow(subscription), name="directory")
             closing = following.pop_all()
             task.add_done_callback(lambda _: closing.close())
-            self._task = task
+            keeping = asyncio.create_task(self._keep_always(), name="directory-snapshots")
+            self._tasks = [task, keeping]
 
     async def close(self) -> None:
         """Follow no more; look-ups go on with what is known."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def __len__(self) -> int:
         return len(self._tenants)
@@ -115,7 +119,7 @@ class MemoryDirectory:
         if found is None:
             return None
         tenant_id, line = found
-        if line.opened is None:
+        if line.opened is None and not line.broken:
             line.opened = self._open(tenant_id, line)
         return line.opened
 
@@ -133,6 +137,7 @@ class MemoryDirectory:
         try:
             ha1 = open_ha1(self._vault, line.login, line.ha1)
         except SealBroken:
+            line.broken = True
             log.error("line_seal_broken", tenant=str(tenant_id), login=line.login)
             return None
         return Line(line.login, tenant_id, line.employee_id, line.terminal_id, ha1)
@@ -155,6 +160,9 @@ class MemoryDirectory:
             except DATABASE_AWAY as error:
                 behind = True
                 log.warning("directory_behind", error=type(error).__name__)
+            except Exception:  # whatever it is: calls must not go by old configuration for ever
+                behind = True
+                log.exception("directory_failed")
 
     def _news(self, notices: Iterable[Notice]) -> Iterator[UUID]:
         """Tenants of which we do not have the version that a notice speaks of."""
@@ -182,24 +190,33 @@ class MemoryDirectory:
         for start in range(0, len(wanted), BATCH):
             batch = wanted[start : start + BATCH]
             loaded = await configurations(self._database, batch)
-            fresh: list[_Held] = []
             for configuration in loaded:
                 held = _held(configuration)
                 if held is not None:
-                    fresh.append(held)
+                    self._put(held)
                 await asyncio.sleep(0)  # calls go on between two tenants
-            await self._keep([held.snapshot for held in fresh])
-            for held in fresh:
-                self._put(held)
             for tenant_id in set(batch) - {configuration.tenant["id"] for configuration in loaded}:
                 self._drop(tenant_id)
 
+    async def _keep_always(self) -> None:
+        """Store the snapshots that are not stored yet; a lost database is waited for."""
+        while True:
+            await self._some_unkept.wait()
+            self._some_unkept.clear()
+            try:
+                while self._unkept:
+                    await self._keep(list(self._unkept.values())[:BATCH])
+            except DATABASE_AWAY as error:
+                log.warning("snapshots_not_kept", error=type(error).__name__)
+                self._some_unkept.set()
+                await asyncio.sleep(RETRY_SECONDS)
+
     async def _keep(self, fresh: Sequence[Snapshot]) -> None:
-        """Store the snapshots that are not stored yet."""
         known = await kept_snapshots(self._database, [snapshot.hash for snapshot in fresh])
         for snapshot in fresh:
             if snapshot.hash not in known:
                 await snapshots.store(self._database, snapshot)
+            self._unkept.pop(snapshot.hash, None)
 
     # --- the indexes: no await in here, so calls see the whole of an exchange ------------------
 
@@ -207,6 +224,8 @@ class MemoryDirectory:
         tenant_id = held.snapshot.tenant_id
         self._drop(tenant_id)
         self._tenants[tenant_id] = held
+        self._unkept[held.snapshot.hash] = held.snapshot
+        self._some_unkept.set()
         for number in held.numbers:
             self._numbers[number.e164] = (held.snapshot, number)
         for line in held.lines:

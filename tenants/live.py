@@ -1,10 +1,9 @@
 """The present moment on the board that other processes read: calls that go on, lines with a phone.
 
 The SIP process keeps its present calls and lines here in memory and writes what changed of them to the
-unlogged live tables, one short transaction for each tenant and beat. When a write fails, or the server
-lost its unlogged tables in a crash, the whole of it is written again; nothing else needs to be
-remembered. A process that just started has no calls, so it begins by removing what is left of the one
-before.
+unlogged live tables, one short transaction for each tenant and beat. When the connection that listens
+was lost, the server may have crashed and lost its unlogged tables, so the whole of it is written again.
+A process that just started has no calls, so it begins by removing what is left of the one before.
 """
 
 from __future__ import annotations
@@ -90,9 +89,9 @@ class _Board:
         return calls, lines
 
     def put_back(self, calls: Iterable[UUID], lines: Iterable[UUID]) -> None:
-        """A write failed: everything of this tenant is to be written, also what is gone."""
-        self.dirty_calls.update(calls, self.calls)
-        self.dirty_lines.update(lines, self.lines)
+        """These must be written (again), also if they are gone by now."""
+        self.dirty_calls.update(calls)
+        self.dirty_lines.update(lines)
 
 
 class DatabaseLiveBoard:
@@ -218,7 +217,7 @@ class DatabaseLiveBoard:
                 await self._write_all()
             except DATABASE_AWAY as error:
                 log.warning("live_board_waits", error=type(error).__name__)
-                self._rewrite()
+                self._changed.set()
                 await asyncio.sleep(RETRY_SECONDS)
             await asyncio.sleep(BEAT_SECONDS)
 
@@ -253,7 +252,7 @@ class DatabaseLiveBoard:
 
     def _rewrite(self) -> None:
         for tenant_id, board in self._boards.items():
-            board.put_back((), ())
+            board.put_back(board.calls, board.lines)
             self._dirty.add(tenant_id)
         self._changed.set()
 

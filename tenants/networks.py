@@ -7,12 +7,14 @@ there are. IPv4 addresses mapped into IPv6 count as IPv4.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Generic, TypeVar
 
 __all__ = ["NetworkMap"]
 
 T = TypeVar("T")
+REMEMBERED = 1024
 
 
 class NetworkMap(Generic[T]):
@@ -28,9 +30,14 @@ class NetworkMap(Generic[T]):
             table.setdefault(int(network.network_address) >> shift, value)
         for version, tables in self._tables.items():
             self._tables[version] = dict(sorted(tables.items()))  # longest prefix first
+        # Reading an address costs more than finding it, and carriers call from a few.
+        self._remembered = lru_cache(REMEMBERED)(self._look_up)
 
     def find(self, host: str) -> T | None:
         """The value of the smallest block around ``host``; ``None`` for names and strangers."""
+        return self._remembered(host)
+
+    def _look_up(self, host: str) -> T | None:
         try:
             address: IPv4Address | IPv6Address = ip_address(host)
         except ValueError:

@@ -6,6 +6,7 @@ import time
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 
 from core.ids import new_id
 from tenants import snapshot as snapshots
@@ -108,6 +109,16 @@ async def test_a_number_that_moves_to_another_company(directory, database, make_
     assert directory.number(company.e164)[0].tenant_id == other.id
 
 
+def test_a_number_that_another_company_was_given_before_it_was_taken_away(directory, company):
+    """The two reloads come in either order; the later owner must not lose it to the earlier."""
+    held = directory._tenants[company.id]
+    taker = structs.replace(held, snapshot=structs.replace(held.snapshot, tenant_id=new_id()))
+    directory._put(taker)
+    directory._put(structs.replace(held, numbers=(), lines=()))
+    assert directory.number(company.e164)[0] is taker.snapshot
+    assert directory.line(company.login).tenant_id == taker.snapshot.tenant_id
+
+
 async def test_carriers_come_change_and_go(directory, database):
     trunk_id = new_id()
     async with database.directory():
@@ -171,6 +182,7 @@ async def test_a_snapshot_is_kept_once_for_replay(directory, database, company):
     await rename(database, company, "Иванов")
     await until(lambda: directory.snapshot(company.id).hash == first.hash)
     assert directory.snapshot(company.id).version == first.version + 2
+    await until(lambda: not directory._unkept)
     async with database.tenant(company.id):
         assert await tables.SnapshotStore.count() == 2
     found = await snapshots.find(database, company.id, first.hash)

@@ -11,9 +11,9 @@ from msgspec import structs
 from core.contracts import CallFacts, Direction, Line
 from core.ids import new_id
 from tenants.listener import LIVE
-from tenants.live import DatabaseLiveBoard, live_calls, live_lines
+from tenants.live import BEAT_SECONDS, DatabaseLiveBoard, live_calls, live_lines
 from tenants.tables import LiveCallState
-from tests.integration.directory.conftest import eventually
+from tests.integration.directory.conftest import eventually, until
 
 NOW = time.time()
 
@@ -121,16 +121,17 @@ async def test_tenants_are_isolated(board, database, company, make_company):
 
 
 async def test_changes_of_one_beat_are_one_transaction(board, database, company, monkeypatch):
+    await until(lambda: board._cleaned)
     opened: list[object] = []
     tenant = database.tenant
     monkeypatch.setattr(database, "tenant", lambda key: (opened.append(key), tenant(key))[1])
-    await asyncio.sleep(0.3)  # the start is over
     for _ in range(100):
         facts = facts_of(company)
         board.call_started(facts, NOW)
         board.call_ringing(facts, NOW, [company.employee_id])
     board.line_registered(line_of(company), NOW, NOW + 60, "", "")
-    await asyncio.sleep(0.1)
+    await until(lambda: opened)
+    await asyncio.sleep(2 * BEAT_SECONDS)
     assert opened == [company.id]
     assert len(await live_calls(database, company.id)) == 100
 
