@@ -165,10 +165,10 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
     stack.push_async_callback(endpoint.stop)
     stack.push_async_callback(switchboard.stop)
     state.endpoints = {"sip": str(address)}
-    _measure(switchboard, endpoint, bus)
+    _measure(switchboard, endpoint, bus, common.host)
 
 
-def _measure(switchboard: Switchboard, endpoint: Endpoint, bus: EventBus) -> None:
+def _measure(switchboard: Switchboard, endpoint: Endpoint, bus: EventBus, host: Host) -> None:
     stats = endpoint.stats
 
     def counter(name: str, meaning: str, read: Callable[[], Any], label: str = "") -> Reading:
@@ -188,6 +188,7 @@ def _measure(switchboard: Switchboard, endpoint: Endpoint, bus: EventBus) -> Non
         counter("sip_retransmitted", "Messages sent again.", lambda: stats.retransmitted),
         counter("sip_failed_logins", "Wrong credentials.", lambda: stats.failed_logins),
         counter("events_dropped", "Events not delivered to plugins.", lambda: bus.dropped),
+        counter("plugin_faults", "Faults of plugins.", lambda: host.fault_counts, "plugin"),
     )
 
 

@@ -80,6 +80,7 @@ from core.events import (
 )
 from core.hookspecs import hookimpl
 from core.ids import new_id
+from core.metrics import REGISTRY
 from core.numbers import normalize
 from tenants.tables import TenantTable
 
@@ -153,4 +154,4 @@ def counter(plugin: str, name: str, meaning: str, *labels: str) -> Counter:
 
     Labels are for a handful of values each: never a tenant, a number or a call.
     """
-    return Counter(f"sunsim_{plugin}_{name}", meaning, labels)
+    return Counter(f"sunsim_{plugin}_{name}", meaning, labels, registry=REGISTRY)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
@@ -116,6 +117,14 @@ class Host:
         return [
             fault for row in self._guarded.values() for guarded in row for fault in guarded.faults()
         ]
+
+    @property
+    def fault_counts(self) -> dict[str, int]:
+        """How many faults each plugin has had; those without any are left out."""
+        counts: Counter[str] = Counter()
+        for fault in self.faults():
+            counts[fault.plugin] += fault.count
+        return counts
 
     def _register(self, name: str, plugin: object) -> None:
         if not _NAME.fullmatch(name):

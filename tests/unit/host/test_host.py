@@ -293,6 +293,7 @@ def test_after_a_row_of_faults_a_plugin_is_suspended_with_an_alert(tenant, facts
         for _ in range(10):
             assert view.admit_call(tenant, facts) is None
     assert len(calls) == QUICK.faults
+    assert host.fault_counts == {"one": QUICK.faults}
     assert [line["event"] for line in logs if line["log_level"] == "error"] == ["plugin_suspended"]
     assert host.faults()[0].suspended
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from prometheus_client import generate_latest
 from structlog.testing import capture_logs
 
 import plugins.notifications
 from core.contracts import Direction, Outcome
 from core.events import CallEnded
 from core.ids import new_id
+from core.metrics import REGISTRY
 from core.testing import make_cdr, make_facts
 from plugins.notifications.logic import is_missed
 from plugins.notifications.service import missed_calls
@@ -45,3 +47,4 @@ async def test_a_missed_call_is_counted_and_logged_without_anybodys_number(sunsi
         assert [line["event"] for line in logs] == ["missed_call"] * is_missed(cdr)
         assert "+7" not in str(logs)
     assert counted.get() == before + 1
+    assert b"sunsim_notifications_missed_calls_total" in generate_latest(REGISTRY)
