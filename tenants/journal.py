@@ -122,7 +122,7 @@ class Journal:
                 self._close_segment()
 
     def _open(self) -> BinaryIO:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._folder / f"calls-{time.time_ns():020d}{SUFFIX}"
         segment = path.open("xb")
         fcntl.flock(segment, fcntl.LOCK_EX)
