@@ -255,10 +255,8 @@ class Session:
             self._emit(Reoffer(request.body))
 
     def bye_received(self, request: Message, transaction: ServerTransaction) -> None:
-        """A BYE in order: 200, and the session is over."""
+        """A BYE in order: 200, and the session is over, also if ours is on its way."""
         transaction.respond(200)
-        if self.state is SessionState.CLOSING:  # ours crossed it; stay until ours is answered
-            return
         cause, text = parse_reason(request.header("Reason"))
         self._finish(Ended(by_remote=True, cause=cause, reason=text))
 
