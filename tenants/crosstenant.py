@@ -29,6 +29,7 @@ __all__ = [
     "kept_snapshots",
     "operator_session",
     "operator_token",
+    "purge_sessions",
     "tenant_of_session",
     "tenant_of_token",
     "tenants_with_pending_lines",
@@ -98,6 +99,12 @@ async def operator_token(database: Database, token_hash: str) -> Row | None:
             " AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())",
             token_hash,
         )
+
+
+async def purge_sessions(database: Database) -> None:
+    """Forget browsers' sessions that have expired."""
+    async with database.directory() as session:
+        await session.execute("DELETE FROM login_sessions WHERE expires_at < now()")
 
 
 async def tenants_with_plugin(database: Database, plugin: str) -> list[UUID]:

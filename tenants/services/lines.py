@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from core.contracts import TerminalKind
@@ -22,7 +23,7 @@ from core.errors import Conflict, NotFound, Unavailable
 from core.sip.digest import ha1
 from tenants.crosstenant import configuration_versions, tenants_with_pending_lines
 from tenants.db import Database
-from tenants.secrets import Vault, new_password, open_ha1, seal_ha1
+from tenants.secrets import SealBroken, Vault, new_password, open_ha1, seal_ha1
 from tenants.services import accounts, audit
 from tenants.services.actor import Actor, operator, require_operator, require_scope
 from tenants.services.throttle import LoginThrottle
@@ -46,6 +47,8 @@ __all__ = [
     "reveal_all",
     "views",
 ]
+
+log = structlog.get_logger(__name__)
 
 LINE_KINDS = (TerminalKind.MOBILE, TerminalKind.SIP, TerminalKind.WEB)
 """The three lines in the order of the card: «Мобильное приложение», «SIP-линия», «Вебфон» (ACC-10)."""
@@ -224,20 +227,31 @@ async def renew_digests(db: Database, issuer: LineIssuer) -> int:
     A digest contains the domain (RFC 7616 §3.4.2): after a change of the setting no phone could
     register. For the start of the worker.
     """
-    renewed = 0
-    for tenant_id in await configuration_versions(db):
-        async with db.tenant(tenant_id) as session:
-            rows = await session.fetch(
-                "SELECT id, address, password_sealed, ha1 FROM terminals"
-                " WHERE password_sealed IS NOT NULL AND ha1 IS NOT NULL"
-            )
-            for row in rows:
-                login, password, digests = row["address"], row["password_sealed"], row["ha1"]
-                if issuer.is_stale(login, password, digests):
-                    values = issuer.credentials(login, issuer.password(login, password))
-                    await Terminal.update(values).where(Terminal.id == row["id"])
-                    renewed += 1
-    return renewed
+    return sum([await _renew(db, issuer, tenant_id) for tenant_id in await configuration_versions(db)])
+
+
+async def _renew(db: Database, issuer: LineIssuer, tenant_id: UUID) -> int:
+    renewed = []
+    async with db.tenant(tenant_id) as session:
+        rows = await session.fetch(
+            "SELECT id, address, password_sealed, ha1 FROM terminals"
+            " WHERE password_sealed IS NOT NULL AND ha1 IS NOT NULL FOR UPDATE SKIP LOCKED"
+        )
+        for row in rows:
+            login, password, digests = row["address"], row["password_sealed"], row["ha1"]
+            try:
+                if not issuer.is_stale(login, password, digests):
+                    continue
+                values = issuer.credentials(login, issuer.password(login, password))
+            except SealBroken:  # another key: only a new password helps, the rest goes on
+                log.warning("line_cannot_be_opened", tenant_id=str(tenant_id), login=login)
+                continue
+            await Terminal.update(values).where(Terminal.id == row["id"])
+            renewed.append(login)
+        if renewed:
+            after = {"logins": renewed, "domain": issuer.domain}
+            await audit.record(operator("system", tenant_id), "line.renew", after=after)
+    return len(renewed)
 
 
 # --- secrets ----------------------------------------------------------------------------------

@@ -9,9 +9,11 @@ from core.contracts import CallFacts, Direction, Live, Ring
 from core.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests
 from core.ids import new_id
 from core.sip.digest import ha1
+from tenants.secrets import Vault
 from tenants.services import audit, employees, lines
 from tenants.services.accounts import reset_password
 from tenants.services.actor import Actor, Role, operator
+from tenants.services.chores import chores
 from tenants.services.employees import CreateEmployee
 from tenants.services.lines import LineIssuer, RevealLine
 from tenants.tables import LiveLine, Terminal, TerminalState, User
@@ -207,6 +209,29 @@ async def test_after_a_change_of_the_domain_digests_are_made_anew(company, vault
     async with directory_of(company.db, vault) as directory:
         digest = directory.line(line.login).ha1["SHA-256"]
     assert digest == ha1(line.login, "sip.elsewhere", before.password, "SHA-256")
+
+
+async def test_a_new_master_key_takes_over_and_a_lost_one_stops_only_its_own_lines(company, vault):
+    old, new = b"k" * 32, b"n" * 32
+    rotated = LineIssuer(Vault({"new": new, "test": old}), DOMAIN)
+    assert await lines.renew_digests(company.db, rotated) == 3
+    only_new = LineIssuer(Vault({"new": new}), DOMAIN)
+    shown = await lines.reveal_all(company.db, only_new, operator("x", company.id))
+    assert len(shown) == 3
+    other = await activate(company.db, company.issuer, "x@y.example")
+    assert await lines.renew_digests(company.db, only_new) == 0
+    newest = LineIssuer(Vault({"newest": b"z" * 32, "new": new}), DOMAIN)
+    assert await lines.renew_digests(company.db, newest) == 3
+    assert await lines.renew_digests(company.db, other.issuer) == 0
+
+
+async def test_the_workers_chores_finish_what_was_left_half_done(company):
+    async with company.db.tenant(company.id):
+        await employees.insert(company.issuer, company.admin, CreateEmployee("Борис Кузнецов"))
+    for chore in chores(company.db, company.issuer):
+        await chore.run()
+    states = {line.state for line in await lines.lines(company.db, company.admin)}
+    assert states == {TerminalState.ACTIVE}
 
 
 async def test_no_secret_is_in_the_database_in_clear(company):

@@ -1,0 +1,22 @@
+"""What the worker repeats for the services: it finishes what a crash left half done."""
+
+from __future__ import annotations
+
+from tenants import crosstenant
+from tenants.db import Database
+from tenants.jobs import Chore
+from tenants.services import lines
+from tenants.services.lines import LineIssuer
+
+__all__ = ["chores"]
+
+_DAY = 24 * 3600
+
+
+def chores(db: Database, issuer: LineIssuer) -> tuple[Chore, ...]:
+    """For ``tenants.jobs.run_worker``. The first run of each is at the start."""
+    return (
+        Chore("lines.renew", _DAY, lambda: lines.renew_digests(db, issuer)),
+        Chore("lines.activate", 10, lambda: lines.activate_all_pending(db, issuer)),
+        Chore("sessions.purge", 3600, lambda: crosstenant.purge_sessions(db)),
+    )
