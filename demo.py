@@ -260,6 +260,7 @@ async def _instance(data_dir: Path, say: Say) -> AsyncIterator[tuple[Settings, A
             *(sys.executable, "-m", "cli", "run", "--demo", "--data-dir", name),
             *("--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"),
             stdout=asyncio.subprocess.DEVNULL,
+            env={**os.environ, "SUNSIM_LOG_LEVEL": "warning"},
         )
         try:
             endpoints = await _until_ready(folder, process)

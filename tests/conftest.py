@@ -1,3 +1,3 @@
 """Shared by all tests."""
 
-pytest_plugins = ["tests.support.database", "tests.spec_report"]
+pytest_plugins = ["tests.support.database", "tests.support.instance", "tests.spec_report"]

@@ -1,0 +1,279 @@
+"""A whole SunSim as its user starts it: ``sunsim run`` in a folder of its own, on free ports.
+
+``instance`` runs for the session. ``company`` is a fresh company in it with a number, a carrier of its
+own at addresses of its own, and the SIP accounts of its people.
+"""
+
+import asyncio
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+import core.settings
+from core.contracts import TerminalKind
+from core.ids import new_id
+from tenants.db import Database
+from tenants.secrets import Vault
+from tenants.services import activation, calls, employees, lines, numbers, trunks
+from tenants.services.actor import operator
+from tenants.services.lines import LineIssuer
+from tests.support.media import media_settings
+from tests.support.sipp import Script, free_port
+
+PASSWORD = "correct horse 42"
+_numbers = itertools.count(int(time.time()) % 1_000_000 * 7)
+_hosts = itertools.count(2)
+
+
+class Instance:
+    """One running SunSim."""
+
+    def __init__(self, folder, *options, environ=None, log="info"):
+        self.folder = folder
+        self.options = options
+        ports = media_settings(400)
+        self.environ = {
+            **os.environ,
+            "SUNSIM_MEDIA_PORT_MIN": str(ports.port_min),
+            "SUNSIM_MEDIA_PORT_MAX": str(ports.port_max),
+            "SUNSIM_LOG_LEVEL": log,
+            "SUNSIM_LOG_JSON": "true",
+            **(environ or {}),
+        }
+        self.process = None
+        self.endpoints = {}
+
+    def start(self, seconds=60):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "cli", "run", "--data-dir", str(self.folder)]
+                + ["--http", "127.0.0.1:0", "--sip", "127.0.0.1:0", *self.options],
+                env=self.environ,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + seconds
+        path = self.folder / "endpoints.json"
+        while not path.exists():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"SunSim did not start:\n{self.log()}")
+            time.sleep(0.05)
+        self.endpoints = json.loads(path.read_text())
+
+    def stop(self, number=signal.SIGTERM, seconds=30):
+        """End it; returns the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(seconds)
+
+    def log(self):
+        return (self.folder / "log").read_text(errors="replace")
+
+    @property
+    def http(self):
+        return self.endpoints["http"]
+
+    @property
+    def sip(self):
+        host, _, port = self.endpoints["sip"].rpartition(":")
+        return host, int(port)
+
+    @property
+    def settings(self):
+        return core.settings.load({}, data={"dir": self.folder})
+
+    def cli(self, *args, status=0):
+        """Run ``sunsim …`` on this instance's folder; returns what it prints."""
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", "--data-dir", str(self.folder), *args],
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == status, f"{done.returncode}: {done.stdout}{done.stderr}"
+        return done.stdout if status == 0 else done.stderr
+
+    def metrics(self, role="sip"):
+        """The role's metrics as name{labels} → value."""
+        text = httpx.get(f"http://{self.endpoints['roles'][role]['http']}/metrics").text
+        rows = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+        return {name: float(value) for name, _, value in rows}
+
+
+@dataclass
+class Person:
+    """An employee and the accounts of the three lines."""
+
+    id: object
+    name: str
+    extension: str
+    lines: dict = field(default_factory=dict)
+
+    @property
+    def sip(self):
+        return self.lines[TerminalKind.SIP]
+
+
+class Company:
+    """A company in an instance. ``number`` is its first number; ``carrier`` where its trunk is."""
+
+    def __init__(self, instance, db):
+        self.instance = instance
+        self.db = db
+        self.vault = Vault.open(instance.settings.data)
+        self.issuer = LineIssuer(self.vault, instance.settings.sip.domain)
+        self.domain = instance.settings.sip.domain
+        host = next(_hosts)
+        self.carrier_host = f"127.7.{host // 250}.{host % 250 + 1}"
+        self.carrier_port = free_port(self.carrier_host)
+        self.numbers = []
+
+    async def activate(self, count=1, external="+79160000009"):
+        name = f"carrier-{new_id()}"
+        everywhere = operator("test")
+        trunk = trunks.AddTrunk(
+            name, self.carrier_host, self.carrier_port, (f"{self.carrier_host}/32",)
+        )
+        await trunks.add(self.db, everywhere, trunk)
+        self.numbers = [f"+7495{next(_numbers) % 10_000_000:07}" for _ in range(count)]
+        for number in self.numbers:
+            await numbers.add(self.db, everywhere, numbers.AddNumber(number, trunk=name))
+        self.email = f"admin-{new_id().hex[-12:]}@example.org"
+        made = await activation.activate(
+            self.db,
+            self.issuer,
+            everywhere,
+            activation.ActivateContract(
+                company="ООО «Тест»",
+                name="Анна Смирнова",
+                email=self.email,
+                phone=external,
+                numbers=tuple(self.numbers),
+                extension="101",
+                password=PASSWORD,
+            ),
+        )
+        self.id = made.tenant.id
+        self.here = operator("test", self.id)
+        self.admin = await self._person(made.employee)
+        return self
+
+    async def hire(self, name, extension, **fields):
+        command = employees.CreateEmployee(
+            name, f"{new_id().hex[-12:]}@example.org", extension, **fields
+        )
+        person = await self._person(await employees.create(self.db, self.issuer, self.here, command))
+        await self.settled()
+        return person
+
+    async def _person(self, view):
+        revealed = await lines.reveal_all(self.db, self.issuer, self.here)
+        mine = {line.kind: line for line in revealed if line.employee_id == view.id}
+        return Person(view.id, view.name, view.extension, mine)
+
+    async def sql(self, statement, *args):
+        """A statement on this company's rows, then wait until the SIP process knows it."""
+        async with self.db.tenant(self.id) as session:
+            rows = await session.fetch(statement, *args)
+        await self.settled()
+        return rows
+
+    async def settled(self):
+        """Changes reach the directory of the SIP process within a second."""
+        await asyncio.sleep(0.4)
+
+    @property
+    def number(self):
+        return self.numbers[0]
+
+    async def call(self, seconds=10):
+        """The card of the newest call in the history; waits for it."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            rows = await self.history()
+            if rows:
+                return await calls.card(self.db, self.here, rows[0].id)
+            await asyncio.sleep(0.05)
+        raise AssertionError("no call in the history")
+
+    async def history(self):
+        now = datetime.now(UTC)
+        query = calls.CallQuery(now - timedelta(hours=1), now + timedelta(hours=1))
+        return (await calls.history(self.db, self.here, query)).calls
+
+    # --- peers -------------------------------------------------------------------------------------
+
+    def caller(self, user="+79160000001", **fields):
+        """Somebody outside who calls through the carrier."""
+        return Script(user, "carrier.test", **fields)
+
+    async def dial_in(self, script, **options):
+        """Run a caller's script from the carrier's address."""
+        return await script.run(self.instance.sip, local=self.carrier_host, **options)
+
+    @asynccontextmanager
+    async def outside(self, script, **options):
+        """Somebody outside whom the carrier reaches."""
+        running = script.running(self.instance.sip, self.carrier_host, self.carrier_port, **options)
+        async with running as sipp:
+            yield sipp
+
+    @asynccontextmanager
+    async def phone(self, line, script):
+        """A SIPp phone registered with a line, following the script when it is called."""
+        port = free_port("127.0.0.1")
+        await self.register(line, port=port)
+        async with script.running(self.instance.sip, "127.0.0.1", port) as sipp:
+            yield sipp
+
+    async def register(self, line, password=None, port=0, expect=200, expires=60):
+        script = Script(domain=self.domain).register(line.login, expires=expires).expect(401)
+        script.register(line.login, password or line.password, expires=expires).expect(expect)
+        return await script.run(self.instance.sip, port=port or free_port("127.0.0.1"))
+
+    def dialler(self, line, number, **fields):
+        """A phone that dials: the script up to its authenticated INVITE."""
+        script = Script(line.login, self.domain, **fields)
+        script.invite(number, host=self.domain).expect(401).ack_refusal()
+        return script.authorize(number, line.login, line.password)
+
+
+@pytest.fixture(scope="session")
+def instance():
+    """A running SunSim for all tests of the session."""
+    folder = Path(tempfile.mkdtemp(prefix="sunsim-e2e-"))
+    running = Instance(folder)
+    try:
+        running.start()
+        yield running
+    finally:
+        if running.process is not None:
+            running.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+async def company(instance):
+    """A fresh company in the instance."""
+    db = await Database.open(instance.settings.data)
+    made = await Company(instance, db).activate()
+    await made.settled()
+    yield made
+    await db.close()
