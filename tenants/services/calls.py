@@ -129,7 +129,7 @@ async def today(db: Database, actor: Actor, timezone: str, now: datetime | None 
 
 
 async def history(db: Database, actor: Actor, query: CallQuery) -> CallPage:
-    """Incoming, outgoing and internal calls of a period (HIS-01). Raises Invalid for a wrong cursor."""
+    """Incoming, outgoing and internal calls of a period (HIS-01). Raises Invalid by field."""
     limit = min(max(query.limit, 1), LONGEST_PAGE)
     where, args = _conditions(actor, query)
     if query.cursor is not None:
@@ -177,6 +177,9 @@ async def card(db: Database, actor: Actor, call_id: UUID, gettext: Gettext = str
 
 
 def _conditions(actor: Actor, query: CallQuery) -> tuple[str, list[Any]]:
+    for name, instant in (("start", query.start), ("end", query.end)):
+        if instant.tzinfo is None:
+            raise Invalid(**{name: FieldError("Say in which time zone this is.")})
     args: list[Any] = [query.start, query.end]
     where = "c.started_at >= $1 AND c.started_at < $2"
     if query.direction is not None:

@@ -255,6 +255,16 @@ async def test_a_wrong_cursor_is_an_error_of_the_field(company):
         assert set(caught.value.errors) == {"cursor"}
 
 
+async def test_an_instant_without_a_zone_is_an_error_of_the_field(company):
+    day = calls.day(NOON, ZONE)
+    for field in ("start", "end"):
+        naive = structs.replace(day, **{field: getattr(day, field).replace(tzinfo=None)})
+        for ask in (calls.history, calls.count):
+            with pytest.raises(Invalid) as caught:
+                await ask(company.db, company.admin, naive)
+            assert set(caught.value.errors) == {field}
+
+
 async def test_present_calls_with_all_their_parties(company):
     boris, vera = await company.hire("Борис Кузнецов"), await company.hire("Вера Попова")
     both, hers = new_id(), new_id()
