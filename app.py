@@ -7,10 +7,14 @@ before the database goes.
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
+import structlog
 from litestar import Litestar
 from litestar.datastructures import State
 
@@ -26,15 +30,19 @@ from core.sip.endpoint import Endpoint
 from tenants.callstore import DatabaseCallStore
 from tenants.db import Database
 from tenants.directory import MemoryDirectory
+from tenants.jobs import Chore, run_worker
 from tenants.listener import Listener
 from tenants.live import DatabaseLiveBoard
 from tenants.secrets import Vault
+from tenants.services.lines import LineIssuer, activate_all_pending
 from web.api import api
 from web.context import WebContext
 from web.host import build
 from web.probes import probes
 
 __all__ = ["create_app"]
+
+log = structlog.get_logger(__name__)
 
 Open = Callable[["Common", AsyncExitStack, State], Awaitable[None]]
 """Opens what a role needs and leaves the closing to the stack."""
@@ -126,7 +134,11 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
     board = DatabaseLiveBoard(common.database, common.listener)
     board.start()
     stack.push_async_callback(board.close)
-    media = RtpengineServer(settings.media, settings.data.dir.resolve() / "media")
+    media = RtpengineServer(
+        settings.media,
+        settings.data.dir.resolve() / "media",
+        on_death=lambda: switchboard.media_lost(),  # noqa: PLW0108 - it is made below
+    )
     await media.start()
     stack.push_async_callback(media.stop)
     common.checks["media"] = media.healthy
@@ -196,4 +208,33 @@ def _measure(switchboard: Switchboard, endpoint: Endpoint, bus: EventBus, host: 
 
 
 async def _open_worker(common: Common, stack: AsyncExitStack, state: State) -> None:
-    return None
+    issuer = LineIssuer(common.vault, common.settings.sip.domain)
+
+    async def activate_lines() -> None:
+        await activate_all_pending(common.database, issuer)
+
+    work = asyncio.create_task(
+        run_worker(
+            common.database,
+            common.settings.data,
+            common.host,
+            common.listener,
+            [Chore("lines", 5.0, activate_lines)],
+        ),
+        name="worker",
+    )
+    stack.push_async_callback(_end, work)
+    work.add_done_callback(_leave_if_broken)
+
+
+def _leave_if_broken(work: asyncio.Task[None]) -> None:
+    """A worker that cannot work must not sit there: the supervisor starts a fresh one."""
+    if not work.cancelled() and work.exception() is not None:
+        log.critical("worker.broken", exc_info=work.exception())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

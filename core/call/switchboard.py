@@ -86,6 +86,11 @@ class Switchboard:
         else:
             self._from_line(session, request, origin.line)
 
+    def media_lost(self) -> None:
+        """The media server died: nobody in these calls hears anything any more, so they end."""
+        for call in list(self._calls.values()):
+            call.leave("media_lost")
+
     async def stop(self) -> None:
         """End every call and wait until their records are stored."""
         self._closing = True
