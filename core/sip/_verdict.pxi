@@ -88,7 +88,7 @@ cdef bint all_vias(Message message) noexcept:
             continue
         p = message.data + message.lines[i].start
         end = message.data + message.lines[i].end
-        if not quotes_closed(p, end):
+        if not quotes_closed(p, end) or find_outside(p, end, c'<') < end:
             return False
         while True:
             comma = find_outside(p, end, c',')
@@ -108,10 +108,11 @@ cdef bint address(Message message, int id) noexcept:
     cdef Cursor end = message.data + line.end
     cdef Cursor bracket = find_outside(start, end, c'<')
     cdef Cursor stop, p
+    cdef Cursor params = skip_address(start, end)
     cdef Param tag
-    if not quotes_closed(start, end):
+    if not quotes_closed(start, end) or find_outside(params, end, c'<') < end:
         return False
-    if find_param(skip_address(start, end), end, "tag", 3, &tag) and tag.start == tag.end:
+    if find_param(params, end, "tag", 3, &tag) and tag.start == tag.end:
         return False
     if bracket < end:
         stop = <Cursor>memchr(bracket, c'>', end - bracket)

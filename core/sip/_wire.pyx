@@ -44,5 +44,6 @@ class WireError(ValueError):
 include "_names.pxi"
 include "_scan.pxi"
 include "_message.pxi"
+include "_parse.pxi"
 include "_build.pxi"
 include "_verdict.pxi"

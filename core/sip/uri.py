@@ -91,7 +91,10 @@ class SipUri(Struct, frozen=True):
         return ":" in self.host
 
     def __str__(self) -> str:
-        user = quote(self.user, safe=_SAFE_USER) + _written(self.user_params, _SAFE_PARAM)
+        safe = _SAFE_USER
+        if _NUMBER.fullmatch(self.user.partition(";")[0]):
+            safe = safe.replace(";", "")  # or it would be read as a parameter of the number
+        user = quote(self.user, safe=safe) + _written(self.user_params, _SAFE_PARAM)
         if self.scheme == "tel":
             return f"tel:{user}{_written(self.params, _SAFE_PARAM)}"
         if self.password is not None:

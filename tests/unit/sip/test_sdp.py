@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import MediaRefused
@@ -154,6 +154,7 @@ _LINES = st.one_of(
 
 
 @given(st.lists(_LINES))
+@settings(deadline=None)
 def test_no_body_raises_anything_else(lines):
     data = b"\r\n".join(lines)
     for use in (

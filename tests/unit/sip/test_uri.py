@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.sip.uri import NameAddr, SipUri, UriError
@@ -96,16 +96,14 @@ def test_what_is_no_uri(text):
     ),
     port=st.none() | st.integers(0, 65535),
 )
+@settings(deadline=None)
 def test_written_and_read_again(user, params, port):
     uri = SipUri(user=user, host="example.org", port=port, params=params)
-    again = SipUri.parse(str(uri))
-    if again.user_params:  # the user was a number with parameters
-        assert str(again).lower() == str(SipUri.parse(str(again))).lower()
-    else:
-        assert again == uri
+    assert SipUri.parse(str(uri)) == uri
 
 
 @given(st.text())
+@settings(deadline=None)
 def test_no_text_raises_anything_else(text):
     for read in (SipUri.parse, NameAddr.parse, lambda t: SipUri.parse("sip:" + t)):
         with contextlib.suppress(UriError):

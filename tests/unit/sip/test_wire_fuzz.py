@@ -105,7 +105,7 @@ def test_the_module_is_the_one_that_is_to_be_proved():
 
 
 @given(st.binary(max_size=2000))
-@settings(max_examples=EXAMPLES // 4)
+@settings(max_examples=EXAMPLES // 4, deadline=None)
 @example(b"\r\n")
 @example(b"SIP/")
 @example(b"A B SIP/2.0\r\nv:\r\n\r\n")
@@ -114,7 +114,7 @@ def test_random_bytes(data):
 
 
 @given(st.lists(st.sampled_from(PIECES) | st.binary(max_size=6), max_size=40))
-@settings(max_examples=EXAMPLES // 4)
+@settings(max_examples=EXAMPLES // 4, deadline=None)
 def test_random_values_in_a_message_that_is_whole(pieces):
     value = b"".join(pieces)
     for name in (
@@ -148,12 +148,13 @@ def mutated(draw):
 
 
 @given(mutated())
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_mutations_of_the_goldens(data):
     read_everything(data)
 
 
 @given(st.sampled_from(GOLDEN), st.integers(0, 1000))
+@settings(deadline=None)
 def test_goldens_cut_short(data, at):
     assume(at < len(data))
     message = read_everything(data[:at])
@@ -174,6 +175,7 @@ NAME = TOKEN.map(lambda name: "X-" + name)
     tag=TOKEN,
     cseq=st.integers(0, 2**31 - 1),
 )
+@settings(deadline=None)
 def test_what_is_built_is_parsed_back(method, headers, body, call_id, tag, cseq):
     assume(not method.upper().startswith("SIP/"))
     own = [

@@ -83,6 +83,8 @@ def test_other_versions(changed):
         {"To": '"B"'},
         {"To": "<sip:b@h>;tag="},
         {"To": '<sip:b@h>;x="'},
+        {"To": "<sip:b@h>;x=<"},
+        {"Via": "SIP/2.0/UDP h;x=<;branch=z9hG4bK1"},
         {"Via": 'SIP/2.0/UDP h;branch="z9hG4bK1'},
         {"Via": 'SIP/2.0/UDP h;x="\\"'},
         {"From": "<sip:a@h>;tag"},

@@ -1,8 +1,12 @@
 """What the accessors give for odd and broken values: never an exception."""
 
+import contextlib
+import os
+from pathlib import Path
+
 import pytest
 
-from core.sip._wire import parse
+from core.sip._wire import WireError, parse
 
 HEAD = b"OPTIONS sip:h SIP/2.0\r\n"
 
@@ -108,6 +112,25 @@ def test_empty_lines_before_a_message_are_skipped():
     data = read().raw
     message = parse(b"\r\n\r\n" + data)
     assert message.method == "OPTIONS" and message.body == b""
+
+
+def test_memory_stays_flat():
+    many = read(*[b"X-%d: x" % i for i in range(200)]).raw  # long enough for a block of its own
+    broken = many[:-2]
+
+    def use():
+        for _ in range(3000):
+            parse(many).headers("x-7")
+            with contextlib.suppress(WireError):
+                parse(broken)
+
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    use()
+    before = resident()
+    use()
+    assert resident() - before < 4_000_000, "6000 blocks of 4 KB would be 24 MB"
 
 
 def test_repr_says_what_it_is():

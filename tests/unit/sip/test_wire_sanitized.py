@@ -36,7 +36,7 @@ def test_nothing_is_read_outside_a_message(tmp_path):
     flags = {"CFLAGS": f"{CHECKS} -g -O1", "LDFLAGS": CHECKS}
     subprocess.run(build, cwd=tmp_path, env={**os.environ, **flags}, check=True)
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-m", "not proof"],
+        [sys.executable, "-m", "pytest", "-q", "-m", "not proof", "--timeout", "1500"],
         cwd=tmp_path,
         env={
             **os.environ,
