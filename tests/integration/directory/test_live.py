@@ -80,11 +80,11 @@ async def test_a_line_comes_is_renewed_and_goes(board, database, company, listen
         return await live_lines(database, company.id)
 
     line = line_of(company)
-    board.line_registered(line, NOW, NOW + 60, "Phone/1", "udp:192.0.2.1:5060")
+    board.line_registered(line, NOW, NOW + 3600, "Phone/1", "udp:192.0.2.1:5060")
     [present] = await eventually(lines, len)
     assert (present.terminal_id, present.user_agent) == (company.terminal_id, "Phone/1")
     with listener.subscribe(LIVE, company.id) as subscription:
-        board.line_registered(line, NOW + 30, NOW + 90, "Phone/1", "udp:192.0.2.1:5060")
+        board.line_registered(line, NOW + 30, NOW + 7200, "Phone/1", "udp:192.0.2.1:5060")
         renewed = await eventually(lines, lambda found: found[0].expires_at > present.expires_at)
         assert renewed[0].registered_at == present.registered_at
         with pytest.raises(TimeoutError):  # a renewal is no news
@@ -112,7 +112,7 @@ async def test_tenants_are_isolated(board, database, company, make_company):
     other = await make_company(2)
     board.call_started(facts_of(company), NOW)
     board.call_started(facts_of(other), NOW)
-    board.line_registered(line_of(other), NOW, NOW + 60, "", "")
+    board.line_registered(line_of(other), NOW, NOW + 3600, "", "")
     await eventually(lambda: live_calls(database, other.id), len)
     await eventually(lambda: live_calls(database, company.id), len)
     assert len(await live_calls(database, company.id)) == 1
@@ -129,7 +129,7 @@ async def test_changes_of_one_beat_are_one_transaction(board, database, company,
         facts = facts_of(company)
         board.call_started(facts, NOW)
         board.call_ringing(facts, NOW, [company.employee_id])
-    board.line_registered(line_of(company), NOW, NOW + 60, "", "")
+    board.line_registered(line_of(company), NOW, NOW + 3600, "", "")
     await until(lambda: opened)
     await asyncio.sleep(2 * BEAT_SECONDS)
     assert opened == [company.id]
