@@ -33,6 +33,8 @@ __all__ = ["ENDPOINTS", "ROLES", "Everything", "serve_all", "serve_role"]
 
 ROLES = ("web", "sip", "worker")
 ENDPOINTS = "endpoints.json"
+STOP_SECONDS = 9
+"""How long a role may take to close; the kernel ends it then. The supervisor waits a little longer."""
 
 Prepare = Callable[[], Awaitable[None]]
 
@@ -84,6 +86,11 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close in order, but not for ever: a part that hangs must not keep the process."""
+        signal.alarm(STOP_SECONDS)
+        await super().shutdown(sockets)
 
 
 def _bind(address: Address) -> socket.socket:
