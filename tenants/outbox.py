@@ -29,7 +29,7 @@ from core.events import Event
 from tenants.crosstenant import Row, events_to_do, forget_events
 from tenants.db import Database, Session
 from tenants.failures import DATABASE_AWAY
-from tenants.listener import CALLS, LIVE, Listener, Subscription
+from tenants.listener import CALLS, LIVE, RESYNC, Listener, Subscription
 
 __all__ = ["Outbox", "tenant_of"]
 
@@ -188,7 +188,7 @@ async def _news(subscription: Subscription) -> None:
     """Wait until calls were stored, or for the next poll: other events come without a notice."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(POLL_SECONDS):
-            while not any(notice.kind == CALLS for notice in await subscription.take()):
+            while not any(notice.kind in (CALLS, RESYNC) for notice in await subscription.take()):
                 pass
 
 
