@@ -40,6 +40,8 @@ from web.sessions import Visitor, anonymous_page, signed_in, visitor_of
 
 __all__ = ["build", "cabinet"]
 
+LARGEST_FORM = 64 * 1024
+"""Bytes of a form; uploads will have handlers with limits of their own."""
 _NO_COOKIES = [r"^/static/", r"^/api(/|$)", r"^/health/", r"^/metrics$"]
 """Paths without cookies, hence without the danger that CSRF tokens are for."""
 
@@ -87,6 +89,7 @@ def cabinet(context: WebContext) -> list[ControllerRouterHandler]:
         route_handlers=[login_page, sign_in],
         guards=[same_origin],
         dependencies={"context": shared["context"]},
+        request_max_body_size=LARGEST_FORM,
         include_in_schema=False,
     )
     rooms = Router(
@@ -104,6 +107,7 @@ def cabinet(context: WebContext) -> list[ControllerRouterHandler]:
         ],
         guards=[same_origin, signed_in],
         dependencies=shared,
+        request_max_body_size=LARGEST_FORM,
         include_in_schema=False,
     )
     return [static, door, rooms]

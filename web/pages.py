@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import UUID
 
-from jinja2 import BaseLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+import structlog
+from jinja2 import BaseLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined, Template
+from jinja2.exceptions import TemplateError
 from litestar import MediaType, Request, Response
 from litestar.response import Redirect
 from markupsafe import Markup, escape
 from msgspec import Struct
 
 from core.contracts import AvailabilityMode
+from core.contributions import Owned, Panel
 from web.formats import Formats, initials
 from web.i18n import LOCALES, Language, language
 from web.icons import known
 
 __all__ = ["MESSAGES", "MenuEntry", "Page", "Pages", "local_path"]
 
+log = structlog.get_logger(__name__)
+
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 FLASH = "sunsim_said"
 RAIL = "sunsim_rail"
+LANGUAGE = "sunsim_language"
+THEME = "sunsim_theme"
 
 
 def N_(text: str) -> str:  # noqa: N802  (the name that gettext tools look for)
@@ -138,13 +145,26 @@ class Page:
 
     def render(self, template: str, status: int = 200, **context: object) -> Response[str]:
         """The page as an answer. What was said once is not said again."""
-        html = self._pages.environment.get_template(template).render(
-            page=self, _=self.text, n_=self.counted, tel=self.formats.phone, **context
-        )
+        html = self._draw(self._pages.environment.get_template(template), context)
         response = Response(html, status_code=status, media_type=MediaType.HTML)
         if FLASH in self.request.cookies:
             response.delete_cookie(FLASH)
+        if self.signed_in:  # so that the login and errors speak and look alike
+            for name, value in ((LANGUAGE, self.locale), (THEME, self.theme)):
+                if self.request.cookies.get(name) != value:
+                    response.set_cookie(name, value, max_age=365 * 86400, samesite="lax")
         return response
+
+    def panels(self, owned: Iterable[Owned[Panel]]) -> list[Markup]:
+        """Plugins' panels as HTML; one whose template fails is left out of the page."""
+        drawn = []
+        for panel in owned:
+            try:
+                template = self._pages.environment.get_template(panel.item.template)
+                drawn.append(Markup(self._draw(template, panel.item.context)))
+            except (TemplateError, LookupError, TypeError, ValueError) as error:
+                log.warning("panel_failed", plugin=panel.plugin, error=repr(error))
+        return drawn
 
     def redirect(self, path: str, say: str = "") -> Redirect:
         """See other (RFC 9110 §15.4.4), and what to say there: a key of MESSAGES."""
@@ -152,6 +172,10 @@ class Page:
         if say:
             response.set_cookie(FLASH, say, max_age=30, httponly=True, samesite="lax")
         return response
+
+    def _draw(self, template: Template, context: Mapping[str, object]) -> str:
+        own = {"page": self, "_": self.text, "n_": self.counted, "tel": self.formats.phone}
+        return template.render({**context, **own})
 
     def today(self) -> datetime:
         """Now, on the reader's clock."""

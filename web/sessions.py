@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from markupsafe import Markup
 
 from core.contracts import Tenant
-from core.contributions import Viewer
+from core.contributions import Place, Viewer
 from core.errors import Unauthenticated
 from core.tenant_hooks import TenantHooks
 from tenants.services import sessions
@@ -17,14 +19,12 @@ from tenants.services.actor import Actor
 from tenants.services.sessions import Identity, SignedIn
 from web.context import WebContext
 from web.i18n import LOCALES, negotiate
-from web.pages import Page
+from web.pages import LANGUAGE, THEME, Page
 
 __all__ = ["Visitor", "anonymous_page", "forget", "remember", "signed_in", "token_of", "visitor_of"]
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 AnyRequest = Request[Any, Any, Any]
-
-LANGUAGE = "sunsim_language"
 
 
 class Visitor:
@@ -39,6 +39,10 @@ class Visitor:
     def actor(self) -> Actor:
         """On whose behalf services are asked."""
         return self.identity.actor
+
+    async def panels(self, place: str, key: UUID | None, page: Page) -> list[Markup]:
+        """What plugins add to a place of the cabinet: ``call`` or ``employee`` with its id."""
+        return page.panels(await self.hooks.cabinet_panels(self.tenant, self.viewer, Place(place, key)))
 
     @property
     def viewer(self) -> Viewer:
@@ -120,7 +124,8 @@ def anonymous_page(request: AnyRequest) -> Page:
             theme=identity.theme,
             zone=identity.timezone,
         )
-    return Page(request, context.pages, locale=_language(request))
+    theme = request.cookies.get(THEME, "auto")
+    return Page(request, context.pages, locale=_language(request), theme=theme)
 
 
 def _language(request: AnyRequest) -> str:

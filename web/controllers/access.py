@@ -10,8 +10,8 @@ from core.errors import TooManyRequests, Unauthenticated
 from tenants.services import sessions
 from web.i18n import LOCALES
 from web.inject import TheContext, ThePage
-from web.pages import local_path
-from web.sessions import LANGUAGE, anonymous_page, forget, remember, token_of
+from web.pages import LANGUAGE, local_path
+from web.sessions import anonymous_page, forget, remember, token_of
 
 __all__ = ["login_page", "logout", "sign_in"]
 

@@ -198,6 +198,7 @@ class _View:
             card_url=self.card_url,
             card=Card(card, actor, phones(card)) if card else None,
             creating=creating,
+            panels=await self.visitor.panels("employee", card.id, page) if card else [],
             tab=self.tab,
             form={**form_of(card), **(form or {})},
             errors=errors,

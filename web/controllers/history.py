@@ -96,6 +96,7 @@ class _View:
             list_url=self.url(after=self.cursor or "", **{"from": str(self.skipped or "")}),
             card_url=self.card_url,
             card=Card(found, page) if found else None,
+            panels=await self.visitor.panels("call", found.call.id, page) if found else [],
         )
 
     def _query(self) -> calls.CallQuery:

@@ -41,6 +41,7 @@ from tenants.live import DatabaseLiveBoard
 from tenants.secrets import Vault, hash_password
 from tenants.services import activation, employees, numbers
 from tenants.services.actor import Actor, Role, operator
+from tests.e2e.pages import visits
 from web.context import WebContext
 from web.host import build
 
@@ -104,7 +105,7 @@ class Stage:
         self.board.start()
         self.store = DatabaseCallStore(self.database, Path(self.settings.data.dir))
         self.store.start()
-        self.context = WebContext(self.settings, Host({}), vault)
+        self.context = WebContext(self.settings, Host({"visits": visits}), vault)
         self.context.attach(self.database, self.directory, listener)
         server, port = _server(build(self.context))
         self.url = f"http://127.0.0.1:{port}"
@@ -122,7 +123,9 @@ class Stage:
 
     # --- what happens in a company ----------------------------------------------------------
 
-    async def company(self, name: str, email: str, *e164: str) -> Company:
+    async def company(
+        self, name: str, email: str, *e164: str, plugins: frozenset[str] = frozenset()
+    ) -> Company:
         """Activate a contract whose first employee can sign in with PASSWORD."""
         op = operator()
         for number in e164:
@@ -142,8 +145,20 @@ class Stage:
                 plugins=frozenset(),
             ),
         )
+        if plugins:  # the service knows installed ones only
+            await self._give_plugins(made.tenant.id, plugins)
         actor = Actor(made.tenant.id, Role.ADMINISTRATOR, employee_id=made.employee.id, name="тест")
         return Company(made.tenant.id, made.employee.id, email, actor)
+
+    async def _give_plugins(self, tenant_id: UUID, plugins: frozenset[str]) -> None:
+        async with self.database.tenant(tenant_id) as session:
+            await session.execute("UPDATE contracts SET plugins = $1", sorted(plugins))
+        for _ in range(500):
+            snapshot = self.directory.snapshot(tenant_id)
+            if snapshot and snapshot.plugins == plugins:
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError("the directory has not heard of the plugins")
 
     async def hire(self, company: Company, name: str, **more: Any) -> employees.EmployeeView:
         """Another employee."""

@@ -30,9 +30,13 @@ document.addEventListener("click", (event) => {
   }
 });
 
+document.addEventListener("htmx:beforeSwap", (event) => {
+  // what it points to is about to go
+  if (event.detail.target.id === "hits") palette()?.querySelector("input").removeAttribute("aria-activedescendant");
+});
+
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.id === "hits" && palette()?.open) {
-    palette().querySelector("input").removeAttribute("aria-activedescendant");
     choose(1);
   }
 });
