@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/pip --disable-pip-version-check -q
+PIP := $(BIN)/pip --disable-pip-version-check --no-warn-script-location -qq
 STAMPS := .tools
 export PYTHONPATH :=
 
@@ -49,7 +49,7 @@ $(STAMPS)/venv: requirements.lock requirements-build.lock pyproject.toml setup.p
 	@echo "Installing the Python packages of requirements.lock"
 	@$(PIP) install --require-hashes -r requirements-build.lock
 	@$(PIP) install --require-hashes -r requirements.lock
-	@SUNSIM_SKIP_EXTENSIONS=1 $(PIP) install --no-deps --no-build-isolation -e .
+	@SUNSIM_SKIP_EXTENSIONS=1 $(PIP) install --no-deps --no-build-isolation -e . 2>/dev/null
 	@touch $@
 
 $(STAMPS)/venv-dev: requirements-dev.lock $(STAMPS)/venv
@@ -70,7 +70,8 @@ PYX := $(shell find core -name '*.py[x]' -o -name '*.pxd' -o -name '*.pxi')
 ext: $(STAMPS)/ext ## compile the Cython extensions and put them in place atomically
 $(STAMPS)/ext: $(PYX) setup.py $(STAMPS)/venv
 	@echo "Compiling the extensions"
-	@$(BIN)/python setup.py -q build_ext --build-lib build/lib --build-temp build/temp
+	@$(BIN)/python -W ignore setup.py -q build_ext --build-lib build/lib --build-temp build/temp >build.log 2>&1 || \
+		{ cat build.log; exit 1; }
 	@for so in $$(cd build/lib && find . -name '*.so'); do cp build/lib/$$so $$so.new && mv -f $$so.new $$so; done
 	@touch $@
 

@@ -30,11 +30,12 @@ from core.sip.endpoint import Endpoint
 from tenants.callstore import DatabaseCallStore
 from tenants.db import Database
 from tenants.directory import MemoryDirectory
-from tenants.jobs import Chore, run_worker
+from tenants.jobs import run_worker
 from tenants.listener import Listener
 from tenants.live import DatabaseLiveBoard
 from tenants.secrets import Vault
-from tenants.services.lines import LineIssuer, activate_all_pending
+from tenants.services.chores import chores
+from tenants.services.lines import LineIssuer
 from web.api import api
 from web.context import WebContext
 from web.host import build
@@ -209,17 +210,13 @@ def _measure(switchboard: Switchboard, endpoint: Endpoint, bus: EventBus, host: 
 
 async def _open_worker(common: Common, stack: AsyncExitStack, state: State) -> None:
     issuer = LineIssuer(common.vault, common.settings.sip.domain)
-
-    async def activate_lines() -> None:
-        await activate_all_pending(common.database, issuer)
-
     work = asyncio.create_task(
         run_worker(
             common.database,
             common.settings.data,
             common.host,
             common.listener,
-            [Chore("lines", 5.0, activate_lines)],
+            chores(common.database, issuer),
         ),
         name="worker",
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+import structlog
 from msgspec import convert
 
 from core import routing
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CallContext", "CallRefused"]
 
+log = structlog.get_logger(__name__)
+
 _FORBIDDEN = 403
 
 
@@ -64,12 +67,15 @@ class CallContext:
         switchboard: Switchboard,
         *,
         settings: SipSettings,
+        outgoing: int,
         snapshot: Snapshot,
         compiled: routing.Compiled,
         hooks: TenantHooks,
         placing: Placing,
     ) -> None:
+        """``outgoing`` is how many calls of the tenant went outside when this one came."""
         self.snapshot = snapshot
+        self._outgoing = outgoing
         self._switchboard = switchboard
         self._settings = settings
         self._compiled = compiled
@@ -122,8 +128,14 @@ class CallContext:
     async def step(self, call: Call, step: PluginStep) -> None:
         """Run a plugin's step; one that the contract does not have is passed over."""
         owned = self._hooks.step_types.get(step.name)
-        if owned is not None:
+        if owned is None:
+            return
+        try:
             await owned.item.run(call, convert(step.config, owned.item.config))
+        except SunSimError:
+            raise
+        except Exception:  # a plugin's fault is not the caller's: the chain goes on
+            log.exception("plugin.step_failed", plugin=owned.plugin, step=step.name)
 
     def ringing(self, record: CallRecord, plan: DialPlan) -> None:
         """Show who rings."""
@@ -145,7 +157,7 @@ class CallContext:
                 raise CallRefused(_FORBIDDEN, "the contract has no number to call from")
             if not is_domestic(facts.called):
                 raise CallRefused(_FORBIDDEN, "only domestic destinations are open")
-            if self._switchboard.outgoing(facts.tenant_id) > self._settings.outgoing_calls:
+            if self._outgoing >= self._settings.outgoing_calls:
                 raise CallRefused(_FORBIDDEN, "too many outgoing calls at once")
         refused = self._hooks.admit_call(self.tenant, facts)
         if refused is not None:

@@ -107,7 +107,7 @@ class Switchboard:
         return len(self._calls)
 
     def outgoing(self, tenant_id: UUID) -> int:
-        """How many of the tenant's calls go outside now, the asking one included."""
+        """How many of the tenant's calls go outside now."""
         return sum(
             call.record.facts.tenant_id == tenant_id
             and call.record.facts.direction is Direction.OUTGOING
@@ -175,6 +175,7 @@ class Switchboard:
             surroundings=CallContext(
                 self,
                 settings=self._settings,
+                outgoing=self.outgoing(facts.tenant_id),
                 snapshot=snapshot,
                 compiled=self._compile(snapshot),
                 hooks=self._host.for_tenant(snapshot.plugins),

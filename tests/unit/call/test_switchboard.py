@@ -1,0 +1,493 @@
+"""The switchboard: what is let in, who is busy, what is counted, and how it all stops."""
+
+import asyncio
+from types import SimpleNamespace
+from uuid import UUID
+
+import pytest
+from msgspec import Struct
+from msgspec.structs import replace
+
+import sunsim
+from core.call.switchboard import Switchboard
+from core.contracts import (
+    Addressee,
+    AddresseeKind,
+    Branch,
+    Chain,
+    Dial,
+    Direction,
+    Employee,
+    Line,
+    Manifest,
+    Number,
+    Outcome,
+    PluginStep,
+    Scenario,
+    Snapshot,
+    StepCode,
+    Terminal,
+    TerminalKind,
+    Trunk,
+)
+from core.contributions import DialOptions, Next, Refusal, StepType
+from core.host import Host
+from core.settings import SipSettings
+from core.sip import _wire as wire
+from core.sip.flow import Target
+from core.sip.identity import FromLine, FromTrunk
+from core.sip.session import Ended
+from core.testing import MemoryBoard, MemoryCallStore, MemoryDirectory, MemoryMedia
+from tests.support.virtual_time import run
+from tests.unit.call.world import FakeSession, LoopClock, Phone, answers, hangs_up, refuses
+
+TENANT, ANNA, BORIS, TRUNK = (UUID(int=number) for number in range(1, 5))
+NUMBER = "+74951234567"
+LOGIN = {ANNA: "0050000001", BORIS: "0050000002"}
+CARRIER = Trunk(TRUNK, "carrier", "192.0.2.1", networks=("192.0.2.0/24",))
+
+
+def invite(to, caller="+79161112233", name="", extra=()):
+    headers = [
+        ("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1"),
+        ("From", f"{name} <sip:{caller}@carrier.test>;tag=1"),
+        ("To", f"<sip:{to}@pbx>"),
+        ("Call-ID", "c"),
+        ("CSeq", "1 INVITE"),
+        ("Max-Forwards", "20"),
+        *extra,
+    ]
+    return wire.parse(wire.build_request("INVITE", f"sip:{to}@pbx", headers, b"v=0\r\n"))
+
+
+class Caller(FakeSession):
+    __slots__ = ("invite",)
+
+    def __init__(self, request):
+        super().__init__(sdp=request.body)
+        self.invite = request
+
+    @property
+    def request(self):
+        return self.invite
+
+    @property
+    def max_forwards(self):
+        return 19
+
+
+class FakeEndpoint:
+    """Phones by login or by URI; ``invited`` keeps what each INVITE said."""
+
+    def __init__(self):
+        self.phones = {}
+        self.invited = []
+
+    def contacts(self, login):
+        phone = self.phones.get(login)
+        return [SimpleNamespace(target=lambda: Target(f"sip:{login}@phone"))] if phone else []
+
+    def invite(self, target, *, sdp, listener, **said):
+        self.invited.append((target, said))
+        login = target.uri.partition(":")[2].partition("@")[0]
+        return self.phones[login].ring(sdp, listener)
+
+
+class Office:
+    """A company with Anna and Boris, a carrier, and a switchboard."""
+
+    def __init__(self, *plugins, steps=None, **settings):
+        dial = Dial((Addressee(AddresseeKind.EMPLOYEE, str(ANNA)),))
+        branch = Branch(UUID(int=20), "top", Chain(steps or (dial,)))
+        people = ((ANNA, "Анна", "101"), (BORIS, "Борис", "102"))
+        self.snapshot = Snapshot(
+            tenant_id=TENANT,
+            version=1,
+            hash="h",
+            name="ООО",
+            plugins=frozenset(plugin.manifest.name for plugin in plugins),
+            employees=tuple(
+                Employee(key, name, extension, terminals=(UUID(int=key.int + 100),))
+                for key, name, extension in people
+            ),
+            terminals=tuple(
+                Terminal(UUID(int=key.int + 100), key, TerminalKind.SIP, LOGIN[key])
+                for key, *_ in people
+            ),
+            numbers=(Number(UUID(int=30), NUMBER, scenario_id=UUID(int=40), trunk_id=TRUNK),),
+            scenarios=(Scenario(UUID(int=40), "По умолчанию", 1, branch),),
+        )
+        self.directory = MemoryDirectory()
+        self.directory.put(self.snapshot)
+        self.directory.add_trunk(CARRIER)
+        self.media, self.store, self.board = MemoryMedia(), MemoryCallStore(), MemoryBoard()
+        self.events = []
+        self.endpoint = FakeEndpoint()
+        self.switchboard = Switchboard(
+            settings=SipSettings(**settings),
+            directory=self.directory,
+            media=self.media,
+            store=self.store,
+            board=self.board,
+            host=Host({plugin.manifest.name: plugin for plugin in plugins}),
+            publish=self.events.append,
+            clock=LoopClock(),
+        )
+        self.switchboard.endpoint = self.endpoint
+
+    def phone(self, who, *script):
+        self.endpoint.phones[LOGIN.get(who, who)] = phone = Phone(list(script))
+        return phone
+
+    def from_carrier(self, to=NUMBER, **fields):
+        return self._begin(invite(to, **fields), FromTrunk(CARRIER))
+
+    def from_line(self, who, to):
+        line = Line(LOGIN[who], TENANT, who, UUID(int=who.int + 100), {})
+        return self._begin(invite(to, caller=LOGIN[who]), FromLine(line))
+
+    def _begin(self, request, origin):
+        session = Caller(request)
+        self.switchboard.on_invite(session, origin)
+        return session
+
+    async def over(self):
+        """Wait until every call is over."""
+        while self.switchboard.calls:
+            await asyncio.sleep(1)
+        await asyncio.sleep(1)
+        return list(self.store.cdrs.values())
+
+
+def play(office, scene):
+    """Run a scene in virtual time; returns the records of its calls."""
+
+    async def whole():
+        await scene()
+        return await office.over()
+
+    return run(whole())
+
+
+def plugin(**hooks):
+    manifest = Manifest("tester", "1", "Tester", "Tests.")
+    return SimpleNamespace(manifest=manifest, **{k: sunsim.hookimpl(v) for k, v in hooks.items()})
+
+
+def test_a_carriers_call_is_routed_recorded_and_told():
+    office = Office()
+    office.phone(ANNA, answers(1), hangs_up(5))
+
+    async def scene():
+        office.from_carrier(name='"Bobby \\"x\\" Tables"')
+
+    (cdr,) = play(office, scene)
+    assert (cdr.direction, cdr.outcome) == (Direction.INCOMING, Outcome.ANSWERED)
+    assert (cdr.caller, cdr.called, cdr.trunk_id) == ("+79161112233", NUMBER, TRUNK)
+    assert cdr.answered_employee_id == ANNA
+    assert [type(event).__name__ for event in office.events] == [
+        "CallStarted",
+        "CallAnswered",
+        "CallEnded",
+    ]
+    assert office.board.calls == {}
+    ((target, said),) = office.endpoint.invited
+    assert target.uri == f"sip:{LOGIN[ANNA]}@phone"
+    assert said["max_forwards"] == 19
+    assert office.switchboard.finished == {"answered": 1}
+
+
+def test_an_unknown_number_is_refused_without_a_record():
+    office = Office()
+    seen = []
+
+    async def scene():
+        seen.append(office.from_carrier("+74990000000"))
+
+    assert play(office, scene) == []
+    assert seen[0].did == [("reject", 404)]
+    assert office.switchboard.rejected == {"unknown_number": 1}
+
+
+def test_an_anonymous_caller_has_no_number():
+    office = Office()
+    office.phone(ANNA, refuses(486))
+
+    async def scene():
+        office.from_carrier(caller="anonymous")
+
+    (cdr,) = play(office, scene)
+    assert cdr.caller is None
+
+
+def test_the_carriers_asserted_identity_counts_more_than_from():
+    office = Office()
+    asserted = ("P-Asserted-Identity", "<sip:+79990001122@carrier.test>")
+
+    async def scene():
+        office.from_carrier(extra=(asserted,))
+
+    (cdr,) = play(office, scene)
+    assert cdr.caller == "+79990001122"
+
+
+def test_a_line_dials_outside_with_the_companys_number():
+    office = Office()
+    office.phone("+79161112233", answers(1), hangs_up(3))
+
+    async def scene():
+        office.from_line(ANNA, "89161112233")
+
+    (cdr,) = play(office, scene)
+    assert (cdr.direction, cdr.caller, cdr.called) == (Direction.OUTGOING, NUMBER, "+79161112233")
+    ((target, said),) = office.endpoint.invited
+    assert (target.uri, target.host) == ("sip:+79161112233@192.0.2.1", "192.0.2.1")
+    assert said["from_"].startswith(f"<sip:{NUMBER}@")
+
+
+@pytest.mark.parametrize(
+    ("dialled", "status"), [("81012125550100", 403), ("garbage", 484), ("999", 480)]
+)
+def test_what_a_line_may_not_dial(dialled, status):
+    office = Office()
+    seen = []
+
+    async def scene():
+        seen.append(office.from_line(ANNA, dialled))
+
+    play(office, scene)
+    assert seen[0].did == [("reject", status)]
+
+
+def test_a_colleague_is_called_by_extension_and_sees_who_calls():
+    office = Office()
+    office.phone(BORIS, answers(1), hangs_up(3))
+
+    async def scene():
+        office.from_line(ANNA, "102")
+
+    (cdr,) = play(office, scene)
+    assert (cdr.direction, cdr.caller, cdr.called) == (Direction.INTERNAL, "101", "102")
+    ((_, said),) = office.endpoint.invited
+    assert said["from_"].startswith('"Анна" <sip:101@')
+
+
+def test_who_talks_is_busy_for_the_next_call():
+    office = Office()
+    office.phone(ANNA, answers(1), hangs_up(30))
+    second = []
+
+    async def scene():
+        office.from_carrier()
+        await asyncio.sleep(5)
+        second.append(office.from_carrier())
+        await asyncio.sleep(60)
+        office.phone(ANNA, answers(1), hangs_up(3))
+        office.from_carrier()
+
+    records = play(office, scene)
+    assert [cdr.outcome for cdr in records] == [
+        Outcome.NO_ANSWER,
+        Outcome.ANSWERED,
+        Outcome.ANSWERED,
+    ]
+    assert second[0].did == [("reject", 480)]
+    reasons = [step.data.get("reason") for step in records[0].steps if step.code is StepCode.NOT_RUNG]
+    assert reasons == ["busy"]
+
+
+def test_outgoing_calls_at_once_are_limited():
+    office = Office(outgoing_calls=1)
+    office.phone("+79161112233", answers(1), hangs_up(9))
+    seen = []
+
+    async def scene():
+        seen.append(office.from_line(ANNA, "+79161112233"))
+        seen.append(office.from_line(BORIS, "+79161112233"))
+
+    play(office, scene)
+    assert seen[1].did == [("reject", 403)]
+    assert ("answer", b"answer leg1") in seen[0].did
+
+
+def test_more_calls_than_allowed_are_told_to_try_later():
+    office = Office(max_calls=1)
+    office.phone(ANNA, answers(1), hangs_up(9))
+    seen = []
+
+    async def scene():
+        office.from_carrier()
+        seen.append(office.from_carrier())
+
+    assert len(play(office, scene)) == 1
+    assert seen[0].did == [("reject", 503)]
+
+
+def test_a_suspended_company_gets_no_calls():
+    office = Office()
+    office.directory.put(replace(office.snapshot, suspended=True))
+    seen = []
+
+    async def scene():
+        seen.append(office.from_carrier())
+
+    (cdr,) = play(office, scene)
+    assert cdr.outcome is Outcome.REFUSED
+    assert seen[0].did == [("reject", 403)]
+
+
+def test_a_running_call_keeps_its_configuration():
+    office = Office()
+    office.phone(ANNA, answers(5), hangs_up(9))
+
+    async def scene():
+        office.from_carrier()
+        await asyncio.sleep(1)
+        office.directory.put(replace(office.snapshot, scenarios=(), version=2, hash="h2"))
+
+    (cdr,) = play(office, scene)
+    assert (cdr.outcome, cdr.snapshot_hash) == (Outcome.ANSWERED, "h")
+
+
+def test_shutdown_ends_calls_and_keeps_their_records():
+    office = Office()
+    office.phone(ANNA, answers(1))
+    seen = []
+
+    async def scene():
+        seen.append(office.from_carrier())
+        await asyncio.sleep(9)
+        await office.switchboard.stop()
+        seen.append(office.from_carrier())
+
+    (cdr,) = play(office, scene)
+    assert cdr.ended_by == "system"
+    assert seen[0].did[-1] == ("bye", ())
+    assert seen[1].did == [("reject", 503)]
+
+
+def test_calls_end_when_their_media_is_lost():
+    office = Office()
+    office.phone(ANNA, answers(1))
+
+    async def scene():
+        office.from_carrier()
+        await asyncio.sleep(9)
+        office.switchboard.media_lost()
+
+    (cdr,) = play(office, scene)
+    assert cdr.steps[-1].data["cause"] == "media_lost"
+
+
+def test_plugins_may_refuse_a_call():
+    def admit_call(facts):
+        return Refusal("blocked", 603) if facts.caller == "+79161112233" else None
+
+    office = Office(plugin(admit_call=admit_call))
+    seen = []
+
+    async def scene():
+        seen.append(office.from_carrier())
+
+    (cdr,) = play(office, scene)
+    assert seen[0].did == [("reject", 603)]
+    refused = next(step for step in cdr.steps if step.code is StepCode.ADMISSION_REFUSED)
+    assert refused.data == {"plugin": "tester", "reason": "blocked"}
+
+
+def test_plugins_may_tell_phones_more():
+    office = Office(
+        plugin(dial_options=lambda call: DialOptions("VIP", (("Alert-Info", "<urn:alert:x>"),)))
+    )
+    office.phone(ANNA, answers(1), hangs_up(2))
+
+    async def scene():
+        office.from_carrier()
+
+    play(office, scene)
+    ((_, said),) = office.endpoint.invited
+    assert said["from_"].startswith('"VIP" <')
+    assert said["headers"] == (("Alert-Info", "<urn:alert:x>"),)
+
+
+class Settings(Struct, frozen=True):
+    seconds: int = 0
+
+
+def steps_of(run_step):
+    kind = StepType("tester.step", "Step", Settings, run_step)
+    dial = Dial((Addressee(AddresseeKind.EMPLOYEE, str(ANNA)),))
+    steps = (PluginStep("tester.step", {"seconds": 3}), dial)
+    return Office(plugin(register_step_types=lambda: [kind]), steps=steps)
+
+
+def test_a_plugins_step_runs_before_the_next_one():
+    seen = []
+
+    async def step(call, config):
+        seen.append((call.facts.called, call.tenant.id, config.seconds))
+        await asyncio.sleep(config.seconds)
+        return Next.CONTINUE
+
+    office = steps_of(step)
+    office.phone(ANNA, answers(1), hangs_up(2))
+
+    async def scene():
+        office.from_carrier()
+
+    (cdr,) = play(office, scene)
+    assert seen == [(NUMBER, TENANT, 3)]
+    assert cdr.outcome is Outcome.ANSWERED
+    assert cdr.answered_at - cdr.started_at == 4
+
+
+def test_a_plugins_step_may_end_the_call():
+    async def step(call, config):
+        call.hang_up(486)
+        return Next.END
+
+    office = steps_of(step)
+    seen = []
+
+    async def scene():
+        seen.append(office.from_carrier())
+
+    (cdr,) = play(office, scene)
+    assert seen[0].did == [("reject", 486)]
+    assert cdr.outcome is Outcome.BUSY
+
+
+def test_a_plugins_step_that_raises_is_passed_over():
+    async def step(call, config):
+        raise ZeroDivisionError
+
+    office = steps_of(step)
+    office.phone(ANNA, answers(1), hangs_up(2))
+
+    async def scene():
+        office.from_carrier()
+
+    (cdr,) = play(office, scene)
+    assert cdr.outcome is Outcome.ANSWERED
+
+
+def test_the_caller_may_leave_during_a_step():
+    ended = []
+
+    async def step(call, config):
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            ended.append(True)
+        return Next.CONTINUE
+
+    office = steps_of(step)
+
+    async def scene():
+        session = office.from_carrier()
+        await asyncio.sleep(1)
+        session.say(Ended(True))
+
+    (cdr,) = play(office, scene)
+    assert ended == [True]
+    assert cdr.outcome is Outcome.CANCELLED
