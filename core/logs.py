@@ -19,7 +19,7 @@ from core.settings import LogSettings
 __all__ = ["configure"]
 
 _SECRETS = frozenset({"password", "token", "secret", "authorization", "cookie", "ha1", "key", "dsn"})
-_NOISY = ("uvicorn", "litestar", "asyncio", "httpx", "piccolo")
+_NOISY = ("uvicorn", "litestar", "asyncio", "httpx", "piccolo", "procrastinate")
 
 
 def configure(settings: LogSettings, process: str) -> None:
