@@ -33,7 +33,9 @@ STRONG = (StepCode.ARRIVED, StepCode.DIALLED, StepCode.ANSWERED)
 class Bar(Struct):
     """One telephone that rang, or did not: ``left`` and ``width`` within the track."""
 
-    name: str
+    owner: str
+    device: str
+    name: str = ""
     note: str = ""
     left: str = "0"
     width: str = ""
@@ -85,9 +87,8 @@ def _entry(line: TraceLine, when: str, found: CallCard, page: Page) -> Entry:
         number = Markup('<span class="k-tel">{}</span>').format(page.formats.phone(found.call.called))
         entry.text = page.text("Call to {number}", number=number)
     elif line.code is StepCode.ANSWERED:
-        who, _, device = line.text.rpartition(": ")[0].rpartition(", ")
-        entry.text = page.text("{name} answers", name=who or device)
-        entry.note = device if who else ""
+        entry.text = page.text("{name} answers", name=line.owner or line.device)
+        entry.note = line.device if line.owner else ""
         entry.talk, entry.tone = True, "is-ok"
     elif line.code is StepCode.ADMISSION_REFUSED:
         entry.tone = "is-bad"
@@ -95,20 +96,19 @@ def _entry(line: TraceLine, when: str, found: CallCard, page: Page) -> Entry:
 
 
 def _key(line: TraceLine) -> object:
-    return line.terminal_id or line.text.rpartition(": ")[0]
+    return line.terminal_id or (line.owner, line.device)
 
 
 def _ring(bars: dict[object, Bar], line: TraceLine) -> None:
-    """Note on the telephone's bar what this line says of it; sentences are «telephone: what»."""
-    name, _, what = line.text.rpartition(": ")
-    bar = bars.setdefault(_key(line), Bar(name=name))
+    """Note on the telephone's bar what this line says of it."""
+    bar = bars.setdefault(_key(line), Bar(line.owner, line.device))
     if line.code is StepCode.RINGING:
         bar.started, bar.ended, bar.note = line.at, None, ""
     elif line.code is StepCode.ANSWERED:
         bar.ended, bar.answered = line.at, True
     else:
         bar.ended = line.at if bar.started is not None else None
-        bar.note = what
+        bar.note = line.what
 
 
 def _finish(entries: Sequence[Entry], found: CallCard, page: Page) -> None:
@@ -117,11 +117,11 @@ def _finish(entries: Sequence[Entry], found: CallCard, page: Page) -> None:
     for group in (entry for entry in entries if entry.icon == "phone-calling"):
         rung = [bar for bar in group.rings if bar.started is not None]
         group.text = page.counted("Rings {count} phone", "Rings {count} phones", len(rung))
+        _name(group)
         if not rung:
             group.text = page.text("No phone could ring")
             group.tone = "is-bad"
             continue
-        _share_owner(group)
         first = min(bar.started or over for bar in rung)
         last = max(bar.ended or over for bar in rung)
         scale = WIDTH / max(last - first, 0.001)
@@ -134,11 +134,12 @@ def _finish(entries: Sequence[Entry], found: CallCard, page: Page) -> None:
         entries[0].time = page.formats.time(found.call.started_at.timestamp())
 
 
-def _share_owner(group: Entry) -> None:
-    """If all phones are one person's, say so once above them instead of on each bar."""
-    parts = [bar.name.rpartition(", ") for bar in group.rings]
-    owners = {owner for owner, _, _ in parts}
-    if len(owners) == 1 and "" not in owners:
+def _name(group: Entry) -> None:
+    """Whose phone each bar is; if all are one person's, that is said once above them."""
+    owners = {bar.owner for bar in group.rings}
+    alone = len(owners) == 1 and all(owners)
+    if alone:
         group.note = owners.pop()
-        for bar, (_, _, device) in zip(group.rings, parts, strict=True):
-            bar.name = device[:1].upper() + device[1:]
+    for bar in group.rings:
+        device = bar.device[:1].upper() + bar.device[1:]
+        bar.name = device if alone else ", ".join(filter(None, (bar.owner, bar.device)))

@@ -11,6 +11,7 @@ from babel.dates import get_timezone_location
 from msgspec import Struct
 
 from core.contracts import TerminalKind
+from core.numbers import pretty
 from tenants.services.actor import Actor
 from tenants.services.employees import EmployeeView
 from tenants.services.lines import LineView
@@ -130,7 +131,7 @@ def form_of(person: EmployeeView | None) -> dict[str, str]:
         "mode": person.mode.value if person else "",
         "timezone": (person.timezone if person else None) or "",
         "dial_mode": person.dial_mode.value if person else "",
-        "external_number": (person.external_number if person else None) or "",
+        "external_number": pretty(person.external_number) if person else "",
         "extension": (person.extension if person else None) or "",
         "caller_id": str(person.caller_id) if person and person.caller_id else "",
     }

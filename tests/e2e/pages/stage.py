@@ -153,12 +153,19 @@ class Stage:
     async def _give_plugins(self, tenant_id: UUID, plugins: frozenset[str]) -> None:
         async with self.database.tenant(tenant_id) as session:
             await session.execute("UPDATE contracts SET plugins = $1", sorted(plugins))
-        for _ in range(500):
-            snapshot = self.directory.snapshot(tenant_id)
-            if snapshot and snapshot.plugins == plugins:
-                return
+        while (await self._snapshot(tenant_id)).plugins != plugins:
             await asyncio.sleep(0.02)
-        raise AssertionError("the directory has not heard of the plugins")
+
+    async def _snapshot(
+        self, tenant_id: UUID, person: employees.EmployeeView | None = None
+    ) -> Snapshot:
+        """The configuration that a call is routed by, once it knows the person."""
+        while True:
+            snapshot = self.directory.snapshot(tenant_id)
+            known = {employee.id for employee in snapshot.employees} if snapshot else set()
+            if snapshot and (person is None or person.id in known):
+                return snapshot
+            await asyncio.sleep(0.02)
 
     async def hire(self, company: Company, name: str, **more: Any) -> employees.EmployeeView:
         """Another employee."""
@@ -241,8 +248,7 @@ class Stage:
     ) -> UUID:
         """A call that is over: answered by ``person`` on the SIP line, or by nobody."""
         facts = self.facts(company, **more)
-        snapshot = self.directory.snapshot(company.id)
-        assert snapshot is not None
+        snapshot = await self._snapshot(company.id, person)
         began = at or time.time() - talk - 40
         rung, answered = began + 2, began + 11
         over = answered + talk if person else rung + 20
