@@ -3,7 +3,7 @@
 ``python -m web.catalogue`` adds what is missing to the catalogue, untranslated, and removes what no
 source says any more. A test fails for a msgid without translation. Gathered are ``_()`` and ``n_()``
 of templates, ``N_()``, ``text()``, ``counted()`` and ``gettext()`` of modules, the first lines of our
-error classes and the sentences that services raise.
+error classes, the sentences that services raise and what the API says of its operations.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from babel.messages.pofile import read_po, write_po
 from jinja2.ext import babel_extract
 
 from core import errors
+from web.api.schema import parted
 
 __all__ = ["RUSSIAN", "Msgid", "gathered", "russian", "untranslated"]
 
@@ -59,9 +60,13 @@ def _all() -> Iterator[tuple[Path, Msgid]]:
     for path in sorted((ROOT / "tenants" / "services").glob("*.py")):
         for sentence in _sentences(ast.parse(path.read_text())):
             yield path, sentence
-    path = ROOT / "web" / "errors.py"
-    for sentence in _documented_errors(ast.parse(path.read_text())):
-        yield path, sentence
+    operations = sorted((ROOT / "web" / "api").glob("*.py"))
+    for path in [ROOT / "web" / "errors.py", *operations]:
+        for sentence in _documented_errors(ast.parse(path.read_text())):
+            yield path, sentence
+    for path in operations:
+        for sentence in _documented_operations(ast.parse(path.read_text())):
+            yield path, sentence
 
 
 def _marked() -> Iterator[tuple[Path, Msgid]]:
@@ -72,7 +77,7 @@ def _marked() -> Iterator[tuple[Path, Msgid]]:
                 if msgid := _msgid(message):
                     yield path, msgid
     for path in [*sorted((ROOT / "web").rglob("*.py")), ROOT / "tenants" / "trace.py"]:
-        if "api" in path.relative_to(ROOT).parts or path == Path(__file__):
+        if path == Path(__file__):
             continue
         with path.open("rb") as source:
             for _, _, message, _ in extract_python(source, list(_KEYWORDS), (), {}):
@@ -104,6 +109,15 @@ def _documented_errors(tree: ast.AST) -> Iterator[str]:
         bases = node.bases if isinstance(node, ast.ClassDef) else ()
         if any(isinstance(base, ast.Name) and base.id == "SunSimError" for base in bases):
             yield (ast.get_docstring(node) or "").splitlines()[0]
+
+
+def _documented_operations(tree: ast.AST) -> Iterator[str]:
+    """What the API's description says of each operation."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and node.name.endswith("Controller"):
+            for method in node.body:
+                if isinstance(method, ast.AsyncFunctionDef):
+                    yield from filter(None, parted(ast.get_docstring(method) or ""))
 
 
 def untranslated(catalogue: Catalog) -> list[Msgid]:

@@ -12,12 +12,13 @@ from typing import Any
 from litestar import Litestar, Request, Router, asgi
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.handlers import BaseRouteHandler
 from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
 from core.contracts import Tenant
 from tenants.services.actor import Actor
-from web.api import problems, schema
-from web.api.access import Gate, caller_of
+from web.api import intake, problems, schema
+from web.api.access import AnyConnection, Gate, caller_of
 from web.api.calls import CallsController
 from web.api.company import ContractController
 from web.api.docs import docs, openapi
@@ -51,6 +52,12 @@ def api(context: WebContext, gate: Gate | None = None) -> list[ControllerRouterH
 
 def application(context: WebContext, gate: Gate | None = None) -> Litestar:
     """The API by itself, with its paths in full."""
+    admit = (gate or Gate()).admit
+
+    async def admitted(connection: AnyConnection, handler: BaseRouteHandler) -> None:
+        # A plain function: Litestar copies guards for every route, and the counts must stay one.
+        await admit(connection, handler)
+
     operations = Router(
         "/",
         route_handlers=[
@@ -63,7 +70,7 @@ def application(context: WebContext, gate: Gate | None = None) -> Litestar:
             TokensController,
             *plugin_routes(context.host),
         ],
-        guards=[(gate or Gate()).admit],
+        guards=[admitted],
         dependencies={
             "context": Provide(_context, sync_to_thread=False),
             "actor": Provide(_actor, sync_to_thread=False),
@@ -73,6 +80,7 @@ def application(context: WebContext, gate: Gate | None = None) -> Litestar:
     return Litestar(
         route_handlers=[Router(PATH, route_handlers=[operations, openapi, docs])],
         state=State({"context": context}),
+        before_request=intake.before_request,
         request_max_body_size=LARGEST_REQUEST,
         exception_handlers=problems.handlers,
         openapi_config=schema.configuration(context.settings.http.brand),

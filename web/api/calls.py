@@ -25,18 +25,25 @@ __all__ = ["CallsController"]
 
 Start = Annotated[
     datetime | None,
-    QueryParameter(name="start", description="From this instant on; without it from today’s midnight."),
+    QueryParameter(
+        name="start", description=N_("From this instant on; without it from today’s midnight.")
+    ),
 ]
 End = Annotated[
     datetime | None,
-    QueryParameter(name="end", description="Before this instant; without it up to the end of today."),
+    QueryParameter(
+        name="end", description=N_("Before this instant; without it up to the end of today.")
+    ),
 ]
 Cursor = Annotated[
-    str | None, QueryParameter(description="Goes on where the page ended that this was the `next` of.")
+    str | None,
+    QueryParameter(description=N_("The “next” of the page before.")),
 ]
-Limit = Annotated[int, QueryParameter(ge=1, le=calls.LONGEST_PAGE, description="Calls in one page.")]
-Way = Annotated[Direction | None, QueryParameter(description="Only calls that go this way.")]
-Unanswered = Annotated[bool, QueryParameter(description="Only calls that nobody answered.")]
+Limit = Annotated[
+    int, QueryParameter(ge=1, le=calls.LONGEST_PAGE, description=N_("Calls in one page."))
+]
+Way = Annotated[Direction | None, QueryParameter(description=N_("Only calls that go this way."))]
+Unanswered = Annotated[bool, QueryParameter(description=N_("Only calls that nobody answered."))]
 
 
 class CallList(Struct, frozen=True):
@@ -72,7 +79,7 @@ class CallsController(Controller):
     ) -> CallList:
         """List the calls of a period.
 
-        Without a period those of today, on the company's clock. Latest first, in pages.
+        Without a period those of today, on the clock of the company. Latest first, in pages.
         """
         today = calls.day(datetime.now(UTC), (await contracts.get(context.database, actor)).timezone)
         query = replace(
@@ -105,8 +112,8 @@ class CallsController(Controller):
     ) -> CallCard:
         """Get a call with its course.
 
-        `steps` are what happened, for programs; `trace` says the same in sentences, in the language
-        of `Accept-Language`.
+        The steps are what happened, for programs; the trace says the same in sentences, in the
+        language of Accept-Language.
         """
         words = language(negotiate(request.headers.get("Accept-Language", "")))
         return await calls.card(context.database, actor, call_id, words.gettext)

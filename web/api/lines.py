@@ -14,11 +14,12 @@ from tenants.services.lines import LineParameters, LineView, RevealLine
 from web.api.access import TheActor, needs
 from web.api.schema import ApiOperation
 from web.inject import TheContext
+from web.pages import N_
 
 __all__ = ["LinesController"]
 
 
-OfEmployee = Annotated[UUID | None, QueryParameter(description="Of this employee only.")]
+OfEmployee = Annotated[UUID | None, QueryParameter(description=N_("Of this employee only."))]
 
 
 class LineList(Struct, frozen=True):
@@ -39,7 +40,7 @@ class LinesController(Controller):
         context: TheContext,
         actor: TheActor,
         employee_id: Annotated[
-            UUID | None, QueryParameter(description="Of this employee only.")
+            UUID | None, QueryParameter(description=N_("Of this employee only."))
         ] = None,
     ) -> LineList:
         """List the SIP lines.

@@ -13,11 +13,12 @@ from typing import Any
 
 import msgspec
 import structlog
-from litestar import Litestar, Request, Response
+from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from msgspec import Struct
 
 from core.errors import FieldError, Invalid, NotFound, SunSimError, TooManyRequests
+from web.api.intake import Malformed, allowed
 from web.i18n import Language, language, negotiate
 from web.pages import N_
 
@@ -35,7 +36,6 @@ log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 DOCUMENTATION = "/api/v1/docs"
-METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 TITLES = {
     "malformed": (400, N_("The request cannot be read")),
@@ -76,13 +76,6 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     errors: tuple[FieldProblem, ...] = ()
 
 
-class Malformed(SunSimError):
-    """The request cannot be read. Send one JSON object in UTF-8."""
-
-    code = "malformed"
-    http_status = 400
-
-
 class MethodNotAllowed(SunSimError):
     """There is something at this address, but not with this method."""
 
@@ -108,7 +101,7 @@ class _InvalidRequest(Invalid):
     """What does not fit the schema; ``sources`` says where each field was sent."""
 
     def __init__(self, errors: dict[str, FieldError], sources: dict[str, str]) -> None:
-        super().__init__(None, **errors)
+        super().__init__(N_("Some fields need correction."), **errors)
         self.sources = sources
 
 
@@ -125,7 +118,7 @@ def on_error(request: AnyRequest, error: Exception) -> Response[bytes]:
     if isinstance(known, TooManyRequests):
         response.set_header("Retry-After", str(known.retry_after))
     if isinstance(known, MethodNotAllowed):
-        response.set_header("Allow", ", ".join(_allowed(request)))
+        response.set_header("Allow", ", ".join(allowed(request)))
     challenge = getattr(known, "challenge", 'Bearer realm="sunsim"')
     if known.http_status == 401 or hasattr(known, "challenge"):
         response.set_header("WWW-Authenticate", challenge)
@@ -191,10 +184,15 @@ def _unreadable(error: HTTPException) -> SunSimError:
         source = str(getattr(entry.get("source"), "value", entry.get("source") or "body"))
         if source == "path":
             return NotFound()
+        if entry["message"] == _NOTHING:
+            return Malformed()
         name, problem = _field(str(entry.get("key") or ""), str(entry["message"]))
         errors[name], sources[name] = problem, source
     return _InvalidRequest(errors, sources) if errors else Malformed()
 
+
+_NOTHING = "'data'"
+"""The framework's word for a request without the content that the operation needs."""
 
 # What msgspec says: the sentence, and at its end where («$.data.email»).
 _PLACE = re.compile(r" - at `\$\.?(?:data\.?)?([^`]*)`$")
@@ -215,17 +213,3 @@ def _field(key: str, message: str) -> tuple[str, FieldError]:
             inner = found[1] if found[1] != key.rpartition(".")[2] else ""
             return ".".join(part for part in (key, inner) if part), FieldError(sentence)
     return key, FieldError(N_("This does not fit: {problem}."), problem=message.rstrip("."))
-
-
-def _allowed(request: AnyRequest) -> list[str]:
-    """The methods that the address knows (RFC 9110 §15.5.6)."""
-    app: Litestar = request.app
-    path = request.scope["path"]
-    found = []
-    for method in METHODS:
-        try:
-            app.asgi_router.handle_routing(path=path.rstrip("/"), method=method)
-        except HTTPException:
-            continue
-        found.append(method)
-    return found + (["HEAD"] if "GET" in found and "HEAD" not in found else [])

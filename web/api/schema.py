@@ -21,10 +21,11 @@ from litestar.openapi.spec import Components, Operation, SecurityScheme, Server,
 from litestar.routes import HTTPRoute
 
 from web.api.access import Audience, Need, need_of
-from web.api.problems import MEDIA_TYPE, METHODS, TITLES, Problem
+from web.api.intake import METHODS
+from web.api.problems import MEDIA_TYPE, TITLES, Problem
 from web.pages import N_
 
-__all__ = ["TAGS", "ApiOperation", "configuration", "document"]
+__all__ = ["TAGS", "ApiOperation", "configuration", "document", "parted"]
 
 VERSION = "1.0"
 DESCRIPTION = """
@@ -55,9 +56,15 @@ class ApiOperation(Operation):
 
     def __post_init__(self) -> None:
         """Part the docstring."""
-        first, _, rest = (self.description or "").partition("\n")
-        self.summary = first.rstrip(".") or self.summary
-        self.description = " ".join(rest.split()) or None
+        summary, description = parted(self.description or "")
+        self.summary = summary or self.summary
+        self.description = description or None
+
+
+def parted(docstring: str) -> tuple[str, str]:
+    """The summary and the description that a docstring consists of, each in one line."""
+    first, _, rest = docstring.partition("\n")
+    return first.rstrip("."), " ".join(rest.split())
 
 
 def configuration(brand: str) -> OpenAPIConfig:

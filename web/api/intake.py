@@ -1,0 +1,53 @@
+"""What every request goes through before its operation: OPTIONS is answered, content is looked at."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from litestar import Litestar, Request, Response
+from litestar.exceptions import HTTPException
+
+from core.errors import SunSimError
+
+__all__ = ["METHODS", "Malformed", "allowed", "before_request"]
+
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+
+# A text with this character cannot be stored: PostgreSQL has none.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class Malformed(SunSimError):
+    """The request cannot be read. Send one JSON object in UTF-8."""
+
+    code = "malformed"
+    http_status = 400
+
+
+async def before_request(request: Request[Any, Any, Any]) -> Response[None] | None:
+    """Litestar's hook: an answer, or ``None`` to go on. Raises Malformed for what is no text."""
+    if request.method == "OPTIONS":
+        return Response(None, status_code=204, headers={"allow": ", ".join(allowed(request))})
+    if request.method not in ("GET", "DELETE"):
+        try:
+            text = (await request.body()).decode()
+        except UnicodeDecodeError:
+            raise Malformed from None
+        if _NUL.search(text):
+            raise Malformed
+    return None
+
+
+def allowed(request: Request[Any, Any, Any]) -> list[str]:
+    """The methods of the request's address, for ``Allow`` (RFC 9110 §10.2.1)."""
+    app: Litestar = request.app
+    path = request.scope["path"].rstrip("/")
+    found = set()
+    for method in METHODS:
+        try:
+            app.asgi_router.handle_routing(path=path, method=method)
+        except HTTPException:
+            continue
+        found.add(method)
+    return sorted(found | {"HEAD"} if "GET" in found else found)
