@@ -18,8 +18,8 @@ from uuid import UUID
 
 import structlog
 
+from core import sdp
 from core.errors import MediaRefused, MediaUnavailable
-from core.media import sdp
 from core.media.bencode import Value
 from core.media.rtpengine import NgClient, Reply
 

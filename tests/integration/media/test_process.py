@@ -24,7 +24,7 @@ from tests.support.media import media_settings, running_media
 
 async def until(condition, seconds=10.0):
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - a process is watched, it sets no event of ours
+        while not condition():
             await asyncio.sleep(0.01)
 
 

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from core import sdp
 from core.errors import MediaRefused, MediaUnavailable
 from core.ids import new_id
-from core.media import sdp
 from core.media.g711 import PCMA, PCMU
 from core.media.rtp import RtpPeer
 from core.media.tones import heard_seconds, hears, tone
@@ -40,7 +40,7 @@ async def talk(caller, callee, seconds=1.0):
 async def all_ports_are_free(media):
     """rtpengine closes the sockets of a deleted call a moment after it said so."""
     async with asyncio.timeout(5):
-        while (await media.statistics()).ports_used:  # noqa: ASYNC110 - another process is watched
+        while (await media.statistics()).ports_used:
             await asyncio.sleep(0.02)
 
 

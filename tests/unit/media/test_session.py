@@ -4,8 +4,8 @@ from uuid import UUID
 
 import pytest
 
+from core import sdp
 from core.errors import MediaRefused, MediaUnavailable
-from core.media import sdp
 from core.media.session import RtpengineSession
 from core.ports import MediaSession
 

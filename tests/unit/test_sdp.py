@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core import sdp
 from core.errors import MediaRefused
-from core.sip import sdp
-from core.sip.sdp import Codec
+from core.sdp import Codec
 
 
 def body(*stream: str, session: tuple[str, ...] = ("c=IN IP4 192.0.2.7",)) -> bytes:

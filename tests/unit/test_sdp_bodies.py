@@ -2,8 +2,8 @@
 
 import pytest
 
+from core import sdp
 from core.errors import MediaRefused, MediaUnavailable
-from core.media import sdp
 
 
 def body(*lines: str) -> bytes:
