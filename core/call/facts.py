@@ -8,7 +8,7 @@ from core.contracts import CallFacts, Direction, Line, Number, Snapshot, Trunk
 from core.ids import new_id
 from core.numbers import is_extension, normalize
 from core.sip._wire import Message
-from core.sip.uri import NameAddr, SipUri
+from core.sip.uri import NameAddr, SipUri, UriError
 
 __all__ = ["called_number", "from_company", "from_outside", "user_of"]
 
@@ -16,8 +16,11 @@ _NAME_LENGTH = 64
 
 
 def user_of(uri: str) -> str:
-    """The telephone-number part of a SIP or tel URI, parameters aside."""
-    return SipUri.parse(uri).user
+    """The telephone-number part of a SIP or tel URI, parameters aside; empty if it is none."""
+    try:
+        return SipUri.parse(uri).user
+    except UriError:
+        return ""
 
 
 def called_number(request: Message) -> str | None:
@@ -27,8 +30,7 @@ def called_number(request: Message) -> str | None:
 
 def from_outside(request: Message, trunk: Trunk, snapshot: Snapshot, number: Number) -> CallFacts:
     """A carrier brings a call for one of the company's numbers."""
-    asserted = request.header("P-Asserted-Identity")
-    source = NameAddr.parse(asserted or request.header("From") or "")
+    source = _caller(request)
     return CallFacts(
         call_id=new_id(),
         tenant_id=snapshot.tenant_id,
@@ -78,6 +80,16 @@ def from_company(request: Message, line: Line, snapshot: Snapshot) -> CallFacts 
         employee_id=line.employee_id,
         terminal_id=line.terminal_id,
     )
+
+
+def _caller(request: Message) -> NameAddr:
+    """Who the carrier says calls: its own assertion (RFC 3325), else From; nobody if unreadable."""
+    for header in ("P-Asserted-Identity", "From"):
+        try:
+            return NameAddr.parse(request.header(header) or "")
+        except UriError:
+            continue
+    return NameAddr("")
 
 
 def _clean(name: str) -> str:

@@ -12,7 +12,7 @@ from tests.rules import source
 from tests.rules.source import ROOT, Import, imports_of, is_within, python_files
 
 LAYERS = (
-    ("core", {"contracts", "errors", "events", "ids", "settings", "numbers", "clock"}),
+    ("core", {"contracts", "errors", "events", "ids", "settings", "numbers", "clock", "sdp"}),
     ("core", {"ports", "contributions", "hookspecs", "_fastroute", "_slowroute"}),
     ("core", {"logs", "metrics", "supervisor"}),
     ("core", {"sip", "media", "routing"}),

@@ -57,7 +57,8 @@ def invite(to, caller="+79161112233", name="", extra=()):
         ("Max-Forwards", "20"),
         *extra,
     ]
-    return wire.parse(wire.build_request("INVITE", f"sip:{to}@pbx", headers, b"v=0\r\n"))
+    uri = f"sip:{to}@pbx" if to else "sip:pbx"
+    return wire.parse(wire.build_request("INVITE", uri, headers, b"v=0\r\n"))
 
 
 class Caller(FakeSession):
@@ -229,6 +230,28 @@ def test_the_carriers_asserted_identity_counts_more_than_from():
 
     (cdr,) = play(office, scene)
     assert cdr.caller == "+79990001122"
+
+
+@pytest.mark.parametrize("header", ["<<>", "<sip:@h>", "nonsense", "<sip:+79990001122@carrier.test"])
+def test_an_unreadable_assertion_does_not_lose_the_call(header):
+    office = Office()
+
+    async def scene():
+        office.from_carrier(extra=(("P-Asserted-Identity", header),))
+
+    (cdr,) = play(office, scene)
+    assert cdr.caller in (None, "+79161112233")
+
+
+def test_a_request_uri_without_a_user_is_nobodys_number():
+    office = Office()
+    seen = []
+
+    async def scene():
+        seen.append(office.from_carrier(to=""))
+
+    play(office, scene)
+    assert seen[0].did == [("reject", 404)]
 
 
 def test_a_line_dials_outside_with_the_companys_number():
