@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/pip --disable-pip-version-check --no-warn-script-location -qq
+PIP := $(BIN)/pip --disable-pip-version-check -qq
 STAMPS := .tools
 export PYTHONPATH :=
 
