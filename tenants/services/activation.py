@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from core import contracts as core
 from core.contracts import Addressee, AddresseeKind, AvailabilityMode, Branch, Chain, Dial, DialMode
+from core.errors import FieldError
 from core.ids import new_id
 from tenants import crosstenant
 from tenants.db import Database
@@ -34,6 +35,7 @@ from tenants.tables import Contract, Employee, Scenario, ScenarioVersion, Schedu
 __all__ = ["DEFAULT_NAME", "DEFAULT_WEEK", "ActivateContract", "Activated", "activate"]
 
 DEFAULT_NAME = "По умолчанию"
+MOST_CHANNELS = 10_000
 TOP_BRANCH = "Номера, не входящие в фильтры"
 SCHEDULE_NAME = "Рабочее время"
 DEFAULT_WEEK = [[[9 * 60, 18 * 60]]] * 5 + [[], []]
@@ -107,7 +109,8 @@ async def activate(
 
 def _checked(command: ActivateContract) -> dict[str, Any]:
     """The fields that the services below do not check themselves, in stored form."""
-    values = {name: getattr(command, name) for name in (*_REQUIRED, "numbers", "password", "plugins")}
+    more = ("numbers", "password", "plugins", "tariff", "channels")
+    values = {name: getattr(command, name) for name in (*_REQUIRED, *more)}
     return checked(values, _CHECKS | {"password": _password(command)}, required=_REQUIRED)
 
 
@@ -115,11 +118,23 @@ def _numbers(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(phones.telephone(text) for text in texts)
 
 
+def _tariff(text: str) -> str:
+    if len(text) > 60 or not text.isprintable():
+        raise FieldError("A tariff has 1 to 60 characters.")
+    return text
+
+
+def _channels(count: int) -> int:
+    if not 1 <= count <= MOST_CHANNELS:
+        raise FieldError("A company has 1 to 10000 channels.")
+    return count
+
+
 def _password(command: ActivateContract) -> Callable[[str], str]:
     return lambda text: accounts.check_password(text, command.name, command.email)
 
 
-_REQUIRED = ("company", "name", "email", "phone", "timezone")
+_REQUIRED = ("company", "name", "email", "phone", "timezone", "tariff")
 _CHECKS = {
     "company": employees.person_name,
     "name": employees.person_name,
@@ -128,6 +143,8 @@ _CHECKS = {
     "timezone": employees.timezone,
     "numbers": _numbers,
     "plugins": contracts.check_plugins,
+    "tariff": _tariff,
+    "channels": _channels,
 }
 
 

@@ -262,8 +262,8 @@ def _parse_cursor(cursor: str) -> tuple[datetime, UUID]:
         started_at = datetime.fromisoformat(instant)
         if started_at.tzinfo is None:
             raise ValueError(instant)
-        return started_at, UUID(key)
-    except (binascii.Error, ValueError):
+        return started_at.astimezone(UTC), UUID(key)
+    except (binascii.Error, ValueError, OverflowError):  # the last: an instant that UTC does not have
         raise Invalid(cursor=FieldError("This page does not exist.")) from None
 
 

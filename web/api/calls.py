@@ -120,9 +120,14 @@ class CallsController(Controller):
 
 
 def _instant(name: str, value: datetime | None) -> datetime | None:
-    if value is not None and value.tzinfo is None:
+    if value is None:
+        return None
+    if value.tzinfo is None:
         raise Invalid(None, **{name: FieldError(N_("An instant needs its offset from UTC."))})
-    return value
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise Invalid(None, **{name: FieldError(N_("There is no such instant."))}) from None
 
 
 def _ordered(query: CallQuery) -> CallQuery:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -13,6 +14,7 @@ from tenants.services import lines, numbers
 from tenants.services.actor import operator
 from tests.support.api import World
 
+EARLY = base64.urlsafe_b64encode(f"0001-01-01T00:00:00+14:00|{uuid4().hex}".encode()).decode()
 PROBLEM = {"type", "title", "status", "code", "detail"}
 
 
@@ -188,7 +190,10 @@ async def test_a_companys_token_sees_the_calls_of_all_its_numbers(world: World):
     [
         ("start=2026-01-01T00:00:00", "start"),
         ("start=2026-01-02T00:00:00Z&end=2026-01-01T00:00:00Z", "end"),
+        ("start=0001-01-01T00:00:00%2B14:00", "start"),
+        ("end=9999-12-31T23:59:59-14:00", "end"),
         ("cursor=nonsense", "cursor"),
+        (f"cursor={EARLY}", "cursor"),
         ("start=yesterday", "start"),
         ("limit=201", "limit"),
     ],
@@ -233,6 +238,14 @@ async def test_the_operator_activates_suspends_and_resumes_a_company(world: Worl
     assert (await world.call("POST", f"{path}/resume", operators)).json()["status"] == "active"
     assert (await world.call("GET", "/contract", own)).status_code == 200
     check_problem(await world.call("POST", f"/tenants/{uuid4()}/suspend", operators), 404, "not_found")
+
+
+async def test_a_contract_has_possible_channels_and_a_tariff(world: World):
+    command = {"company": "A", "name": "B", "email": "b@a.example", "phone": "+79031112233"}
+    for more in ({"channels": 0}, {"channels": 10**12}, {"tariff": "x" * 61}, {"tariff": ""}):
+        answer = await world.call("POST", "/tenants", world.operator_token, json=command | more)
+        problem = check_problem(answer, 422, "invalid")
+        assert [each["field"] for each in problem["errors"]] == list(more)
 
 
 async def test_tokens_are_made_shown_once_and_revoked(world: World):
