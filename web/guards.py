@@ -25,7 +25,7 @@ def same_origin(connection: AnyConnection, _: BaseRouteHandler) -> None:
 
     Browsers say where a form comes from (Fetch Metadata, Origin); who says nothing is no browser.
     """
-    if connection.scope["method"] in _SAFE:
+    if connection.scope.get("method", "GET") in _SAFE:
         return
     if connection.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise Forbidden

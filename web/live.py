@@ -7,6 +7,7 @@ parts of a page that show it fetch themselves anew, under the reader's own right
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 from litestar import get
@@ -20,6 +21,7 @@ from web.sessions import Visitor
 __all__ = ["live"]
 
 PING_SECONDS = 20.0
+LONGEST_SECONDS = 600.0
 KINDS = {"live_calls": "calls", "live_lines": "lines"}
 
 
@@ -35,7 +37,8 @@ async def _changes(listener: Listener, visitor: Visitor) -> AsyncIterator[Server
         listener.subscribe(CONFIG, visitor.tenant.id) as config,
     ):
         yield ServerSentEventMessage(data="resync", event="change", retry=2000)
-        while True:
+        until = time.monotonic() + LONGEST_SECONDS
+        while time.monotonic() < until:  # then the browser comes again, and is asked who it is
             kinds = await _next(present, config)
             if not kinds:  # a comment keeps proxies from closing a quiet stream
                 yield ServerSentEventMessage(comment="still here")

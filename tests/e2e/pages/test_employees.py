@@ -158,6 +158,7 @@ def test_two_who_edit_one_card_do_not_overwrite_each_other(
     expect(page.get_by_label("ФИО")).to_have_value("Общая Карточка А")  # what was typed stays
 
 
+@pytest.mark.spec("NAV-04", "NAV-05", at="page")
 def test_an_employee_sees_others_but_changes_only_the_own_card(
     visit: Open, stage: Stage, company: Company
 ) -> None:

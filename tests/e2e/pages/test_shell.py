@@ -141,6 +141,17 @@ def test_one_changes_the_own_password(visit: Open, stage: Stage) -> None:
     expect(page.locator("#toasts")).to_contain_text("Пароль изменён")
 
 
+def test_a_lost_connection_is_said(visit: Open, company: Company) -> None:
+    page = visit("/history", company.email)
+    notice = page.get_by_text("Нет связи")
+    expect(notice).to_be_hidden()
+    page.context.route("**/live", lambda route: route.abort())
+    page.reload()
+    expect(notice).to_be_visible()
+    page.context.unroute("**/live")
+    expect(notice).to_be_hidden()
+
+
 def test_sections_not_built_are_absent(visit: Open, company: Company) -> None:
     page = visit("/history", company.email)
     assert page.locator(".k-nav a").all_inner_texts() == [
