@@ -110,7 +110,7 @@ def test_a_second_instance_in_the_same_folder_is_told_so(folder):
     instance.start()
     try:
         again = Instance(folder)
-        with pytest.raises(AssertionError, match="did not start|Another SunSim"):
+        with pytest.raises(AssertionError, match=r"did not start|Another SunSim"):
             (folder / "endpoints.json").rename(folder / "aside")
             again.start(20)
         assert "Another SunSim runs" in instance.log()
