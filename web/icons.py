@@ -1,6 +1,6 @@
 """The icons that pages may use, by Tabler's names; ``web/vendor.py`` makes a sprite of them.
 
-Plugins name theirs in ``cabinet_menu``; a page falls back to ``puzzle`` for a name not listed.
+Some are for the menus of plugins; a name that is not listed is drawn as ``puzzle``.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ FALLBACK = "puzzle"
 ICONS = frozenset(
     [
         "alert-triangle",
-        "arrow-right",
         "calendar-event",
-        "check",
         "chevron-down",
         "chevron-left",
         "chevron-right",
@@ -22,10 +20,8 @@ ICONS = frozenset(
         "circle-x",
         "clock",
         "copy",
-        "device-desktop",
         "device-mobile",
         "dialpad",
-        "eye",
         "filter",
         "headset",
         "history",
@@ -34,7 +30,6 @@ ICONS = frozenset(
         "layout-sidebar-left-collapse",
         "logout",
         "menu-2",
-        "moon",
         "pencil",
         "phone",
         "phone-call",
@@ -45,12 +40,10 @@ ICONS = frozenset(
         "phone-x",
         "plus",
         "puzzle",
-        "route",
         "search",
         "settings",
         "sitemap",
         "star",
-        "sun",
         "switch-horizontal",
         "user",
         "users",
