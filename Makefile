@@ -45,20 +45,20 @@ $(STAMPS)/run $(STAMPS)/test: scripts/system-packages.sh
 	@touch $@
 
 $(STAMPS)/venv: requirements.lock requirements-build.lock pyproject.toml setup.py | $(STAMPS)/run
-	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(PYTHON) -m venv $(VENV); }
-	@echo "Installing the Python packages of requirements.lock"
+	@test -x $(BIN)/python || { echo "Making $(VENV)" >&2; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing the Python packages of requirements.lock" >&2
 	@$(PIP) install --require-hashes -r requirements-build.lock
 	@$(PIP) install --require-hashes -r requirements.lock
 	@SUNSIM_SKIP_EXTENSIONS=1 $(PIP) install --no-deps --no-build-isolation -e . 2>/dev/null
 	@touch $@
 
 $(STAMPS)/venv-dev: requirements-dev.lock $(STAMPS)/venv
-	@echo "Installing the Python packages of requirements-dev.lock"
+	@echo "Installing the Python packages of requirements-dev.lock" >&2
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
 $(STAMPS)/node: package-lock.json | $(STAMPS)/run
-	@echo "Installing the Node packages of package-lock.json"
+	@echo "Installing the Node packages of package-lock.json" >&2
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
@@ -69,7 +69,7 @@ $(STAMPS)/web: $(STAMPS)/node $(STAMPS)/venv $(shell find web -name '*.py' -o -n
 PYX := $(shell find core -name '*.py[x]' -o -name '*.pxd' -o -name '*.pxi')
 ext: $(STAMPS)/ext ## compile the Cython extensions and put them in place atomically
 $(STAMPS)/ext: $(PYX) setup.py $(STAMPS)/venv
-	@echo "Compiling the extensions"
+	@echo "Compiling the extensions" >&2
 	@$(BIN)/python -W ignore setup.py -q build_ext --build-lib build/lib --build-temp build/temp >build.log 2>&1 || \
 		{ cat build.log; exit 1; }
 	@for so in $$(cd build/lib && find . -name '*.so'); do cp build/lib/$$so $$so.new && mv -f $$so.new $$so; done

@@ -35,7 +35,7 @@ if [ "$(id -u)" -ne 0 ]; then
   command -v sudo >/dev/null || { echo "These packages are missing, and only root can install them: ${missing[*]}" >&2; exit 1; }
   sudo=(sudo)
 fi
-echo "Installing: ${missing[*]}"
+echo "Installing: ${missing[*]}" >&2
 log=$(mktemp)
 # rtpengine runs as our child; its own service must not start, now or at boot.
 policy=/usr/sbin/policy-rc.d
