@@ -30,7 +30,9 @@ from core.contracts import (
     StepCode,
     Tenant,
 )
+from core.contributions import Next
 from core.errors import SunSimError
+from core.metrics import SETUP_SECONDS
 from core.ports import MediaSession
 from core.sip.session import Cancelled, Ended, Session, SessionEvent
 
@@ -45,6 +47,8 @@ _CANCELLED = 487
 _RANG_OUT = 408
 _BUSY_OR_DECLINED = frozenset({486, 600, 603})
 _NO_OFFER = 488
+_FAILED = 500
+_NOT_NOW = 503
 
 
 class Surroundings(Protocol):
@@ -63,7 +67,7 @@ class Surroundings(Protocol):
         """Who rings now; the live state that was consulted goes into the record."""
         ...
 
-    def step(self, call: Call, step: PluginStep) -> Awaitable[None]:
+    def step(self, call: Call, step: PluginStep) -> Awaitable[Next]:
         """Run a plugin's step on the call; one that the contract does not have is passed over."""
         ...
 
@@ -113,6 +117,7 @@ class Call:
         self._end: CallEnd | None = None
         self._gone: asyncio.Future[CallEnd] = asyncio.get_running_loop().create_future()
         self._fallback = CallEnd(Outcome.NO_ANSWER, _UNAVAILABLE, "system")
+        self._began: float | None = asyncio.get_running_loop().time()
         self._rang = False
         session.listener = self._hear_caller
 
@@ -124,14 +129,19 @@ class Call:
             work.cancel()
         end = await self._settle(work)
         if not self.caller.answered:
+            if not 400 <= end.sip_status < 700:  # a plugin's mistake
+                end = end._replace(sip_status=_FAILED)
             self._session.reject(end.sip_status)
+            if end.outcome is not Outcome.CANCELLED:
+                self._heard()
         await self._media.close()
         return self.record.finish(*end)
 
     def leave(self, cause: str) -> None:
-        """End the call from outside its steps, whatever its state."""
+        """End the call from outside its steps, whatever its state; who still waits hears 503."""
+        self._dialler.gone = cause
         answered = self.caller.answered
-        outcome, status = (Outcome.ANSWERED, 200) if answered else (Outcome.NO_ANSWER, _UNAVAILABLE)
+        outcome, status = (Outcome.ANSWERED, 200) if answered else (Outcome.FAILED, _NOT_NOW)
         self._leave(CallEnd(outcome, status, "system", cause))
 
     # --- verbs for steps -------------------------------------------------------------------------
@@ -180,35 +190,37 @@ class Call:
                 await self.dial(step)
             elif isinstance(step, HangUp):
                 self.hang_up(step.sip_status)
-            else:
-                await self._surroundings.step(self, step)
+            elif await self._surroundings.step(self, step) is Next.END:
+                return self._end or self._fallback
             if self._end is not None:
                 return self._end
+            if self._gone.done():  # a plugin's step that does not mind being cancelled
+                return self._gone.result()
         return self._fallback
 
     async def _ring(self, plan: DialPlan, seconds: int) -> Result:
         if plan.root is None:
             return NotAnswered(())
         self._surroundings.ringing(self.record, plan)
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._dialler.dial(plan.root)
-        except TimeoutError:
-            return NotAnswered((_RANG_OUT,))
+        return await self._dialler.dial(plan.root, seconds)
 
     async def _connect(self, answer: Answer) -> CallEnd:
         leg = answer.leg
         try:
             sdp = await self._media.connect(leg.name, answer.sdp)
+            if self._gone.done():  # the caller left in this very turn of the loop
+                raise asyncio.CancelledError
             self._session.answer(sdp)
             self.caller.answered = True
+            self._heard()
             self.record.answered(leg.ring)
             self._surroundings.answered(self.record, leg.ring)
             await self._dialler.release()
             parting = await converse(self.caller, leg, self._limit)
         except BaseException:  # whatever happened, nobody stays on a line that leads nowhere
             leg.end()
-            self.caller.end()
+            if self.caller.answered:  # else ``run`` says why not
+                self.caller.end()
             raise
         return CallEnd(Outcome.ANSWERED, 200, parting.by, parting.cause)
 
@@ -230,6 +242,13 @@ class Call:
         if not self._rang and status >= _RINGING:
             self._rang = True
             self._session.progress(_RINGING)
+            self._heard()
+
+    def _heard(self) -> None:
+        """The caller hears of the call; the first time counts as its set-up."""
+        began, self._began = self._began, None
+        if began is not None:
+            SETUP_SECONDS.observe(asyncio.get_running_loop().time() - began)
 
     def _hear_caller(self, event: SessionEvent) -> None:
         if self.caller.answered:

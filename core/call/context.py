@@ -31,6 +31,7 @@ from core.contracts import (
     StepCode,
     Tenant,
 )
+from core.contributions import Next
 from core.errors import SunSimError
 from core.numbers import is_domestic
 from core.settings import SipSettings
@@ -113,7 +114,7 @@ class CallContext:
 
     def plan(self, step: Dial, record: CallRecord) -> DialPlan:
         """Ask the routing core with the live state of this moment."""
-        live = self._switchboard.live(self.snapshot)
+        live = self._switchboard.live(self._compiled.consulted(step))
         record.live = live
         facts = record.facts
         self._placing.options = self._hooks.dial_options(self.tenant, facts, record.decision)
@@ -125,24 +126,26 @@ class CallContext:
         """The INVITEs of a ring."""
         return self._placing(ring)
 
-    async def step(self, call: Call, step: PluginStep) -> None:
+    async def step(self, call: Call, step: PluginStep) -> Next:
         """Run a plugin's step; one that the contract does not have is passed over."""
         owned = self._hooks.step_types.get(step.name)
         if owned is None:
-            return
+            return Next.CONTINUE
         try:
-            await owned.item.run(call, convert(step.config, owned.item.config))
+            return await owned.item.run(call, convert(step.config, owned.item.config))
         except SunSimError:
             raise
         except Exception:  # a plugin's fault is not the caller's: the chain goes on
             log.exception("plugin.step_failed", plugin=owned.plugin, step=step.name)
+            return Next.CONTINUE
 
     def ringing(self, record: CallRecord, plan: DialPlan) -> None:
         """Show who rings."""
         if plan.root is None:
             return
         employees = {ring.employee_id for ring in _rings(plan.root) if ring.employee_id}
-        self._switchboard.board.call_ringing(record.facts, record.started_at, employees)
+        board = self._switchboard.board
+        self._switchboard.show(board.call_ringing, record.facts, record.started_at, employees)
 
     def answered(self, record: CallRecord, ring: Ring) -> None:
         """Show who talks."""

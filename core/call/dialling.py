@@ -3,6 +3,9 @@
 A dialling is one coroutine per node of the tree. Cancelling it (the caller hung up) cancels every leg
 that still rings; a leg that answers at that very moment gets BYE. Media of the losers is dropped
 only after the winner is connected, so that the caller does not wait for it.
+
+A cancellation may fall between an answer and its way up the tree, and the times of the step and of a
+ring often end together; therefore ``dial`` itself ends whatever leg is left open when it returns.
 """
 
 from __future__ import annotations
@@ -11,16 +14,23 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
+import structlog
+
 from core.call.leg import COMPLETED_ELSEWHERE, CalleeLeg
 from core.call.record import CallRecord
 from core.contracts import Par, PlanNode, Ring, Seq, StepCode
+from core.errors import MediaUnavailable
 from core.ports import MediaSession
+from core.sip._wire import WireError
 from core.sip.session import Answered, Ended, Failed, Progress, Session, SessionEvent
 
 __all__ = ["Answer", "Dialler", "NotAnswered", "Placer", "Result"]
 
+log = structlog.get_logger(__name__)
+
 _RANG_OUT = 408  # nobody answered in time
 _NOBODY = 480  # nothing could ring
+_UNWRITABLE = 500  # the INVITE would not have been SIP
 
 Place = Callable[[bytes, Callable[[SessionEvent], None]], Session]
 
@@ -50,7 +60,10 @@ Result = Answer | NotAnswered
 
 
 class Dialler:
-    """Dials for one call. ``on_progress`` hears each provisional status of any leg."""
+    """Dials for one call. ``on_progress`` hears each provisional status of any leg.
+
+    ``gone`` is why legs that still ring end when the dialling is cancelled.
+    """
 
     def __init__(
         self,
@@ -59,39 +72,63 @@ class Dialler:
         record: CallRecord,
         on_progress: Callable[[int], None],
     ) -> None:
+        self.gone = "caller_left"
         self._media = media
         self._place = place
         self._record = record
         self._on_progress = on_progress
+        self._open: list[CalleeLeg] = []
         self._spent: list[CalleeLeg] = []
         self._count = 0
         self._completed = False
+        self._limit = asyncio.timeout(None)
 
-    async def dial(self, node: PlanNode) -> Result:
-        """Ring as the tree says. Raises MediaUnavailable; nobody rings after it returns."""
+    async def dial(self, root: PlanNode, seconds: float) -> Result:
+        """Ring as the tree says, for ``seconds`` at most.
+
+        Raises MediaUnavailable. However it ends, no leg but the one that is returned is left.
+        """
+        answer: Answer | None = None
+        self._limit = asyncio.timeout(seconds)
+        try:
+            async with self._limit:
+                result = await self._node(root)
+                answer = result if isinstance(result, Answer) else None
+                return result
+        except TimeoutError:
+            return NotAnswered((_RANG_OUT,))
+        finally:
+            self._completed = answer is not None
+            self._leave(self._open, answer)
+            self._open.clear()
+
+    async def release(self) -> None:
+        """Drop the media of every leg that did not win; what fails is freed when the call closes."""
+        spent, self._spent = self._spent, []
+        try:
+            for leg in spent:
+                await self._media.drop(leg.name)
+        except MediaUnavailable as error:
+            log.warning("media.drop_failed", problem=error.message)
+
+    async def _node(self, node: PlanNode) -> Result:
         if isinstance(node, Ring):
             return await self._ring(node)
         if isinstance(node, Seq):
             return await self._in_turn(node)
         return await self._at_once(node)
 
-    async def release(self) -> None:
-        """Drop the media of every leg that did not win."""
-        spent, self._spent = self._spent, []
-        for leg in spent:
-            await self._media.drop(leg.name)
-
     async def _in_turn(self, node: Seq) -> Result:
         statuses: tuple[int, ...] = ()
         for item in node.items:
-            result = await self.dial(item)
+            result = await self._node(item)
             if isinstance(result, Answer):
                 return result
             statuses += result.statuses
         return NotAnswered(statuses)
 
     async def _at_once(self, node: Par) -> Result:
-        tasks = [asyncio.create_task(self.dial(item)) for item in node.items]
+        tasks = [asyncio.create_task(self._node(item)) for item in node.items]
         statuses: tuple[int, ...] = ()
         winner: Answer | None = None
         try:
@@ -110,8 +147,8 @@ class Dialler:
             task.cancel()
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, Answer) and result is not winner:
-                result.leg.end(COMPLETED_ELSEWHERE if winner else None)
-                self._spent.append(result.leg)
+                self._cut(result.leg.ring)
+                self._leave([result.leg], winner)
 
     async def _ring(self, ring: Ring) -> Result:
         places = self._place(ring)
@@ -133,8 +170,7 @@ class Dialler:
             self._record.add(StepCode.LEG_ENDED, ring, status=_RANG_OUT)
             return NotAnswered((_RANG_OUT,))
         except asyncio.CancelledError:
-            reason = "elsewhere" if self._completed else "caller_left"
-            self._record.add(StepCode.LEG_ENDED, ring, reason=reason)
+            self._cut(ring)
             raise
         finally:
             self._leave(legs, winner)
@@ -149,12 +185,21 @@ class Dialler:
         self._count += 1
         leg = CalleeLeg(f"leg{self._count}", ring)
         legs.append(leg)
+        self._open.append(leg)
         sdp = await self._media.ring(leg.name)
 
         def listen(event: SessionEvent) -> None:
-            leg.events.put_nowait(event) if leg.answered else inbox.put_nowait((leg, event))
+            if leg.answered:
+                leg.events.put_nowait(event)
+                return
+            leg.answered = isinstance(event, Answered)  # now: a BYE may follow in the same turn
+            inbox.put_nowait((leg, event))
 
-        leg.session = place(sdp, listen)
+        try:
+            leg.session = place(sdp, listen)
+        except WireError:  # a plugin's header, or a phone's address: the others may well ring
+            log.warning("leg.unwritable", terminal=str(ring.terminal_id))
+            listen(Failed(_UNWRITABLE, ""))
 
     async def _first(
         self, legs: Sequence[CalleeLeg], inbox: asyncio.Queue[tuple[CalleeLeg, SessionEvent]]
@@ -165,7 +210,6 @@ class Dialler:
             if isinstance(event, Progress):
                 self._on_progress(event.status)
             elif isinstance(event, Answered):
-                leg.answered = True
                 return Answer(leg, event.sdp)
             elif isinstance(event, Failed):
                 statuses.append(event.status)
@@ -174,9 +218,20 @@ class Dialler:
                 statuses.append(_NOBODY)
         return NotAnswered(tuple(statuses))
 
+    def _cut(self, ring: Ring) -> None:
+        """Note why a ring that was going on is over."""
+        if self._completed:
+            self._record.add(StepCode.LEG_ENDED, ring, reason="elsewhere")
+        elif self._limit.expired():
+            self._record.add(StepCode.LEG_ENDED, ring, status=_RANG_OUT)
+        else:
+            self._record.add(StepCode.LEG_ENDED, ring, reason=self.gone)
+
     def _leave(self, legs: Sequence[CalleeLeg], winner: Answer | None) -> None:
+        """End each of these legs that is still open, except the winner's."""
         completed = self._completed or winner is not None
-        for leg in legs:
+        for leg in [leg for leg in legs if leg in self._open]:
             if winner is None or leg is not winner.leg:
+                self._open.remove(leg)
                 leg.end(COMPLETED_ELSEWHERE if completed else None)
                 self._spent.append(leg)

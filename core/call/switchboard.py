@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import ParamSpec
 from uuid import UUID
 
 import structlog
@@ -19,7 +21,7 @@ from core.call.context import CallContext
 from core.call.facts import called_number, from_company, from_outside
 from core.call.placing import Placing
 from core.call.record import CallRecord
-from core.contracts import CallFacts, Cdr, Direction, Line, Live, Ring, Snapshot, Trunk
+from core.contracts import CallFacts, Cdr, Direction, Line, Live, Ring, Snapshot, Terminal, Trunk
 from core.events import CallAnswered, CallEnded, CallStarted
 from core.host import Host
 from core.ids import new_id
@@ -34,10 +36,17 @@ __all__ = ["Switchboard"]
 
 log = structlog.get_logger(__name__)
 
+P = ParamSpec("P")
+
 _NOT_FOUND = 404
 _INCOMPLETE = 484
 _OVERLOADED = 503
 _RETRY_AFTER = ("Retry-After", "5")
+
+# Seconds, within those that a process has to close.
+_LAST_RECORDS = 6.0
+_FAREWELL = 1.0
+_GLANCE = 0.02
 
 
 class Switchboard:
@@ -69,6 +78,7 @@ class Switchboard:
         self._calls: dict[UUID, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._talking: Counter[UUID] = Counter()
+        self._outside: Counter[UUID] = Counter()
         self._compiled: dict[UUID, routing.Compiled] = {}
         self._closing = False
 
@@ -92,12 +102,17 @@ class Switchboard:
             call.leave("media_lost")
 
     async def stop(self) -> None:
-        """End every call and wait until their records are stored."""
+        """End every call; wait until their records are stored and the phones know it."""
         self._closing = True
         for call in list(self._calls.values()):
             call.leave("shutdown")
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=8)
+            await asyncio.wait(self._tasks, timeout=_LAST_RECORDS)
+        # A BYE may need to be sent again, and a CANCEL waits for a first answer.
+        for _ in range(round(_FAREWELL / _GLANCE)):
+            if self.endpoint is None or not self.endpoint.sessions:
+                break
+            await asyncio.sleep(_GLANCE)
 
     # --- the moment ----------------------------------------------------------------------------------
 
@@ -108,29 +123,26 @@ class Switchboard:
 
     def outgoing(self, tenant_id: UUID) -> int:
         """How many of the tenant's calls go outside now."""
-        return sum(
-            call.record.facts.tenant_id == tenant_id
-            and call.record.facts.direction is Direction.OUTGOING
-            for call in self._calls.values()
-        )
+        return self._outside[tenant_id]
 
-    def live(self, snapshot: Snapshot) -> Live:
-        """Which lines are registered and how many conversations each terminal has."""
-        endpoint = self.endpoint
-        terminals = snapshot.terminals
-        return Live(
-            registered=frozenset(
-                t.id for t in terminals if endpoint is not None and endpoint.contacts(t.address)
-            ),
-            calls={t.id: self._talking[t.id] for t in terminals if self._talking[t.id]},
-        )
+    def live(self, terminals: Iterable[Terminal]) -> Live:
+        """Which of the lines are registered and how many conversations each terminal has."""
+        assert self.endpoint is not None
+        registered, calls = set(), {}
+        for terminal in terminals:
+            if self.endpoint.contacts(terminal.address):
+                registered.add(terminal.id)
+            if terminal.id in self._talking:
+                calls[terminal.id] = self._talking[terminal.id]
+        return Live(frozenset(registered), calls)
 
     def answered(self, facts: CallFacts, ring: Ring) -> None:
         """Two parties talk: their terminals are busy, and the board shows who talks."""
         at = self._clock.now()
         self._talking.update(_terminals(facts.terminal_id, ring.terminal_id))
-        self.board.call_answered(facts, at, ring.employee_id, ring.terminal_id)
-        self._publish(
+        self.show(self.board.call_answered, facts, at, ring.employee_id, ring.terminal_id)
+        self.show(
+            self._publish,
             CallAnswered(
                 id=new_id(),
                 tenant_id=facts.tenant_id,
@@ -138,8 +150,15 @@ class Switchboard:
                 call_id=facts.call_id,
                 employee_id=ring.employee_id,
                 terminal_id=ring.terminal_id,
-            )
+            ),
         )
+
+    def show(self, tell: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Tell the board or the bus; what goes wrong there must not touch the call."""
+        try:
+            tell(*args, **kwargs)
+        except Exception:  # whatever it is, people are talking meanwhile
+            log.exception("call.not_shown")
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
@@ -190,6 +209,8 @@ class Switchboard:
             limit=self._settings.outgoing_seconds if outgoing else None,
         )
         self._calls[facts.call_id] = call
+        if outgoing:
+            self._outside[facts.tenant_id] += 1
         self._keep(asyncio.create_task(self._run(call)))
 
     def _compile(self, snapshot: Snapshot) -> routing.Compiled:
@@ -212,16 +233,22 @@ class Switchboard:
                 cdr = await call.run()
             finally:
                 del self._calls[facts.call_id]
-                self.board.call_ended(facts)
+                _less(self._outside, [facts.tenant_id] * (facts.direction is Direction.OUTGOING))
+                self.show(self.board.call_ended, facts)
             self._ended(cdr)
-            await self._store.save(cdr)
-            self._publish(CallEnded(id=new_id(), tenant_id=cdr.tenant_id, at=cdr.ended_at, cdr=cdr))
+            try:
+                await self._store.save(cdr)
+            except Exception:  # the store keeps what it can; the others must hear of the end
+                log.exception("call.not_stored")
+            ended = CallEnded(id=new_id(), tenant_id=cdr.tenant_id, at=cdr.ended_at, cdr=cdr)
+            self.show(self._publish, ended)
 
     def _started(self, call: Call) -> None:
         facts, at = call.facts, call.record.started_at
         log.info("call.started", direction=facts.direction)
-        self.board.call_started(facts, at)
-        self._publish(
+        self.show(self.board.call_started, facts, at)
+        self.show(
+            self._publish,
             CallStarted(
                 id=new_id(),
                 tenant_id=facts.tenant_id,
@@ -230,7 +257,7 @@ class Switchboard:
                 direction=facts.direction,
                 caller=facts.caller,
                 called=facts.called,
-            )
+            ),
         )
 
     def _ended(self, cdr: Cdr) -> None:
@@ -244,8 +271,15 @@ class Switchboard:
         self.finished[cdr.outcome] += 1
         if cdr.answered_at is not None:
             caller = cdr.facts.terminal_id if cdr.facts else None
-            self._talking.subtract(_terminals(caller, cdr.answered_terminal_id))
-            self._talking += Counter()  # drops terminals with no call left
+            _less(self._talking, _terminals(caller, cdr.answered_terminal_id))
+
+
+def _less(counter: Counter[UUID], keys: Iterable[UUID]) -> None:
+    """One less of each; what is down to nothing leaves the counter."""
+    for key in keys:
+        counter[key] -= 1
+        if counter[key] <= 0:
+            del counter[key]
 
 
 def _terminals(*ids: UUID | None) -> list[UUID]:

@@ -7,7 +7,7 @@ made from; a changed configuration is compiled anew and swapped whole, so reader
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
 from typing import Protocol
 from uuid import UUID
@@ -117,6 +117,22 @@ class Compiled:
         """A step as the core reads it; those of scenarios are prepared, others are made now."""
         # The snapshot keeps its steps alive, so their identities cannot be taken over by others.
         return self._packed.get(id(step)) or self._pack(step)
+
+    def consulted(self, step: Dial) -> Iterator[Terminal]:
+        """The terminals whose live state a plan of this step depends on, some perhaps twice."""
+        employees, groups = self.snapshot.employees, self.snapshot.groups
+        for addressee in step.addressees:
+            kind, index = self._resolve(addressee)
+            members: Iterable[UUID] = ()
+            if kind == Code.GROUP:
+                members = groups[index].members
+            elif kind == Code.EMPLOYEE:
+                members = (employees[index].id,)
+            for member in members:
+                if (at := self.employees.get(member)) is not None:
+                    for key in employees[at].terminals:
+                        if (terminal := self.terminal_index.get(key)) is not None:
+                            yield self.terminals[terminal]
 
     def _pack(self, step: Dial) -> bytes:
         numbers = [_MODES[step.mode], step.ring_seconds, _EACH]

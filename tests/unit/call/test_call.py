@@ -5,6 +5,7 @@ import pytest
 from core.call.leg import COMPLETED_ELSEWHERE
 from core.contracts import Direction, HangUp, Outcome, Par, Seq, Skipped, SkipReason, StepCode
 from core.errors import SunSimError
+from core.metrics import REGISTRY
 from core.sip.session import Ended, Reoffer
 from tests.support.virtual_time import run
 from tests.unit.call.world import CANCELS, World, answers, hangs_up, refuses, ring, rings
@@ -111,6 +112,32 @@ def test_nobody_answers_in_time():
     assert round(cdr.ended_at - cdr.started_at) == 20
 
 
+@pytest.mark.parametrize("tree", [ring("a", 20), Par((ring("a", 20), ring("b", 20)))])
+def test_a_ring_as_long_as_its_step_is_no_reply(tree):
+    world = World()
+    world.phone("a", rings())
+    world.phone("b", rings())
+    world.dial(tree, seconds=20)
+    cdr = run(world.run())
+    ends = [step.data for step in cdr.steps if step.code is StepCode.LEG_ENDED]
+    assert ends == [{"status": 408}] * (2 if isinstance(tree, Par) else 1)
+    assert cdr.outcome is Outcome.NO_ANSWER
+
+
+def test_the_time_until_the_caller_hears_something_is_measured():
+    def measured():
+        names = ("count", "sum")
+        return [REGISTRY.get_sample_value(f"sunsim_call_setup_seconds_{name}") for name in names]
+
+    before = measured()
+    world = World()
+    world.phone("a", rings(0.25), answers(2), hangs_up(9))
+    world.dial(ring("a"))
+    run(world.run())
+    count, seconds = (after - was for after, was in zip(measured(), before, strict=True))
+    assert (count, round(seconds, 3)) == (1, 0.25)
+
+
 def test_sequential_rings_one_after_another():
     world = World()
     first, second = world.phone("a", rings()), world.phone("b", answers(5), hangs_up(6))
@@ -186,11 +213,22 @@ def test_without_media_nobody_is_answered(verb):
     phone = world.phone("a", answers(1))
     world.dial(ring("a"))
     cdr = run(world.run())
-    assert ("reject", 503) in world.caller.did
-    assert not any(verb == "answer" for verb, *_ in world.caller.did)
+    final = [did for did in world.caller.did if did[0] != "progress"]
+    assert final == [("reject", 503)]  # a BYE before the answer would have said 480
     assert cdr.outcome is Outcome.FAILED
     assert phone.session is None or phone.session.did == [PLAIN_BYE]
     assert world.media.did[-1] == ("close",)
+
+
+def test_a_conversation_survives_that_a_losers_media_cannot_be_dropped():
+    world = World()
+    world.media.broken.add("drop")
+    world.phone("slow", rings())
+    world.phone("quick", answers(1), hangs_up(31))
+    world.dial(Par((ring("slow"), ring("quick"))))
+    cdr = run(world.run())
+    assert (cdr.outcome, cdr.ended_by) == (Outcome.ANSWERED, "callee")
+    assert round(cdr.ended_at - cdr.answered_at) == 30
 
 
 def test_a_call_without_an_offer_is_refused():
@@ -225,6 +263,17 @@ def test_shutdown_says_bye_to_both():
     assert phone.session.did == [PLAIN_BYE]
     assert world.caller.did[-1] == PLAIN_BYE
     assert (cdr.outcome, cdr.ended_by) == (Outcome.ANSWERED, "system")
+
+
+def test_shutdown_refuses_who_still_waits():
+    world = World()
+    phone = world.phone("a", rings())
+    world.dial(ring("a"))
+    cdr = run(world.run((2, lambda: world.call.leave("shutdown"))))
+    assert phone.session.did == [PLAIN_BYE]
+    assert world.caller.did == [("progress", 180), ("reject", 503)]
+    assert (cdr.outcome, cdr.ended_by) == (Outcome.FAILED, "system")
+    assert [s.data["reason"] for s in cdr.steps if s.code is StepCode.LEG_ENDED] == ["shutdown"]
 
 
 def test_a_conversation_has_a_limit():

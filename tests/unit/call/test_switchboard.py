@@ -80,6 +80,8 @@ class Caller(FakeSession):
 class FakeEndpoint:
     """Phones by login or by URI; ``invited`` keeps what each INVITE said."""
 
+    sessions = 0
+
     def __init__(self):
         self.phones = {}
         self.invited = []
@@ -346,6 +348,56 @@ def test_more_calls_than_allowed_are_told_to_try_later():
     assert seen[0].did == [("reject", 503)]
 
 
+def test_the_limit_of_outgoing_calls_is_of_those_that_go_on():
+    office = Office(outgoing_calls=1)
+    office.phone("+79161112233", answers(1), hangs_up(9))
+    seen = []
+
+    async def scene():
+        for _ in range(2):
+            seen.append(office.from_line(ANNA, "+79161112233"))
+            await asyncio.sleep(20)
+
+    play(office, scene)
+    assert [("answer", b"answer leg1") in session.did for session in seen] == [True, True]
+
+
+def test_a_broken_board_bus_or_store_breaks_no_call():
+    office = Office()
+    office.phone(ANNA, answers(1), hangs_up(9))
+    seen = []
+
+    def fail(*args):
+        raise ZeroDivisionError
+
+    async def fail_later(*args):
+        raise ZeroDivisionError
+
+    for verb in ("call_started", "call_ringing", "call_answered", "call_ended"):
+        setattr(office.board, verb, fail)
+    office.switchboard._publish = fail
+    office.store.save = fail_later
+
+    async def scene():
+        seen.append(office.from_carrier())
+
+    play(office, scene)
+    assert [verb for verb, *_ in seen[0].did] == ["answer", "bye"]
+    assert office.switchboard.finished == {"answered": 1}
+
+
+def test_only_the_terminals_of_those_who_are_called_are_looked_at():
+    office = Office()
+    office.phone(ANNA, refuses(486))
+    office.phone(BORIS, refuses(486))
+
+    async def scene():
+        office.from_carrier()
+
+    (cdr,) = play(office, scene)
+    assert cdr.live.registered == {UUID(int=ANNA.int + 100)}
+
+
 def test_a_suspended_company_gets_no_calls():
     office = Office()
     office.directory.put(replace(office.snapshot, suspended=True))
@@ -478,6 +530,39 @@ def test_a_plugins_step_may_end_the_call():
     (cdr,) = play(office, scene)
     assert seen[0].did == [("reject", 486)]
     assert cdr.outcome is Outcome.BUSY
+
+
+def test_a_plugins_step_may_end_the_chain():
+    async def step(call, config):
+        return Next.END
+
+    office = steps_of(step)
+    office.phone(ANNA, answers(1))
+    seen = []
+
+    async def scene():
+        seen.append(office.from_carrier())
+
+    play(office, scene)
+    assert seen[0].did == [("reject", 480)]
+    assert office.endpoint.invited == []
+
+
+@pytest.mark.parametrize("status", [0, 200, 302, 700])
+def test_a_plugin_cannot_make_up_a_status(status):
+    async def step(call, config):
+        call.hang_up(status)
+        return Next.END
+
+    office = steps_of(step)
+    seen = []
+
+    async def scene():
+        seen.append(office.from_carrier())
+
+    (cdr,) = play(office, scene)
+    assert seen[0].did == [("reject", 500)]
+    assert cdr.sip_status == 500
 
 
 def test_a_plugins_step_that_raises_is_passed_over():
