@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
+from uuid import UUID
 
-from core.contracts import CallFacts, Direction, Line, Number, Snapshot, Trunk
+from core.contracts import CallFacts, Direction, Employee, Line, Number, Snapshot, Trunk
 from core.ids import new_id
 from core.numbers import is_extension, normalize
 from core.sip._wire import Message
 from core.sip.uri import NameAddr, SipUri, UriError
 
-__all__ = ["called_number", "from_company", "from_outside", "user_of"]
+__all__ = ["called_number", "from_company", "from_outside", "number_shown", "user_of"]
 
 _NAME_LENGTH = 64
+_HIDING = frozenset({"id", "user", "header"})  # RFC 3323 §4.2, RFC 3325 §9.3
 
 
 def user_of(uri: str) -> str:
@@ -30,7 +32,8 @@ def called_number(request: Message) -> str | None:
 
 def from_outside(request: Message, trunk: Trunk, snapshot: Snapshot, number: Number) -> CallFacts:
     """A carrier brings a call for one of the company's numbers."""
-    source = _caller(request)
+    # A carrier that trusts us may assert a number that the caller wants nobody to see.
+    source = NameAddr("") if _hidden(request) else _caller(request)
     return CallFacts(
         call_id=new_id(),
         tenant_id=snapshot.tenant_id,
@@ -44,12 +47,9 @@ def from_outside(request: Message, trunk: Trunk, snapshot: Snapshot, number: Num
 
 
 def from_company(request: Message, line: Line, snapshot: Snapshot) -> CallFacts | None:
-    """An employee dials an extension or a number; ``None`` if it is neither.
-
-    The number shown outside is the employee's caller ID (EMP-14), else the contract's first number.
-    """
+    """An employee dials an extension or a number; ``None`` if it is neither."""
     dialled = user_of(request.uri)
-    employee = next((e for e in snapshot.employees if e.id == line.employee_id), None)
+    employee = _employee(snapshot, line.employee_id)
     name = employee.name if employee else ""
     if is_extension(dialled):
         return CallFacts(
@@ -65,9 +65,7 @@ def from_company(request: Message, line: Line, snapshot: Snapshot) -> CallFacts 
     called = normalize(dialled)
     if called is None:
         return None
-    chosen = employee.caller_id if employee else None
-    number = next((n for n in snapshot.numbers if n.id == chosen), None)
-    number = number or next(iter(snapshot.numbers), None)
+    number = number_shown(snapshot, employee)
     return CallFacts(
         call_id=new_id(),
         tenant_id=line.tenant_id,
@@ -80,6 +78,25 @@ def from_company(request: Message, line: Line, snapshot: Snapshot) -> CallFacts 
         employee_id=line.employee_id,
         terminal_id=line.terminal_id,
     )
+
+
+def number_shown(snapshot: Snapshot, employee: Employee | UUID | None) -> Number | None:
+    """What the world sees when an employee calls: the own caller ID (EMP-14), else the contract's
+    first number; ``None`` if the contract has no number."""
+    if isinstance(employee, UUID):
+        employee = _employee(snapshot, employee)
+    chosen = employee.caller_id if employee else None
+    number = next((n for n in snapshot.numbers if n.id == chosen), None)
+    return number or next(iter(snapshot.numbers), None)
+
+
+def _employee(snapshot: Snapshot, employee_id: UUID) -> Employee | None:
+    return next((e for e in snapshot.employees if e.id == employee_id), None)
+
+
+def _hidden(request: Message) -> bool:
+    wishes = ";".join(request.headers("Privacy")).lower().split(";")
+    return not _HIDING.isdisjoint(wish.strip() for wish in wishes)
 
 
 def _caller(request: Message) -> NameAddr:

@@ -202,6 +202,7 @@ class Switchboard:
                     self.endpoint,
                     self._directory,
                     facts,
+                    snapshot,
                     domain=self._settings.domain,
                     max_forwards=session.max_forwards,
                 ),
