@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import zoneinfo
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ _DATA_DIR = click.option(
 @click.pass_context
 def main(ctx: click.Context, data_dir: Path | None) -> None:
     """SunSim, a multi-tenant cloud PBX. All else is set by SUNSIM_… (docs/operations.md)."""
+    zoneinfo.reset_tzpath(())  # the pinned tzdata decides, not what the system happens to have
     ctx.obj = core.settings.load(data={"dir": data_dir})
 
 
