@@ -8,6 +8,7 @@ before the database goes.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,6 +23,7 @@ from core.bus import EventBus
 from core.call.switchboard import Switchboard
 from core.clock import SystemClock
 from core.contracts import Tenant
+from core.errors import SettingError, SunSimError
 from core.host import Host
 from core.media.server import RtpengineServer
 from core.metrics import Reading, register
@@ -98,8 +100,13 @@ def _lifespan(common: Common, opener: Open) -> Any:
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            await common.open(stack)
-            await opener(common, stack, app.state)
+            try:
+                await common.open(stack)
+                await opener(common, stack, app.state)
+            except SunSimError as error:  # ``serve`` says it in one line; uvicorn would in fifty
+                app.state.problem = error
+                logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+                raise
             yield
 
     return lifespan
@@ -174,7 +181,12 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         max_sessions=2 * settings.sip.max_calls,
     )
     switchboard.endpoint = endpoint
-    address = await endpoint.start()
+    try:
+        address = await endpoint.start()
+    except OSError as error:
+        # uvloop gives no errno
+        problem = f"{settings.sip.listen}: {error.strerror or error.__cause__ or error}"
+        raise SettingError(name="SUNSIM_SIP_LISTEN", problem=problem) from error
     stack.push_async_callback(endpoint.stop)
     stack.push_async_callback(switchboard.stop)
     state.endpoints = {"sip": str(address)}

@@ -15,14 +15,16 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+import tempfile
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 import uvloop
 
-from core.errors import SettingError
+from core.errors import SettingError, SunSimError
 from core.logs import configure
 from core.settings import Address, Settings
 from core.supervisor import Child, Supervisor
@@ -40,7 +42,10 @@ Prepare = Callable[[], Awaitable[None]]
 
 
 def serve_role(role: str, settings: Settings, ready_fd: int | None) -> None:
-    """Run one role until SIGTERM or SIGINT; tells ``ready_fd`` where it listens."""
+    """Run one role until SIGTERM or SIGINT; tells ``ready_fd`` where it listens.
+
+    Raises what kept the role from starting, if it is a SunSimError.
+    """
     from app import create_app  # imports everything; the supervising parent needs none of it
 
     configure(settings.log, role)
@@ -65,14 +70,19 @@ def serve_role(role: str, settings: Settings, ready_fd: int | None) -> None:
         said = {"pid": os.getpid(), "http": str(Address(host, port))}
         said |= application.state.get("endpoints", {})
         if ready_fd is not None:
-            os.write(ready_fd, json.dumps(said).encode() + b"\n")
+            with suppress(BrokenPipeError):  # the parent gave up; its SIGTERM is on the way
+                os.write(ready_fd, json.dumps(said).encode() + b"\n")
             os.close(ready_fd)
 
     server = _Server(config, ready)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(server.serve(sockets=[listener]))
-    if not server.started:
-        sys.exit(1)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(server.serve(sockets=[listener]))
+    except SystemExit:  # uvicorn's way to say that the lifespan did not begin
+        problem: SunSimError | None = application.state.get("problem")
+        if problem is not None:
+            raise problem from None
+        raise
 
 
 class _Server(uvicorn.Server):
@@ -114,36 +124,44 @@ class Everything:
         self.endpoints: dict[str, Any] = {}
         self._folder = settings.data.dir.resolve()
         self._postgres: EmbeddedPostgres | None = None
+        self._roles: dict[str, Child] = {}
+        self._told = False
         self._supervisor = Supervisor(self._ready)
 
     async def start(self, prepare: Prepare) -> None:
         """Database, migrations, then what ``prepare`` does with them, then the roles."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        _make_folder(self._folder)
         dsn = self.settings.data.dsn
         if dsn is None:
             # In this thread, on purpose: the server follows the death of the thread that starts it.
             self._postgres = EmbeddedPostgres(self._folder)
             dsn = self._postgres.start()
+            (self._folder / ENDPOINTS).unlink(missing_ok=True)  # of one that was killed
         await migrate(dsn)
         await prepare()
-        await self._supervisor.start(*(self._child(role) for role in ROLES))
+        self._roles = {role: Child(role, self._argv(role), os.environ) for role in ROLES}
+        await self._supervisor.start(*self._roles.values())
 
     async def stop(self) -> None:
         """The roles first, so that calls end in order and their records are stored."""
-        (self._folder / ENDPOINTS).unlink(missing_ok=True)
+        if self._told:  # else the file is another instance's
+            (self._folder / ENDPOINTS).unlink(missing_ok=True)
         await self._supervisor.stop()
         if self._postgres is not None:
             self._postgres.stop()
 
-    def _child(self, role: str) -> Child:
-        settings = self.settings
+    def _argv(self, role: str) -> list[str]:
+        """How a role is started; again where it was, also if the system chose the port."""
+        settings, said = self.settings, self.endpoints.get(role, {})
+        http = said.get("http") if role == "web" else None
         argv = [sys.executable, "-m", "cli", "run", "--role", role]
         argv += ["--data-dir", str(self._folder)]
-        argv += ["--http", str(settings.http.listen), "--sip", str(settings.sip.listen)]
-        return Child(role, argv, os.environ)
+        argv += ["--http", str(http or settings.http.listen)]
+        return [*argv, "--sip", str(said.get("sip") or settings.sip.listen)]
 
     def _ready(self, name: str, said: dict[str, Any]) -> None:
         self.endpoints[name] = said
+        self._roles[name].argv = self._argv(name)
         if len(self.endpoints) == len(ROLES):
             whole = {
                 "pid": os.getpid(),
@@ -152,6 +170,7 @@ class Everything:
                 "roles": self.endpoints,
             }
             _write(self._folder / ENDPOINTS, json.dumps(whole, indent=2))
+            self._told = True
 
 
 async def serve_all(
@@ -159,19 +178,50 @@ async def serve_all(
     prepare: Prepare,
     announce: Callable[[Everything], None],
 ) -> None:
-    """Run everything until SIGINT or SIGTERM; a second one ends at once."""
+    """Run everything until SIGINT or SIGTERM, also while it starts; a second one ends at once."""
     configure(settings.log, "main")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def stop_soon() -> None:
+        stop.set()
+        for number in signals:  # the kernel ends the children of a parent that is killed
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in signals:
+        loop.add_signal_handler(number, stop_soon)
     everything = Everything(settings)
     try:
-        await everything.start(prepare)
-        announce(everything)
-        await stop.wait()
+        if await _unless(stop, everything.start(prepare)):
+            announce(everything)
+            await stop.wait()
     finally:
         await everything.stop()
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do the work; False if ``stop`` came first and it was given up."""
+    task, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not task.done():
+        task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+        return True
+    return False
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        problem = f"{folder}: {error.strerror}"
+        raise SettingError(name="SUNSIM_DATA_DIR", problem=problem) from error
 
 
 def _write(path: Path, text: str) -> None:

@@ -108,18 +108,23 @@ class Supervisor:
         self._watches: list[asyncio.Task[None]] = []
 
     async def start(self, *children: Child) -> None:
-        """Start them at once and wait for all."""
-        for child, said in zip(
-            children, await asyncio.gather(*(child.start() for child in children)), strict=True
-        ):
+        """Start them at once and wait for all. Unavailable as soon as one does not come up.
+
+        ``stop`` ends what had started by then, as it does when this is cancelled.
+        """
+        self._children += children
+        starts = [asyncio.create_task(child.start()) for child in children]
+        try:
+            answers = await asyncio.gather(*starts)
+        finally:
+            await _cancel(starts)
+        for child, said in zip(children, answers, strict=True):
             self._on_ready(child.name, said)
-            self._children.append(child)
             self._watches.append(asyncio.create_task(self._watch(child)))
 
     async def stop(self) -> None:
         """Stop all at once; returns when every process has ended."""
-        for watch in self._watches:
-            watch.cancel()
+        await _cancel(self._watches)
         await asyncio.gather(*(child.stop() for child in self._children))
 
     async def _watch(self, child: Child) -> None:
@@ -134,8 +139,14 @@ class Supervisor:
             delay = 0.2 if ran_long else min(delay * 2, 10.0)
             try:
                 self._on_ready(child.name, await child.start())
-            except Unavailable as error:
-                log.error("child.not_started", child=child.name, problem=error.message)
+            except (Unavailable, OSError) as error:  # OSError: there is no process or file left
+                log.error("child.not_started", child=child.name, problem=str(error))
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _read_line(fd: int, seconds: float) -> bytes:

@@ -141,7 +141,8 @@ class RtpengineProcess:
             client = await NgClient.open(address)
         except OSError as error:
             log.error("rtpengine.not_started", problem=str(error))
-            raise MediaUnavailable() from error
+            problem = error.strerror or error
+            raise MediaUnavailable("rtpengine cannot be run: {problem}", problem=problem) from error
         try:
             await self._ready(client)
             _prove_ours(self._child.pid, address.port)
@@ -200,8 +201,9 @@ class RtpengineProcess:
                 await asyncio.sleep(0.01)
             else:
                 return
-        log.error("rtpengine.not_ready", last_words=self._last_words())
-        raise MediaUnavailable()
+        words = self._last_words()
+        log.error("rtpengine.not_ready", last_words=words)
+        raise MediaUnavailable("rtpengine does not start; it says: {words}", words=words)
 
     async def _end(self) -> None:
         child = self._child

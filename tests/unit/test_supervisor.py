@@ -1,0 +1,104 @@
+"""The supervisor with the smallest processes there are."""
+
+import asyncio
+import os
+import sys
+import time
+
+import pytest
+
+from core.errors import Unavailable
+from core.supervisor import Child, Supervisor
+
+READY = "import os, sys, time; os.write(int(sys.argv[2]), b'{\"n\": 1}\\n'); time.sleep(60)"
+SILENT = "import time; time.sleep(60)"
+FAILS = "raise SystemExit(1)"
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);" + READY
+
+
+def child(name, code, **times):
+    return Child(name, [sys.executable, "-S", "-c", code], os.environ, **times)
+
+
+def ended(children):
+    return [each.process is None or each.process.returncode is not None for each in children]
+
+
+async def until(condition, seconds=10):
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_children_are_started_heard_and_stopped():
+    said = {}
+    supervisor = Supervisor(said.__setitem__)
+    children = [child("a", READY), child("b", READY)]
+    await supervisor.start(*children)
+    assert said == {"a": {"n": 1}, "b": {"n": 1}}
+    await supervisor.stop()
+    assert ended(children) == [True, True]
+
+
+async def test_one_that_does_not_start_ends_the_wait_for_the_others():
+    supervisor = Supervisor(lambda name, said: None)
+    children = [child("ready", READY), child("fails", FAILS), child("silent", SILENT)]
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="fails"):
+        await supervisor.start(*children)
+    await supervisor.stop()
+    assert ended(children) == [True, True, True]
+    assert time.monotonic() - began < 10
+
+
+async def test_a_start_may_be_given_up():
+    supervisor = Supervisor(lambda name, said: None)
+    children = [child("ready", READY), child("silent", SILENT)]
+    start = asyncio.create_task(supervisor.start(*children))
+    await until(lambda: all(each.process for each in children))
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    await supervisor.stop()
+    assert ended(children) == [True, True]
+
+
+async def test_a_silent_child_is_not_waited_for_for_ever():
+    silent = child("silent", SILENT, ready_seconds=0.2)
+    with pytest.raises(Unavailable):
+        await silent.start()
+    assert ended([silent]) == [True]
+
+
+async def test_a_child_that_does_not_listen_is_killed():
+    stubborn = child("stubborn", STUBBORN, stop_seconds=0.2)
+    await stubborn.start()
+    await stubborn.stop()
+    assert stubborn.process.returncode == -9
+
+
+async def test_a_child_that_ends_is_started_again_with_its_present_arguments():
+    starts = []
+    supervisor = Supervisor(lambda name, said: starts.append(said))
+    one = child("one", READY)
+    await supervisor.start(one)
+    one.argv = [sys.executable, "-S", "-c", READY.replace(": 1", ": 2")]
+    one.process.kill()
+    await until(lambda: len(starts) == 2)
+    assert starts == [{"n": 1}, {"n": 2}]
+    await supervisor.stop()
+
+
+async def test_one_that_cannot_be_started_again_is_tried_further():
+    starts = []
+    supervisor = Supervisor(lambda name, said: starts.append(said))
+    one = child("one", READY)
+    good = one.argv
+    await supervisor.start(one)
+    one.argv = ["/nowhere/at/all"]
+    one.process.kill()
+    await asyncio.sleep(0.3)  # one failure
+    one.argv = good
+    await until(lambda: len(starts) == 2)
+    await supervisor.stop()
+    assert ended([one]) == [True]
