@@ -24,6 +24,7 @@ __all__ = [
     "Branch",
     "CallFacts",
     "CallStep",
+    "CarrierAccount",
     "Cdr",
     "Chain",
     "Decision",
@@ -34,10 +35,12 @@ __all__ = [
     "Employee",
     "Group",
     "HangUp",
+    "IdentityHeader",
     "Line",
     "Live",
     "Manifest",
     "Number",
+    "NumberFormat",
     "Outcome",
     "Par",
     "PlanNode",
@@ -241,9 +244,43 @@ class Line(Struct, frozen=True):
     ha1: dict[str, str]
 
 
+class NumberFormat(StrEnum):
+    """How a carrier writes telephone numbers in request-URI, From and its kin."""
+
+    E164 = "e164"  # +74951234567
+    DIGITS = "digits"  # 74951234567: E.164 without the plus
+    NATIONAL = "national"  # 84951234567, abroad 810…: as people dial in Russia
+
+
+class IdentityHeader(StrEnum):
+    """In which header a carrier wants to be told who calls."""
+
+    PAI = "pai"  # P-Asserted-Identity (RFC 3325)
+    RPID = "rpid"  # Remote-Party-ID, its predecessor
+    NONE = "none"  # From alone
+
+
+class CarrierAccount(Struct, frozen=True):
+    """Our account at a carrier. With a ``realm`` no other one's challenge is answered."""
+
+    login: str
+    password: str
+    realm: str | None = None
+
+    def __repr__(self) -> str:
+        """Without the password: structs end up in logs."""
+        return f"CarrierAccount({self.login!r})"
+
+
 class Trunk(Struct, frozen=True):
-    """A carrier, known by address. ``host`` and ``port`` are where calls to it are sent;
-    ``networks`` are the CIDR blocks its calls come from."""
+    """A carrier. ``host`` and ``port`` are where calls to it are sent; ``networks`` are the CIDR
+    blocks its calls come from; ``max_calls`` counts both ways.
+
+    With an ``account`` its challenges are answered; with ``registers`` we also register, at
+    ``registrar`` (``host`` or ``host:port``) or else at the carrier itself. Every ``check_seconds``
+    it is asked by OPTIONS whether it is there; 0: never. Who wants to stay anonymous is named to
+    a ``trusted`` carrier only, and only such a one is believed who calls (RFC 3325 §9).
+    """
 
     id: UUID
     name: str
@@ -251,6 +288,13 @@ class Trunk(Struct, frozen=True):
     port: int = 5060
     networks: tuple[str, ...] = ()
     max_calls: int | None = None
+    account: CarrierAccount | None = None
+    registers: bool = False
+    registrar: str | None = None
+    check_seconds: int = 0
+    number_format: NumberFormat = NumberFormat.E164
+    identity_header: IdentityHeader = IdentityHeader.PAI
+    trusted: bool = True
 
 
 # --- one call ---------------------------------------------------------------------------------

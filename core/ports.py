@@ -6,7 +6,7 @@ where records go (``tenants``) or what relays the audio (``core.media``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
@@ -50,6 +50,14 @@ class TenantDirectory(Protocol):
 
     def trunk(self, trunk_id: UUID | None) -> Trunk | None:
         """One carrier by id; with ``None`` the one for calls without a number's own trunk."""
+        ...
+
+    def trunks(self) -> Sequence[Trunk]:
+        """All carriers in use."""
+        ...
+
+    def trunks_for(self, number: Number) -> Sequence[Trunk]:
+        """The carriers through which calls with this number go out, the preferred one first."""
         ...
 
 

@@ -7,7 +7,7 @@ fakes implement ``core.ports`` in memory; ``docs/hooks.md`` shows a test of a pl
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -68,6 +68,7 @@ class MemoryDirectory:
         self._snapshots: dict[UUID, Snapshot] = {}
         self._lines: dict[str, Line] = {}
         self._trunks: list[Trunk] = []
+        self._further: dict[str, list[Trunk]] = {}
 
     def put(self, snapshot: Snapshot) -> None:
         """Add a company, or replace it by a newer configuration."""
@@ -80,6 +81,10 @@ class MemoryDirectory:
     def add_trunk(self, trunk: Trunk) -> None:
         """Add a carrier; the first one is the default."""
         self._trunks.append(trunk)
+
+    def add_route(self, e164: str, trunk: Trunk) -> None:
+        """Let calls with this number leave through one more carrier if those before cannot."""
+        self._further.setdefault(e164, []).append(trunk)
 
     def snapshot(self, tenant_id: UUID) -> Snapshot | None:
         """The company's present configuration."""
@@ -112,6 +117,16 @@ class MemoryDirectory:
         """One carrier; with ``None`` the default one."""
         wanted = (trunk for trunk in self._trunks if trunk_id in (None, trunk.id))
         return next(wanted, None)
+
+    def trunks(self) -> Sequence[Trunk]:
+        """All carriers."""
+        return tuple(self._trunks)
+
+    def trunks_for(self, number: Number) -> Sequence[Trunk]:
+        """The number's own carrier and the further ones; without any the default one."""
+        further = self._further.get(number.e164, [])
+        first = self.trunk(number.trunk_id) if number.trunk_id or not further else None
+        return (first, *further) if first else tuple(further)
 
 
 class MemoryCallStore:

@@ -49,10 +49,10 @@ class Agent:
     """
 
     __slots__ = (
-        "_advertised",
         "_identity",
         "_max_sessions",
         "_on_invite",
+        "advertised",
         "contact_headers",
         "offer_headers",
         "overloaded",
@@ -85,14 +85,14 @@ class Agent:
         self._identity = identity
         self._on_invite = on_invite
         self._max_sessions = max_sessions
-        self._advertised = host_port(*advertised)
-        contact = ("Contact", f"<sip:{self._advertised}>")
+        self.advertised = host_port(*advertised)
+        contact = ("Contact", f"<sip:{self.advertised}>")
         self.contact_headers: tuple[tuple[str, str], ...] = (contact, ("Allow", ALLOW))
         self.offer_headers = (*self.contact_headers, ("Content-Type", "application/sdp"))
 
     def via(self, flow: Flow, branch: str) -> str:
         """The value of Via for a request that leaves on ``flow``."""
-        return f"SIP/2.0/{flow.transport} {self._advertised};rport;branch={branch}"
+        return f"SIP/2.0/{flow.transport} {self.advertised};rport;branch={branch}"
 
     def invite(
         self, listener: Listener, invite: OutgoingInvite, target: Target, flow: Flow | None
@@ -101,10 +101,10 @@ class Agent:
 
         WireError if a header would break the message.
         """
-        session = OutboundSession(self, listener)
+        session = OutboundSession(self, listener, invite)
         if flow is not None:
             try:
-                session.start(flow, invite, pinned=target.flow is not None)
+                session.start(flow, pinned=target.flow is not None)
             except WireError:
                 del self.sessions[session.tag]
                 raise

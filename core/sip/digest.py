@@ -248,10 +248,18 @@ def parse_challenge(value: str) -> Challenge | None:
     )
 
 
-def strongest(values: Iterable[str]) -> Challenge | None:
-    """The best challenge among WWW-Authenticate values that ``authorize`` can answer."""
+def strongest(values: Iterable[str], realm: str | None = None) -> Challenge | None:
+    """The best challenge among WWW-Authenticate values that ``authorize`` can answer.
+
+    With ``realm`` only those of that realm count.
+    """
     read = (parse_challenge(value) for value in values)
-    usable = [c for c in read if c and c.algorithm in _HASHES and (not c.qop or "auth" in c.qop)]
+    usable = [
+        c
+        for c in read
+        if c and c.algorithm in _HASHES and (not c.qop or "auth" in c.qop)
+        if realm is None or c.realm == realm
+    ]
     return min(usable, key=lambda c: ALGORITHMS.index(c.algorithm), default=None)
 
 

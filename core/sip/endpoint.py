@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from core.contracts import Line, Trunk
+from core.contracts import CarrierAccount, Line, Trunk
 from core.errors import Unavailable
 from core.ports import Clock, LiveBoard
 from core.settings import Address
@@ -148,11 +148,16 @@ class Endpoint:
         headers: Headers = (),
         listener: Listener,
         max_forwards: int = 70,
+        account: CarrierAccount | None = None,
+        patience: float | None = None,
+        on_close: Callable[[], None] | None = None,
     ) -> Session:
         """Call ``target``. ``from_`` and ``to`` are header values without tags, ``"Name" <sip:…>``.
 
         Events go to ``listener``, the first of them after this returns. A host that cannot be
-        resolved ends as Failed(503). WireError if a header would break the message.
+        resolved ends as Failed(503). ``account`` answers the carrier's challenges; after
+        ``patience`` seconds without any answer it is Failed(408), else after 32; ``on_close`` is
+        called once when all is over. WireError if a header would break the message.
         """
         agent, udp = self._agent, self._udp
         assert agent is not None and udp is not None, "start() comes first"
@@ -160,12 +165,15 @@ class Endpoint:
         invite.headers = tuple(headers)
         invite.max_forwards = max_forwards
         invite.path = target.path
+        invite.account = account
+        invite.patience = patience
+        invite.on_close = on_close
         flow = target.flow
         if flow is None and address(target.host) is not None:
             flow = Flow("UDP", udp.local, (target.host, target.port))
         session = agent.invite(listener, invite, target, flow)
         if flow is None:
-            task = asyncio.ensure_future(self._start_later(session, invite, target, udp.local))
+            task = asyncio.ensure_future(self._start_later(session, target, udp.local))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return session
@@ -195,6 +203,12 @@ class Endpoint:
         return await answer
 
     @property
+    def advertised(self) -> str:
+        """``host:port`` at which others reach us, as in Via and Contact."""
+        assert self._agent is not None, "start() comes first"
+        return self._agent.advertised
+
+    @property
     def address(self) -> Address:
         """Where it listens, once started."""
         assert self._udp is not None, "start() comes first"
@@ -210,11 +224,11 @@ class Endpoint:
             self._agent.registrar.forget(login)
 
     async def _start_later(
-        self, session: OutboundSession, invite: OutgoingInvite, target: Target, local: tuple[str, int]
+        self, session: OutboundSession, target: Target, local: tuple[str, int]
     ) -> None:
         try:
             remote = await resolve(target.host, target.port, local)
-            session.start(Flow("UDP", local, remote), invite, pinned=False)
+            session.start(Flow("UDP", local, remote), pinned=False)
         except (OSError, UnicodeError) as error:  # a name may break the rules of IDNA, too
             log.warning("no address for %s: %s", target.host, error)
             session.fail(503, "Host Not Found")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from core.contracts import CarrierAccount
+from core.sip import digest
 from core.sip.dialog import Dialog
 from core.sip.session import (
     Answered,
@@ -35,10 +38,30 @@ _TELLING = (
 )
 
 
-class OutgoingInvite:
-    """What an INVITE says, until it has left."""
+_CHALLENGES = {
+    401: ("WWW-Authenticate", "Authorization"),
+    407: ("Proxy-Authenticate", "Proxy-Authorization"),
+}
+"""In which header each asks, and in which one is answered."""
 
-    __slots__ = ("from_", "headers", "max_forwards", "path", "sdp", "to", "uri")
+
+class OutgoingInvite:
+    """What an INVITE says. ``account`` answers challenges; ``patience`` is how many seconds to wait
+    for the first sign of life before it counts as failed (408); ``on_close`` is called once when
+    the session has ended, whoever ended it."""
+
+    __slots__ = (
+        "account",
+        "from_",
+        "headers",
+        "max_forwards",
+        "on_close",
+        "path",
+        "patience",
+        "sdp",
+        "to",
+        "uri",
+    )
 
     def __init__(self, uri: str, from_: str, to: str, sdp: bytes) -> None:
         self.uri = uri
@@ -48,6 +71,9 @@ class OutgoingInvite:
         self.headers: Headers = ()
         self.max_forwards = 70
         self.path: tuple[str, ...] = ()
+        self.account: CarrierAccount | None = None
+        self.patience: float | None = None
+        self.on_close: Callable[[], None] | None = None
 
 
 class OutboundSession(Session):
@@ -55,11 +81,24 @@ class OutboundSession(Session):
 
     A forking proxy may answer with several To-tags. The first 2xx becomes the session's dialog;
     every other one gets its ACK and a BYE, and so does any that comes after ``cancel``.
+
+    With an ``account`` a challenge is answered, once (RFC 3261 §22.2), and so is one of the BYE; the
+    owner hears nothing of it. What cannot be answered is 503: the carrier does not serve us.
     """
 
-    __slots__ = ("_acks", "_cancel", "_flow", "_head", "_pinned", "_provisional", "_transaction")
+    __slots__ = (
+        "_acks",
+        "_cancel",
+        "_challenge",
+        "_flow",
+        "_head",
+        "_invite",
+        "_pinned",
+        "_provisional",
+        "_transaction",
+    )
 
-    def __init__(self, agent: Agent, listener: Listener) -> None:
+    def __init__(self, agent: Agent, listener: Listener, invite: OutgoingInvite) -> None:
         super().__init__(agent, new_tag() + new_tag(), new_tag(), listener)
         self._transaction: InviteClient | None = None
         self._head: Head | None = None
@@ -68,21 +107,32 @@ class OutboundSession(Session):
         self._provisional = False
         self._cancel: bytes | None = None
         self._acks: dict[str, tuple[Flow, bytes]] = {}
+        self._invite: OutgoingInvite | None = invite
+        self._challenge: _Challenged | None = None
 
     @property
     def called(self) -> bool:
         """Whether we made the call, and so its Call-ID."""
         return True
 
-    def start(self, flow: Flow, invite: OutgoingInvite, *, pinned: bool) -> None:
+    def start(self, flow: Flow, *, pinned: bool) -> None:
         """Send the INVITE on ``flow``; ``pinned`` keeps the dialog there (a registered phone)."""
-        if self._cancel is not None:
+        invite = self._invite
+        if self._cancel is not None or invite is None:
             self.fail(487, "Request Terminated")
             return
-        agent = self._agent
-        branch = new_branch()
         self._flow = flow
         self._pinned = pinned
+        self._send_invite(1)
+        if invite.patience is not None:
+            self._agent.wheel.after(invite.patience, self._lose_patience)
+
+    def _send_invite(self, cseq: int) -> None:
+        """The INVITE, or with the next ``cseq`` the same one with credentials."""
+        agent, flow, invite = self._agent, self._flow, self._invite
+        assert flow is not None and invite is not None  # start() comes first
+        branch = new_branch()
+        self._provisional = False
         self._head = head = Head(
             invite.uri,
             agent.via(flow, branch),
@@ -90,12 +140,15 @@ class OutboundSession(Session):
             f"{invite.from_};tag={self.tag}",
             invite.to,
             self.id,
-            1,
+            cseq,
             invite.path,
         )
         own = agent.offer_headers if invite.sdp else agent.contact_headers
         data = head.build(
-            "INVITE", (*own, *invite.headers), invite.sdp, max_forwards=invite.max_forwards
+            "INVITE",
+            (*own, *invite.headers, *self._credentials("INVITE", invite.uri)),
+            invite.sdp,
+            max_forwards=invite.max_forwards,
         )
         self._transaction = InviteClient(
             agent.transactions, flow, head, data, self._answered, self._timed_out
@@ -116,6 +169,19 @@ class OutboundSession(Session):
 
     def _give_up(self, headers: Headers) -> None:
         self.cancel(headers)
+
+    def _lose_patience(self) -> None:
+        """Not even a 100 came: tell the owner now; a late answer finds that we gave up."""
+        if self.state is SessionState.EARLY and not self._provisional and self._cancel is None:
+            listener, self.listener = self.listener, None
+            self.cancel()
+            self._call(listener, Failed(408, "Request Timeout"))
+
+    def _close(self) -> None:
+        invite, self._invite = self._invite, None
+        super()._close()
+        if invite is not None and invite.on_close is not None:
+            invite.on_close()
 
     def _send_cancel(self) -> None:
         transaction, head, flow = self._transaction, self._head, self._flow
@@ -154,12 +220,37 @@ class OutboundSession(Session):
     def _refused(self, response: Message) -> None:
         if self.state is not SessionState.EARLY:
             return
+        if response.status in _CHALLENGES and self._invite is not None and self._invite.account:
+            self._challenged(response, self._invite.account)
+            return
         headers = {}
         for name in _TELLING:
             values = response.headers(name)
             if values:
                 headers[name] = tuple(values)
         self._finish(Failed(response.status, response.reason, headers))
+
+    def _challenged(self, response: Message, account: CarrierAccount) -> None:
+        """The INVITE again with credentials, unless they were wrong or nobody waits any more."""
+        if self._cancel is not None:
+            self.fail(487, "Request Terminated")
+            return
+        if self._challenge is not None or not self._accept_challenge(response, account):
+            self.fail(503, "Refused By Carrier")
+            return
+        assert self._head is not None  # it was answered
+        self._send_invite(self._head.cseq + 1)
+
+    def _accept_challenge(self, response: Message, account: CarrierAccount) -> bool:
+        asks, answers = _CHALLENGES[response.status]
+        challenge = digest.strongest(response.headers(asks), account.realm)
+        if challenge is None:
+            return False
+        self._challenge = _Challenged(challenge, answers, account)
+        return True
+
+    def _credentials(self, method: str, uri: str) -> Headers:
+        return () if self._challenge is None else (self._challenge.answer(method, uri),)
 
     def _accepted(self, response: Message) -> None:
         known = self._acks.get(response.to_tag)
@@ -172,6 +263,8 @@ class OutboundSession(Session):
             self.dialog = dialog
             self.state = SessionState.CONFIRMED
             self.remote_sdp = response.body or self.remote_sdp
+            if self._invite is not None:  # not sent again: what follows needs the account only
+                self._invite.sdp = b""
             self._emit(Answered(self.remote_sdp))
             return
         self._drop_fork(dialog)
@@ -183,7 +276,10 @@ class OutboundSession(Session):
         dialog = Dialog.of_client(response, head, flow, pinned=self._pinned)
         hop = dialog.hop()
         branch = new_branch()
-        ack = dialog.head(self._agent.via(hop, branch), branch, head.cseq).build("ACK")
+        # It has the credentials of its INVITE (RFC 3261 §13.2.2.4).
+        ack = dialog.head(self._agent.via(hop, branch), branch, head.cseq).build(
+            "ACK", () if self._challenge is None else (self._challenge.last,)
+        )
         self._acks[response.to_tag] = hop, ack
         self._agent.transactions.transmit(hop, ack)
         return dialog
@@ -193,6 +289,50 @@ class OutboundSession(Session):
         branch = new_branch()
         data = dialog.head(self._agent.via(hop, branch), branch).build("BYE")
         NonInviteClient(self._agent.transactions, hop, (branch, "BYE"), data, _ignore, _nothing)
+
+    def _bye_answered(self, response: Message) -> None:
+        account = None if self._invite is None else self._invite.account
+        if (
+            response.status in _CHALLENGES
+            and account is not None
+            and self.dialog is not None
+            and self._accept_challenge(response, account)
+        ):
+            assert self._invite is not None
+            self._invite.account = None  # once
+            self._again_bye(self.dialog)
+        else:
+            super()._bye_answered(response)
+
+    def _again_bye(self, dialog: Dialog) -> None:
+        flow, branch = dialog.hop(), new_branch()
+        head = dialog.head(self._agent.via(flow, branch), branch)
+        data = head.build("BYE", self._credentials("BYE", head.uri))
+        layer = self._agent.transactions
+        NonInviteClient(layer, flow, (branch, "BYE"), data, super()._bye_answered, self._close)
+
+
+class _Challenged:
+    """A challenge that was accepted, and how often its nonce was used."""
+
+    __slots__ = ("_account", "_challenge", "_count", "_header", "last")
+
+    def __init__(self, challenge: digest.Challenge, header: str, account: CarrierAccount) -> None:
+        self._challenge = challenge
+        self._header = header
+        self._account = account
+        self._count = 0
+        self.last = ("", "")
+
+    def answer(self, method: str, uri: str) -> tuple[str, str]:
+        """The header that answers it for one request."""
+        self._count += 1
+        account = self._account
+        value = digest.authorize(
+            self._challenge, method, uri, account.login, account.password, self._count
+        )
+        self.last = self._header, value
+        return self.last
 
 
 def _ignore(_: Message) -> None:
