@@ -57,6 +57,7 @@ class Server(Protocol):
     name: str
     includes: str
     address: tuple[str, int]
+    carrier: Carrier
     rounds: list[Round]
 
     def cpu(self) -> dict[str, float]:
@@ -86,8 +87,9 @@ class SunSim:
     name = "sunsim"
     includes = OURS
 
-    def __init__(self, instance: Instance, database: int) -> None:
+    def __init__(self, instance: Instance, carrier: Carrier, database: int) -> None:
         self.instance = instance
+        self.carrier = carrier
         self.rounds: list[Round] = []
         self.address = instance.sip
         roles = {role: said["pid"] for role, said in instance.endpoints["roles"].items()}
@@ -143,8 +145,11 @@ class Sippy:
     name = "sippy"
     includes = THEIRS
 
-    def __init__(self, process: subprocess.Popen[bytes], address: tuple[str, int]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], address: tuple[str, int], carrier: Carrier
+    ) -> None:
         self.process = process
+        self.carrier = carrier
         self.address = address
         self.rounds: list[Round] = []
 
@@ -172,7 +177,7 @@ def sunsim(carrier: Carrier) -> Iterator[SunSim]:
     try:
         instance.start()
         asyncio.run(_companies(instance, carrier))
-        yield SunSim(instance, _postmaster(folder))
+        yield SunSim(instance, carrier, _postmaster(folder))
     finally:
         try:
             instance.stop()
@@ -216,11 +221,11 @@ def _postmaster(folder: Path) -> int:
 
 
 @contextmanager
-def sippy(next_hop: tuple[str, int]) -> Iterator[Sippy]:
+def sippy(carrier: Carrier) -> Iterator[Sippy]:
     """A running ``b2bua_simple``; gone afterwards."""
     address = "127.0.0.1", free_port("127.0.0.1")
     command = [str(Path(sys.executable).with_name("b2bua_simple")), "-f", "-l", address[0]]
-    command += ["-p", str(address[1]), "-n", f"{next_hop[0]}:{next_hop[1]}", "-L", os.devnull]
+    command += ["-p", str(address[1]), "-n", f"{carrier.host}:{carrier.callee_port}", "-L", os.devnull]
     process = subprocess.Popen(
         command,
         env={**os.environ, "SIPLOG_BEND": "none"},
@@ -229,7 +234,7 @@ def sippy(next_hop: tuple[str, int]) -> Iterator[Sippy]:
     )
     try:
         until_bound(process, address[1])
-        yield Sippy(process, address)
+        yield Sippy(process, address, carrier)
     finally:
         process.terminate()
         try:
@@ -239,10 +244,10 @@ def sippy(next_hop: tuple[str, int]) -> Iterator[Sippy]:
             process.wait()
 
 
-def play(server: Server, carrier: Carrier, rate: float, calls: int) -> Round:
+def play(server: Server, rate: float, calls: int) -> Round:
     """One round of calls and the CPU that it took."""
     before = server.cpu()
-    traffic = carrier.run(server.address, rate, calls)
+    traffic = server.carrier.run(server.address, rate, calls)
     server.settle()
     after = server.cpu()
     return Round(traffic, {name: after[name] - before[name] for name in after})
@@ -275,16 +280,16 @@ def report(server: Server, memory_before: int) -> dict[str, Any]:
 def measure(rate: float, seconds: float, rounds: int) -> dict[str, Any]:
     """The whole comparison as it is printed."""
     with ExitStack() as stack:
-        carrier = Carrier(_NUMBERS, _HOST, free_port(_HOST), free_port(_HOST))
-        ours = stack.enter_context(sunsim(carrier))
-        theirs = stack.enter_context(sippy((_HOST, carrier.callee_port)))
+        # A carrier for each: what one server sends late must not reach the other's callee.
+        ours = stack.enter_context(sunsim(Carrier(_NUMBERS, _HOST)))
+        theirs = stack.enter_context(sippy(Carrier(_NUMBERS, _HOST)))
         servers: tuple[Server, ...] = (ours, theirs)
         warm_up = max(1, int(rate * _WARM_UP))
-        warmed = {each.name: play(each, carrier, rate, warm_up) for each in servers}
+        warmed = {each.name: play(each, rate, warm_up) for each in servers}
         memory = {each.name: each.memory() for each in servers}
         for turn in range(1, rounds + 1):
             for server in servers:
-                server.rounds.append(play(server, carrier, rate, int(rate * seconds)))
+                server.rounds.append(play(server, rate, int(rate * seconds)))
                 _say(turn, server)
         results = {each.name: report(each, memory[each.name]) for each in servers}
         made = warm_up + results[ours.name]["calls"]

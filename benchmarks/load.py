@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.sipp import free_port
+
 __all__ = ["Carrier", "RoundFailed", "Traffic", "percentiles", "until_bound"]
 
 _SCENARIOS = Path(__file__).with_name("sipp")
@@ -34,13 +36,13 @@ class Traffic:
 
 
 class Carrier:
-    """Where calls come from and go to. ``numbers`` are called in turn; ``host`` has two free ports."""
+    """Where calls come from and go to: two ports of ``host``. ``numbers`` are called in turn."""
 
-    def __init__(self, numbers: Sequence[str], host: str, caller_port: int, callee_port: int) -> None:
-        self.host = host
-        self.caller_port = caller_port
-        self.callee_port = callee_port
+    def __init__(self, numbers: Sequence[str], host: str) -> None:
         self.numbers = tuple(numbers)
+        self.host = host
+        self.caller_port = free_port(host)
+        self.callee_port = free_port(host)
 
     def run(self, server: tuple[str, int], rate: float, calls: int) -> Traffic:
         """So many calls at ``rate`` a second through ``server``; returns when all have ended."""
@@ -101,9 +103,12 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
 
 
 def _settle(callee: subprocess.Popen[bytes]) -> None:
-    """The callee ends with its last BYE; one that waits for calls that never came is told to end."""
+    """The callee ends with its last BYE; one that waits for calls that never came is told to end.
+
+    A BYE that was lost comes again within seconds.
+    """
     try:
-        callee.wait(2)
+        callee.wait(10)
     except subprocess.TimeoutExpired:
         callee.terminate()
         callee.wait(5)
