@@ -1,8 +1,8 @@
 """All settings, one struct per concern, from ``SUNSIM_*`` environment variables.
 
-A field ``port_min`` of the concern ``media`` is ``SUNSIM_MEDIA_PORT_MIN``. An unknown name or a
-value that does not fit stops the start with one line that names both. Every field says what it
-means; ``docs/operations.md`` lists them and a test holds the two together.
+A field ``port_min`` of the concern ``media`` is ``SUNSIM_MEDIA_PORT_MIN``; an empty value is none. An
+unknown name or a value that does not fit stops the start with one line that names both. Every field
+says what it means; ``docs/operations.md`` lists them and a test holds the two together.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ __all__ = [
 ]
 
 PREFIX = "SUNSIM_"
+_HOST = r"^([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$|^[0-9A-Fa-f]*:[0-9A-Fa-f:.]+$"
+"""A name or an address, v6 in brackets or without a port."""
 
 
 class Address:
@@ -111,7 +113,8 @@ class SipSettings(Struct, frozen=True):
         "sip.sunsim.localhost"
     )
     external_address: Annotated[
-        str | None, Doc(description="Address put into Via and Contact; default: the listening one.")
+        Annotated[str, Doc(pattern=_HOST)] | None,
+        Doc(description="Address put into Via and Contact; default: the listening one."),
     ] = None
     digest: Annotated[
         tuple[Literal["MD5", "SHA-256"], ...],
@@ -144,7 +147,9 @@ class MailSettings(Struct, frozen=True):
 class LogSettings(Struct, frozen=True):
     """Logs."""
 
-    level: Annotated[str, Doc(description="debug, info, warning or error.")] = "info"
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Doc(description="debug, info, warning or error.")
+    ] = "info"
     json: Annotated[bool, Doc(description="One JSON object a line instead of text.")] = False
 
 
@@ -170,6 +175,8 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Mapping[str, Any
     for name in sorted(n for n in environ if n.startswith(PREFIX)):
         if name not in known:
             raise SettingError(name=name, problem="there is no such setting")
+        if not environ[name].strip():
+            continue
         concern, field = known[name]
         values[concern.name][field.name] = _convert(name, environ[name], field.type)
     for concern_name, given in overrides.items():
