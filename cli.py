@@ -74,7 +74,7 @@ def main(ctx: click.Context, data_dir: Path | None) -> None:
 @click.option("--role", type=click.Choice(ROLES), help="Run only this part, in the foreground.")
 @_DATA_DIR
 @click.option("--http", type=AddressType(), help="Where the cabinet and the API listen.")
-@click.option("--sip", type=AddressType(), help="Where SIP listens.")
+@click.option("--sip", type=AddressType(), help="Where SIP listens (UDP).")
 @click.option("--demo", is_flag=True, help="Make a demo company on the first start.")
 @click.option("--ready-fd", type=int, hidden=True)
 @click.pass_obj
@@ -107,12 +107,15 @@ def run(
     asyncio.run(serve_all(settings, prepare, announce))
 
 
-@main.command("demo")
+@main.command("demo", short_help="Play one real call and check its audio.")
 @_DATA_DIR
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.pass_obj
 def demo_command(given: Settings, data_dir: Path | None, as_json: bool) -> None:
-    """Play a carrier and an employee: one real call with its audio checked in both directions."""
+    """Play a carrier and an employee: one real call with its audio checked in both directions.
+
+    Uses the instance that runs in the data folder, or one that it starts and removes again.
+    """
     say = (lambda text: None) if as_json else click.echo
     report = asyncio.run(play((data_dir or given.data.dir).resolve(), say))
     if as_json:

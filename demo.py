@@ -29,15 +29,17 @@ from core.clock import SystemClock
 from core.contracts import TerminalKind, Trunk
 from core.errors import SunSimError, Unavailable
 from core.ids import new_id
+from core.media.ports import free_range
 from core.media.rtp import RtpPeer
 from core.media.tones import heard_seconds, tone
-from core.settings import Address, Settings
+from core.settings import PREFIX, Address, Settings
 from core.sip import digest
 from core.sip.endpoint import Endpoint
 from core.sip.flow import Target
 from core.sip.identity import Origin
 from core.sip.request import OutgoingRequest
 from core.sip.session import Answered, Failed, Progress, Session, SessionEvent
+from core.supervisor import die_with_parent
 from serve import ENDPOINTS
 from tenants.db import Database
 from tenants.demo import Demo, DemoLine, create_demo
@@ -74,18 +76,19 @@ class Report(Struct, frozen=True):
 
 
 async def play(data_dir: Path, say: Say) -> Report:
-    """Make the call and tell about it; never raises for a call that failed."""
-    async with _instance(data_dir, say) as (settings, server):
-        database = await Database.open(settings.data)
-        try:
-            demo = await create_demo(database, settings)
-            return await _Play(server, database, demo, keep=data_dir / "demo", say=say).run()
-        except (SunSimError, TimeoutError, OSError) as error:
-            problem = str(error) or type(error).__name__
-            say(f"Failed: {problem}")
-            return Report(False, False, False, 0.0, None, None, problem=problem)
-        finally:
-            await database.close()
+    """Make the call and tell about it; never raises for an instance or a call that failed."""
+    try:
+        async with _instance(data_dir, say) as (settings, server):
+            database = await Database.open(settings.data)
+            try:
+                demo = await create_demo(database, settings)
+                return await _Play(server, database, demo, keep=data_dir / "demo", say=say).run()
+            finally:
+                await database.close()
+    except (SunSimError, TimeoutError, OSError) as error:
+        problem = str(error) or type(error).__name__
+        say(f"Failed: {problem}")
+        return Report(False, False, False, 0.0, None, None, problem=problem)
 
 
 class _Play:
@@ -255,21 +258,38 @@ async def _instance(data_dir: Path, say: Say) -> AsyncIterator[tuple[Settings, A
         return
     say("Starting a SunSim for this call")
     with tempfile.TemporaryDirectory(prefix="sunsim-demo-") as name:
-        folder = Path(name)
+        folder, environ = Path(name), _environ_of_our_own()
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "cli", "run", "--demo", "--data-dir", name),
             *("--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"),
             stdout=asyncio.subprocess.DEVNULL,
-            env={**os.environ, "SUNSIM_LOG_LEVEL": "warning"},
+            env=environ,
+            start_new_session=True,  # Ctrl-C is for us: the instance is ended in order
+            preexec_fn=die_with_parent(),
         )
         try:
             endpoints = await _until_ready(folder, process)
-            settings = core.settings.load(data={"dir": folder})
+            settings = core.settings.load(environ, data={"dir": folder})
             yield settings, Address.parse(endpoints["sip"])
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
             await process.wait()
+
+
+def _environ_of_our_own() -> dict[str, str]:
+    """For an instance that goes away: nobody's database and addresses, RTP ports that are free."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(PREFIX) or name.startswith("SUNSIM_MEDIA_")
+    }
+    first, last = "SUNSIM_MEDIA_PORT_MIN", "SUNSIM_MEDIA_PORT_MAX"
+    if first not in kept and last not in kept:
+        ports = free_range(200)
+        ports.release()
+        kept |= {first: str(ports.first), last: str(ports.last)}
+    return kept | {"SUNSIM_LOG_LEVEL": "warning"}
 
 
 def _running(data_dir: Path) -> dict[str, Any] | None:

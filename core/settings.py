@@ -19,6 +19,7 @@ from msgspec import Struct
 from core.errors import SettingError
 
 __all__ = [
+    "PREFIX",
     "Address",
     "DataSettings",
     "HttpSettings",

@@ -1,9 +1,11 @@
 """`sunsim run` as its user meets it: it starts, starts again quickly, and leaves nothing behind."""
 
+import contextlib
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -41,6 +43,18 @@ def gone(pids, seconds=15):
             return True
         time.sleep(0.05)
     return False
+
+
+def run(*options, environ=None):
+    """``sunsim run`` that is expected to end by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "cli", "run", *options],
+        env=environ or os.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def _zombie(pid):
@@ -105,17 +119,84 @@ def test_a_role_that_dies_is_started_again(folder):
         instance.stop()
 
 
+def test_a_role_that_is_started_again_listens_where_it_did(folder):
+    instance = Instance(folder)
+    instance.start()
+    try:
+        before = instance.endpoints["roles"]["web"]["pid"]
+        os.kill(before, signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{instance.http}/health/live").status_code == 200:
+                    break
+            time.sleep(0.1)
+        now = json.loads((folder / "endpoints.json").read_text())
+        assert now["http"] == instance.http
+        assert now["roles"]["web"]["pid"] != before
+    finally:
+        instance.stop()
+
+
 def test_a_second_instance_in_the_same_folder_is_told_so(folder):
     instance = Instance(folder)
     instance.start()
     try:
-        again = Instance(folder)
-        with pytest.raises(AssertionError, match=r"did not start|Another SunSim"):
-            (folder / "endpoints.json").rename(folder / "aside")
-            again.start(20)
-        assert "Another SunSim runs" in instance.log()
+        again = run("--data-dir", str(folder), "--http", "127.0.0.1:0", "--sip", "127.0.0.1:0")
+        assert again.returncode == 1
+        assert again.stderr.startswith("sunsim: Another SunSim runs")
+        assert again.stderr.count("\n") == 1
+        # ``sunsim demo`` and others still find the first one.
+        assert json.loads((folder / "endpoints.json").read_text()) == instance.endpoints
     finally:
         instance.stop()
+
+
+@pytest.mark.parametrize("option", ["http", "sip"])
+def test_a_port_in_use_is_named_in_a_line(folder, option):
+    kind = socket.SOCK_STREAM if option == "http" else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        addresses = {"http": "127.0.0.1:0", "sip": "127.0.0.1:0"} | {option: address}
+        options = (part for name, value in addresses.items() for part in (f"--{name}", value))
+        done = run("--data-dir", str(folder), *options, environ=Instance(folder, log="error").environ)
+    assert done.returncode == 1
+    assert f"SUNSIM_{option.upper()}_LISTEN: {address}" in done.stderr
+    assert "already in use" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (folder / "endpoints.json").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named_in_a_line():
+    done = run("--data-dir", "/proc/sunsim")
+    assert done.returncode == 2
+    assert done.stderr.startswith("sunsim: A setting is wrong: SUNSIM_DATA_DIR: /proc/sunsim")
+
+
+def test_ctrl_c_ends_a_start(folder):
+    instance = Instance(folder, log="error")
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cli", "run", "--data-dir", str(folder)]
+            + ["--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"],
+            env=instance.environ,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and len(descendants(process.pid)) < 9:
+            time.sleep(0.01)  # PostgreSQL with its helpers runs, the roles are being started
+        pids = descendants(process.pid)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(15) == 0
+        assert gone(pids)
+        assert "ready" not in (folder / "log").read_text()
+        assert "Traceback" not in (folder / "log").read_text()
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.parametrize(
@@ -127,14 +208,7 @@ def test_a_second_instance_in_the_same_folder_is_told_so(folder):
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_one_clear_line(folder, name, value, told):
-    done = subprocess.run(
-        [sys.executable, "-m", "cli", "run", "--data-dir", str(folder)],
-        env={**os.environ, name: value},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    done = run("--data-dir", str(folder), environ={**os.environ, name: value})
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert told in done.stderr
@@ -157,3 +231,21 @@ def test_the_demo_plays_a_call_and_checks_its_audio(folder):
     assert report["setup_ms"] > 0
     assert report["cdr"]["call"]["id"] == report["call_id"]
     assert all(Path(path).stat().st_size > 10_000 for path in report["recordings"])
+
+
+def test_a_demo_that_fails_says_so_in_its_json(folder):
+    # The production settings of this shell do not concern an instance that goes away again.
+    wrong = {"SUNSIM_DATA_DSN": "postgresql://nobody@127.0.0.1:1/none"}
+    environ = {**os.environ, **wrong, "SUNSIM_MEDIA_RTPENGINE": "127.0.0.1:1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "demo", "--json", "--data-dir", str(folder)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    report = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert not report["answered"]
+    assert "503" in report["problem"]
