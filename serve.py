@@ -49,6 +49,7 @@ def serve_role(role: str, settings: Settings, ready_fd: int | None) -> None:
     from app import create_app  # imports everything; the supervising parent needs none of it
 
     configure(settings.log, role)
+    _make_folder(settings.data.dir.resolve())
     listener = _bind(settings.http.listen if role == "web" else Address("127.0.0.1", 0))
     application = create_app(role, settings)
     config = uvicorn.Config(

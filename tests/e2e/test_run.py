@@ -168,8 +168,9 @@ def test_a_port_in_use_is_named_in_a_line(folder, option):
     assert not (folder / "endpoints.json").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_named_in_a_line():
-    done = run("--data-dir", "/proc/sunsim")
+@pytest.mark.parametrize("role", [(), ("--role", "sip")])
+def test_a_folder_that_cannot_be_written_is_named_in_a_line(role):
+    done = run("--data-dir", "/proc/sunsim", *role)
     assert done.returncode == 2
     assert done.stderr.startswith("sunsim: A setting is wrong: SUNSIM_DATA_DIR: /proc/sunsim")
 
