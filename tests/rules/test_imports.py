@@ -16,7 +16,7 @@ LAYERS = (
     ("core", {"ports", "contributions", "hookspecs", "_fastroute", "_slowroute"}),
     ("core", {"logs", "metrics", "supervisor"}),
     ("core", {"sip", "media", "routing"}),
-    ("core", {"_guard", "tenant_hooks", "host", "bus", "call"}),
+    ("core", {"_guard", "tenant_hooks", "host", "bus", "call", "trunk"}),
     ("core", {"testing"}),
     ("", {"tenants", "piccolo_conf"}),
     ("", {"web"}),

@@ -1,0 +1,1 @@
+"""Carriers: registration, health, channels, and how numbers and callers are written for each."""
