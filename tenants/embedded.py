@@ -25,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from core.errors import SunSimError, Unavailable
+from core.errors import NotFound, SunSimError, Unavailable
 from tenants.postgres import Account, Binaries, Control, initialise
 
 __all__ = ["EmbeddedPostgres", "InUse", "endpoint", "running_or_started"]
@@ -54,9 +54,18 @@ def endpoint(data_dir: Path) -> str:
 
 
 @contextmanager
-def running_or_started(data_dir: Path) -> Iterator[str]:
-    """DSN of the server in this folder; one is started for the length of the block if none runs."""
+def running_or_started(data_dir: Path, *, make: bool = True) -> Iterator[str]:
+    """DSN of the server in this folder; one is started for the length of the block if none runs.
+
+    Raises NotFound for a folder without a database, unless it may ``make`` one.
+    """
     server = EmbeddedPostgres(data_dir)
+    if not make and not server.initialised:
+        raise NotFound(
+            "There is no database in the folder {folder}. `sunsim run` makes one; "
+            "or use another --data-dir.",
+            folder=data_dir.resolve(),
+        )
     try:
         server.start(wait=0)
     except InUse:
@@ -92,6 +101,11 @@ class EmbeddedPostgres:
         return self._dsn(SUPERUSER)
 
     @property
+    def initialised(self) -> bool:
+        """Whether the folder has a database."""
+        return (self.folder / "data" / "PG_VERSION").exists()
+
+    @property
     def pid(self) -> int | None:
         """Process id of the running server."""
         return self._process.pid if self._process and self._process.poll() is None else None
@@ -108,7 +122,7 @@ class EmbeddedPostgres:
         try:
             self._control.end_leftover(STOP_SECONDS)
             self._socket = account.socket_folder(self.folder)
-            if not (self.folder / "data" / "PG_VERSION").exists():
+            if not self.initialised:
                 initialise(self.folder, account, OWNER, DATABASE, durable=self.durable)
             account.open_path(self.folder / "data")
             self._process = self._launch(account)
@@ -121,7 +135,8 @@ class EmbeddedPostgres:
 
     def stop(self) -> None:
         """A fast shutdown: connections are ended, everything committed is on disk. Safe to repeat."""
-        (self.folder / "endpoint.json").unlink(missing_ok=True)
+        if self._lock is not None:  # else the file is another's
+            (self.folder / "endpoint.json").unlink(missing_ok=True)
         if self._process is not None:
             for signal_number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
                 with suppress(ProcessLookupError):

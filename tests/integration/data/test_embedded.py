@@ -121,8 +121,11 @@ def test_others_find_the_running_server_and_not_a_stopped_one(folder):
         with running_or_started(folder) as dsn:
             assert dsn == server.dsn
         assert one(server.dsn) == 1  # the visitor did not stop it
+        refused = EmbeddedPostgres(folder)
         with pytest.raises(InUse):
-            EmbeddedPostgres(folder).start(wait=0.1)
+            refused.start(wait=0.1)
+        refused.stop()
+        assert endpoint(folder) == server.dsn
         assert one(server.dsn) == 1
     with pytest.raises(Unavailable):
         endpoint(folder)
