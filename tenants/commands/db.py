@@ -26,7 +26,7 @@ def group() -> None:
 @command(group, "migrate")
 def migrate_database(settings: Settings) -> Output:
     """Bring the database up to date; running it again does nothing."""
-    with owner_dsn(settings) as dsn:
+    with owner_dsn(settings, make=True) as dsn:
         ran = asyncio.run(migrate.migrate(dsn))
     return Output({"migrated": ran}, ran or ["up to date"])
 
@@ -38,7 +38,7 @@ def backup_database(settings: Settings, file: Path) -> Output:
 
     The master key is not in it: keep that apart, without it no sealed secret can be opened.
     """
-    with owner_dsn(settings) as dsn:
+    with owner_dsn(settings, make=False) as dsn:
         size = asyncio.run(backup.backup(dsn, file))
     key = settings.data.dir / KEY_FILE if settings.data.master_key is None else None
     lines = [f"{file}: {size} bytes"]
@@ -51,7 +51,7 @@ def backup_database(settings: Settings, file: Path) -> Output:
 @click.option("--replace", is_flag=True, help="Replace what is in the database now.")
 def restore_database(settings: Settings, file: Path, replace: bool) -> Output:
     """Put the backup FILE into the database and migrate it, all or nothing. SunSim must not run."""
-    with owner_dsn(settings) as dsn:
+    with owner_dsn(settings, make=True) as dsn:
         ran = asyncio.run(_restore(dsn, file, replace))
     return Output({"restored": str(file), "migrated": ran}, [f"{file} is restored", *ran])
 

@@ -84,7 +84,7 @@ def office_command(
     def decorate(function: Callable[..., Awaitable[Output]]) -> click.Command:
         @functools.wraps(function)
         def run(settings: Settings, **options: Any) -> Output:
-            with owner_dsn(settings):
+            with owner_dsn(settings, make=False):
                 return asyncio.run(_in_office(settings, function, options))
 
         return command(group, name)(run)
@@ -93,13 +93,16 @@ def office_command(
 
 
 @contextmanager
-def owner_dsn(settings: Settings) -> Iterator[str]:
+def owner_dsn(settings: Settings, *, make: bool) -> Iterator[str]:
     """DSN of the schema's owner; without a setting that of the embedded server, which is started
-    for the length of the command unless SunSim runs."""
+    for the length of the command unless SunSim runs.
+
+    A wrong --data-dir must not leave a database behind: only who sets one up may ``make`` it.
+    """
     if settings.data.dsn is not None:
         yield settings.data.dsn
         return
-    with running_or_started(settings.data.dir) as dsn:
+    with running_or_started(settings.data.dir, make=make) as dsn:
         yield dsn
 
 

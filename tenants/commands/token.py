@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 import click
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 from tenants.commands.frame import Office, Output, office_command, table
 from tenants.services import contracts, tokens
 from tenants.services.actor import SCOPES
-from tenants.services.tokens import CreateToken
+from tenants.services.tokens import CreateToken, TokenView
 
 __all__ = ["group"]
 
@@ -41,26 +42,36 @@ async def create(
 
 
 @office_command(group, "list")
-@click.argument("tenant")
-async def list_tokens(office: Office, tenant: str) -> Output:
-    """The tokens of TENANT (an id or the exact name)."""
-    within = await _within(office, tenant)
-    found = await tokens.tokens(within.db, within.actor)
-    rows = [
-        (t.id, t.name, "revoked" if t.revoked_at else "valid", t.last_used_at, ", ".join(t.scopes))
-        for t in found
-    ]
+@click.argument("tenant", required=False)
+async def list_tokens(office: Office, tenant: str | None) -> Output:
+    """The tokens of TENANT (an id or the exact name); without it the operator's."""
+    if tenant is None:
+        found = await tokens.operator_tokens(office.db, office.actor)
+    else:
+        within = await _within(office, tenant)
+        found = await tokens.tokens(within.db, within.actor)
+    rows = [(t.id, t.name, _state(t), t.last_used_at, ", ".join(t.scopes)) for t in found]
     return Output(found, table(("ID", "NAME", "STATE", "LAST USED", "SCOPES"), rows))
 
 
 @office_command(group, "revoke")
 @click.argument("token", type=click.UUID)
-@click.argument("tenant")
-async def revoke(office: Office, token: UUID, tenant: str) -> Output:
-    """End TOKEN (its id) of TENANT for good."""
-    within = await _within(office, tenant)
-    await tokens.revoke(within.db, within.actor, token)
+@click.argument("tenant", required=False)
+async def revoke(office: Office, token: UUID, tenant: str | None) -> Output:
+    """End TOKEN (its id) of TENANT, or of the operator, for good."""
+    if tenant is None:
+        await tokens.revoke_for_operator(office.db, office.actor, token)
+    else:
+        within = await _within(office, tenant)
+        await tokens.revoke(within.db, within.actor, token)
     return Output({"revoked": token}, ["revoked"])
+
+
+def _state(token: TokenView) -> str:
+    if token.revoked_at:
+        return "revoked"
+    expired = token.expires_at is not None and token.expires_at <= datetime.now(UTC)
+    return "expired" if expired else "valid"
 
 
 async def _within(office: Office, tenant: str) -> Office:

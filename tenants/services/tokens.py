@@ -24,7 +24,9 @@ __all__ = [
     "create",
     "create_for_operator",
     "insert",
+    "operator_tokens",
     "revoke",
+    "revoke_for_operator",
     "tokens",
 ]
 
@@ -110,17 +112,37 @@ async def tokens(db: Database, actor: Actor) -> list[TokenView]:
     return [_view(row) for row in rows]
 
 
+async def operator_tokens(db: Database, actor: Actor) -> list[TokenView]:
+    """The tokens for the whole installation; when they were last used is not kept."""
+    require_operator(actor, "tokens:write")
+    async with crosstenant.operator_session(db):
+        rows = await OperatorToken.select().order_by(OperatorToken.created_at, ascending=False)
+    return [_view(row) for row in rows]
+
+
 async def revoke(db: Database, actor: Actor, token_id: UUID) -> None:
     """End a token for good. Raises NotFound."""
     async with db.tenant(require_administrator(actor, "tokens:write")):
-        changed = (
-            await ApiToken.update({ApiToken.revoked_at: datetime.now(UTC)})
-            .where((ApiToken.id == token_id) & ApiToken.revoked_at.is_null())
-            .returning(ApiToken.id)
-        )
-        if not changed:
-            raise NotFound
+        await _end(ApiToken, token_id)
         await audit.record(actor, "token.revoke", token_id)
+
+
+async def revoke_for_operator(db: Database, actor: Actor, token_id: UUID) -> None:
+    """End a token for the whole installation. Raises NotFound."""
+    require_operator(actor, "tokens:write")
+    async with crosstenant.operator_session(db):
+        await _end(OperatorToken, token_id)
+        await audit.operator_change(actor, "token.revoke", token=token_id)
+
+
+async def _end(table: type[ApiToken] | type[OperatorToken], token_id: UUID) -> None:
+    changed = (
+        await table.update({table.revoked_at: datetime.now(UTC)})
+        .where((table.id == token_id) & table.revoked_at.is_null())
+        .returning(table.id)
+    )
+    if not changed:
+        raise NotFound
 
 
 async def authenticate(db: Database, token: str, address: str = "") -> Actor:
@@ -183,6 +205,6 @@ def _view(row: dict[str, Any]) -> TokenView:
         scopes=tuple(row["scopes"]),
         created_at=row["created_at"],
         expires_at=row["expires_at"],
-        last_used_at=row["last_used_at"],
+        last_used_at=row.get("last_used_at"),
         revoked_at=row["revoked_at"],
     )

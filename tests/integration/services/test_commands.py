@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from msgspec import structs
 
 from core import logs
-from core.settings import Settings
+from core.settings import DataSettings, Settings
 from tenants.commands import groups
 
 
@@ -99,6 +99,16 @@ def test_tokens(sunsim, as_json):
     assert listed["created with the company"] is None
 
 
+def test_the_operators_own_tokens(sunsim, as_json):
+    made = as_json("token", "create", "billing", "--scope=calls:read")
+    assert "valid" in sunsim("token", "list").stdout
+    assert sunsim("token", "revoke", made["id"]).stdout == "revoked\n"
+    listed = {t["id"]: t["revoked_at"] for t in as_json("token", "list")}
+    assert listed[made["id"]] is not None
+    assert "revoked" in sunsim("token", "list").stdout
+    sunsim("token", "revoke", made["id"], code=3)
+
+
 @pytest.mark.parametrize(
     ("words", "code", "line"),
     [
@@ -150,6 +160,14 @@ def test_nothing_is_restored_under_a_running_service(sunsim, tmp_path, owner_dsn
     with psycopg.connect(owner_dsn, application_name="sunsim"):
         result = sunsim("db", "restore", str(file), "--replace", code=4)
     assert "Stop it first" in result.stderr
+
+
+@pytest.mark.parametrize("words", [("tenant", "list"), ("db", "backup", "x")], ids=" ".join)
+def test_a_wrong_folder_stays_empty(sunsim, words, tmp_path):
+    nowhere = tmp_path / "nowhere"
+    result = sunsim(*words, code=3, data=DataSettings(dir=nowhere))
+    assert result.stderr.startswith(f"sunsim: There is no database in the folder {nowhere}.")
+    assert not nowhere.exists()
 
 
 def test_a_database_that_is_not_there(sunsim, data_settings):
