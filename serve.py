@@ -21,6 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import structlog
 import uvicorn
 import uvloop
 
@@ -37,6 +38,8 @@ ROLES = ("web", "sip", "worker")
 ENDPOINTS = "endpoints.json"
 STOP_SECONDS = 9
 """How long a role may take to close; the kernel ends it then. The supervisor waits a little longer."""
+
+log = structlog.get_logger(__name__)
 
 Prepare = Callable[[], Awaitable[None]]
 
@@ -125,6 +128,7 @@ class Everything:
         self.endpoints: dict[str, Any] = {}
         self._folder = settings.data.dir.resolve()
         self._postgres: EmbeddedPostgres | None = None
+        self._keeper: asyncio.Task[None] | None = None
         self._roles: dict[str, Child] = {}
         self._told = False
         self._supervisor = Supervisor(self._ready)
@@ -138,6 +142,7 @@ class Everything:
             self._postgres = EmbeddedPostgres(self._folder)
             dsn = self._postgres.start()
             (self._folder / ENDPOINTS).unlink(missing_ok=True)  # of one that was killed
+            self._keeper = asyncio.create_task(_keep(self._postgres))
         await migrate(dsn)
         await prepare()
         self._roles = {role: Child(role, self._argv(role), os.environ) for role in ROLES}
@@ -148,6 +153,8 @@ class Everything:
         if self._told:  # else the file is another instance's
             (self._folder / ENDPOINTS).unlink(missing_ok=True)
         await self._supervisor.stop()
+        if self._keeper is not None:
+            self._keeper.cancel()
         if self._postgres is not None:
             self._postgres.stop()
 
@@ -213,6 +220,19 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
         await task
         return True
     return False
+
+
+async def _keep(postgres: EmbeddedPostgres) -> None:
+    """Start the database again when it died; the roles find it by themselves."""
+    while True:
+        await asyncio.sleep(1)
+        if postgres.pid is None:
+            log.error("postgres.died")
+            postgres.stop()  # of the dead one, its lock and endpoint
+            try:
+                postgres.start()  # blocks the loop, which has nothing else to do meanwhile
+            except SunSimError as error:
+                log.error("postgres.not_started", problem=error.message)
 
 
 def _make_folder(folder: Path) -> None:

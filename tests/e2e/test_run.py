@@ -138,6 +138,23 @@ def test_a_role_that_is_started_again_listens_where_it_did(folder):
         instance.stop()
 
 
+def test_a_database_that_dies_is_started_again(folder):
+    instance = Instance(folder)
+    instance.start()
+    try:
+        before = json.loads((folder / "postgres" / "endpoint.json").read_text())["pid"]
+        os.kill(before, signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        well = False
+        while time.monotonic() < deadline and not well:
+            time.sleep(0.2)
+            well = httpx.get(f"{instance.http}/health/ready", timeout=10).status_code == 200
+        assert well
+        assert json.loads((folder / "postgres" / "endpoint.json").read_text())["pid"] != before
+    finally:
+        assert instance.stop() == 0
+
+
 def test_a_second_instance_in_the_same_folder_is_told_so(folder):
     instance = Instance(folder)
     instance.start()
