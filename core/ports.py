@@ -138,6 +138,16 @@ class MediaSession(Protocol):
         """
         ...
 
+    async def reoffer(self, leg: str | None, offer: bytes) -> bytes:
+        """A party of the conversation (``None`` is the caller) sent a new offer: hold, resume, another
+        address. Returns our answer; the other side is not asked.
+        """
+        ...
+
+    def sent(self, leg: str | None) -> bytes:
+        """Our last body to that party."""
+        ...
+
     async def drop(self, leg: str) -> None:
         """Forget a callee that lost, declined or hung up.
 

@@ -13,6 +13,7 @@ from core.errors import MediaRefused
 
 __all__ = [
     "Codec",
+    "answer_direction",
     "audio_only",
     "codecs",
     "connection",
@@ -21,11 +22,19 @@ __all__ = [
     "hold",
     "preferred",
     "restrict_codecs",
+    "successor",
     "with_rejected",
 ]
 
 EVENTS = "TELEPHONE-EVENT"
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
+
+_ANSWERS = {
+    "sendrecv": "sendrecv",
+    "sendonly": "recvonly",
+    "recvonly": "sendonly",
+    "inactive": "inactive",
+}
 
 # RFC 3551 §6: payload types that need no rtpmap.
 _STATIC = {b"0": "PCMU/8000", b"3": "GSM/8000", b"4": "G723/8000", b"8": "PCMA/8000"}
@@ -85,6 +94,30 @@ def direction(sdp: bytes) -> str:
     return "sendrecv"
 
 
+def answer_direction(answer: bytes, offer: bytes) -> bytes:
+    """The answer with the direction that fits the offer's (RFC 3264 §6.1): hold and resume."""
+    fitting = _ANSWERS[direction(offer)]
+    body = _Body(answer)
+    body.session = [line for line in body.session if line[2:].decode("latin-1") not in DIRECTIONS]
+    audio = [line for line in body.audio if line[2:].decode("latin-1") not in DIRECTIONS]
+    body.media[body.index] = [*audio, f"a={fitting}".encode()]
+    return body.joined()
+
+
+def successor(body: bytes, previous: bytes) -> bytes:
+    """The body under the origin of the one sent before it; the version grows if anything changed.
+
+    RFC 3264 §8: within a session every further body has the same ``o=`` but for its version.
+    """
+    old, new = _origin(previous), _origin(body)
+    if old is None or new is None:
+        return body
+    words = old.split(b" ")
+    if body.replace(new, old) != previous:
+        words[2] = str(int(words[2]) + 1).encode()
+    return body.replace(new, b" ".join(words), 1)
+
+
 def hold(sdp: bytes) -> bytes:
     """A body for a leg where nobody is yet: the codecs of ``sdp`` with their payload types (that of
     telephone-event must be the far side's), no address.
@@ -115,7 +148,7 @@ def restrict_codecs(sdp: bytes, keep: Collection[str]) -> bytes:
     stream = b" ".join((*body.audio[0].split()[:3], *kept))
     others = [line for line in body.audio[1:] if _payload(line) is None]
     body.media[body.index] = [stream, *others, *_described(body.audio, kept)]
-    return _join([*body.session, *(line for section in body.media for line in section)])
+    return body.joined()
 
 
 def audio_only(sdp: bytes) -> bytes:
@@ -155,6 +188,16 @@ class _Body:
     @property
     def audio(self) -> _Lines:
         return self.media[self.index]
+
+    def joined(self) -> bytes:
+        return _join([*self.session, *(line for section in self.media for line in section)])
+
+
+def _origin(body: bytes) -> bytes | None:
+    lines = (line.rstrip(b"\r ") for line in body.split(b"\n"))
+    line = next((line for line in lines if line.startswith(b"o=")), b"")
+    words = line.split(b" ")
+    return line if len(words) == 6 and words[2].isdigit() else None
 
 
 def _is_audio(line: bytes) -> bool:

@@ -202,6 +202,14 @@ class MemoryMediaSession:
         """The caller's SDP with this leg."""
         return self._do(f"connect {leg}", f"answer {leg}".encode())
 
+    async def reoffer(self, leg: str | None, offer: bytes) -> bytes:
+        """The answer for that party."""
+        return self._do(f"reoffer {leg or 'caller'}", b"reanswer")
+
+    def sent(self, leg: str | None) -> bytes:
+        """The last body to that party."""
+        return f"sent {leg or 'caller'}".encode()
+
     async def drop(self, leg: str) -> None:
         """Note it."""
         self._do(f"drop {leg}", b"")

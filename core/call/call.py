@@ -211,12 +211,13 @@ class Call:
             if self._gone.done():  # the caller left in this very turn of the loop
                 raise asyncio.CancelledError
             self._session.answer(sdp)
+            self._media.told()
             self.caller.answered = True
             self._heard()
             self.record.answered(leg.ring)
             self._surroundings.answered(self.record, leg.ring)
             await self._dialler.release()
-            parting = await converse(self.caller, leg, self._limit)
+            parting = await converse(self.caller, leg, self._media, self._limit)
         except BaseException:  # whatever happened, nobody stays on a line that leads nowhere
             leg.end()
             if self.caller.answered:  # else ``run`` says why not

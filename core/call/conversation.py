@@ -1,16 +1,24 @@
-"""Two connected legs until one of them leaves, the limit is reached or somebody ends the call."""
+"""Two connected legs until one of them leaves, the limit is reached or somebody ends the call.
+
+A re-INVITE of either side (hold, resume, another address) is answered here with what the media server
+says; the other side keeps its ports and its codec and hears nothing of it but silence.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from typing import NamedTuple
 
+import structlog
+
 from core.call.leg import Leg
-from core.sip.session import Ended, Reoffer, SessionEvent
+from core.errors import MediaUnavailable
+from core.ports import MediaSession
+from core.sip.session import Ended, Reoffer, Session, SessionEvent
 
 __all__ = ["Parting", "converse"]
 
-_NOT_ACCEPTABLE = 488
+log = structlog.get_logger(__name__)
 
 
 class Parting(NamedTuple):
@@ -20,11 +28,13 @@ class Parting(NamedTuple):
     cause: str = ""
 
 
-async def converse(caller: Leg, callee: Leg, limit: float | None) -> Parting:
+async def converse(
+    caller: Leg, callee: Leg, media: MediaSession, limit: float | None = None
+) -> Parting:
     """Wait for the end; the leg that stays gets BYE. ``limit`` is in seconds."""
     sides = {
-        asyncio.create_task(_until_ended(caller)): ("caller", callee),
-        asyncio.create_task(_until_ended(callee)): ("callee", caller),
+        asyncio.create_task(_until_ended(caller, None, media)): ("caller", callee),
+        asyncio.create_task(_until_ended(callee, callee.name, media)): ("callee", caller),
     }
     try:
         done, _ = await asyncio.wait(sides, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
@@ -41,10 +51,19 @@ async def converse(caller: Leg, callee: Leg, limit: float | None) -> Parting:
     return Parting(by, finished.result())
 
 
-async def _until_ended(leg: Leg) -> str:
+async def _until_ended(leg: Leg, name: str | None, media: MediaSession) -> str:
     while True:
         event: SessionEvent = await leg.events.get()
         if isinstance(event, Ended):
             return event.reason
-        if isinstance(event, Reoffer) and leg.session:
-            leg.session.refuse(_NOT_ACCEPTABLE)
+        if isinstance(event, Reoffer) and leg.session is not None:
+            await _answer(leg.session, event.sdp, name, media)
+
+
+async def _answer(session: Session, offer: bytes, name: str | None, media: MediaSession) -> None:
+    """Without an offer the peer is told again what it knows (RFC 3261 §14.2)."""
+    try:
+        session.accept(await media.reoffer(name, offer) if offer else media.sent(name))
+    except MediaUnavailable as error:
+        log.warning("call.reoffer_refused", code=error.code)
+        session.refuse(error.sip_status)

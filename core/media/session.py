@@ -49,7 +49,9 @@ class RtpengineSession:
         self._offered = b""  # by the caller, as it came
         self._caller = b""  # the caller's audio, restricted to what it was told
         self._told = b""  # our last answer to the caller
+        self._callee = b""  # what the connected callee speaks
         self._connected: str | None = None
+        self._sent: dict[str, bytes] = {}  # our last body to each party, by its tag
 
     async def open(self, caller_sdp: bytes) -> bytes:
         """Join the caller to the stub; the answer is ready to be sent as early media."""
@@ -64,7 +66,10 @@ class RtpengineSession:
 
     async def ring(self, leg: str) -> bytes:
         """The offer for the callee ``leg``, from a stub that speaks what the caller speaks."""
-        return await self._offer(_ring(leg), leg, sdp.hold(self._caller), _STUB_FLAGS, _TRANSCODE)
+        stub = sdp.hold(self._caller)
+        offer = await self._offer(_ring(leg), leg, stub, _STUB_FLAGS, _TRANSCODE)
+        self._sent[leg] = offer
+        return offer
 
     async def connect(self, leg: str, answer: bytes) -> bytes:
         """Join the caller with the callee that answered; returns the answer for the caller.
@@ -75,8 +80,36 @@ class RtpengineSession:
         await self._offer(_CALLER, leg, self._caller, _LATCH, _TRANSCODE)
         reply = await self._answer(_CALLER, leg, answer, _LATCH)
         await self._delete({"from-tag": _ring(leg)})
-        self._connected = leg
+        self._connected, self._callee = leg, answer
         return self._to_caller(reply)
+
+    async def reoffer(self, leg: str | None, offer: bytes) -> bytes:
+        """A party of the conversation sent a new offer; the other side need not hear of it.
+
+        Hold and resume are directions, a change of network another address. The codec stays.
+        """
+        other, far = (self._connected, self._callee) if leg is None else (_CALLER, self._caller)
+        if other is None:
+            raise MediaRefused()
+        party = _CALLER if leg is None else leg
+        before = self._sent[party]
+        body = sdp.restrict_codecs(sdp.audio_only(offer), sdp.codecs(before))
+        await self._offer(party, other, body, _LATCH, _TRANSCODE)
+        answer = await self._answer(party, other, sdp.answer_direction(far, offer), _LATCH)
+        # rtpengine passes audio on whatever the directions say (measured), so it is told to stop.
+        deaf = sdp.direction(offer) in ("sendonly", "inactive")
+        await self._request("block media" if deaf else "unblock media", {"from-tag": other})
+        if leg is None:
+            self._caller = body
+        else:
+            self._callee = body
+        answer = sdp.successor(sdp.with_rejected(answer, offer), before)
+        self._sent[party] = answer
+        return answer
+
+    def sent(self, leg: str | None) -> bytes:
+        """Our last body to a party: what a re-INVITE without one is offered."""
+        return self._sent.get(_CALLER if leg is None else leg, b"")
 
     async def drop(self, leg: str) -> None:
         """Free a callee's ports. If it was the connected one, the caller returns to the stub."""
@@ -107,7 +140,9 @@ class RtpengineSession:
 
     def _to_caller(self, answer: bytes) -> bytes:
         self._told = answer
-        return sdp.with_rejected(answer, self._offered)
+        whole = sdp.with_rejected(answer, self._offered)
+        self._sent[_CALLER] = whole
+        return whole
 
     async def _offer(
         self, from_tag: str, to_tag: str, body: bytes, flags: _Flags, codec: _Codec | None = None

@@ -233,3 +233,18 @@ async def test_the_phone_hangs_up_first(company):
         await company.dial_in(caller.wait_for("BYE").ok())
         await phone.finish()
     assert (await company.call()).ended_by == "callee"
+
+
+async def test_hold_and_resume_are_answered_and_the_other_side_is_left_alone(company):
+    async with company.phone(company.admin.sip, answering()) as phone:
+        caller = company.caller().invite(company.number).expect(180).expect(200).ack().pause(100)
+        caller.reinvite("sendonly").expect(200).ack().pause(100)
+        caller.reinvite("sendrecv").expect(200).ack().pause(100)
+        seen = await company.dial_in(caller.bye().expect(200))
+        at_phone = await phone.finish()
+    received = [part for part in seen.split("-----") if " received " in part and "m=audio" in part]
+    directions = [re.search(r"a=(send|recv)\w+", part)[0] for part in received]
+    assert directions == ["a=sendrecv", "a=recvonly", "a=sendrecv"]
+    assert "CSeq: 2 BYE" in at_phone
+    assert "CSeq: 2 INVITE" not in at_phone
+    assert (await company.call()).call.outcome is Outcome.ANSWERED

@@ -91,6 +91,15 @@ class Script:
         self.cseq += 1
         return self._send(self._request("BYE", "[next_url]", to_tag=True) + _EMPTY, 'retrans="500"')
 
+    def reinvite(self, direction):
+        """A new offer within the dialog."""
+        self.cseq += 1
+        self.invited = len(self.steps)
+        request = self._request("INVITE", "[next_url]", to_tag=True)
+        contact = f"Contact: <sip:{self.user}@[local_ip]:[local_port]>\n"
+        body = self.sdp.replace("o=- 1 1", f"o=- 1 {self.cseq}").replace("sendrecv", direction)
+        return self._send(request + contact + _TYPE + body, 'retrans="500"')
+
     def expect(self, status, optional=False, **attributes):
         """Wait for this answer; provisional ones before it are fine."""
         if not optional and status >= 180:

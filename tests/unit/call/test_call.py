@@ -287,10 +287,22 @@ def test_a_conversation_has_a_limit():
     assert round(cdr.ended_at - cdr.answered_at) == 600
 
 
-def test_a_new_offer_in_the_conversation_is_refused_and_the_call_goes_on():
+def test_hold_is_answered_and_the_call_goes_on():
     world = World()
-    world.phone("a", answers(1))
+    phone = world.phone("a", answers(1), (4, Reoffer(b"hold")), (7, Reoffer(b"")))
     world.dial(ring("a"))
     cdr = run(world.run((5, Reoffer(b"hold")), (9, Ended(True))))
-    assert ("refuse", 488) in world.caller.did
+    assert phone.session.did[:2] == [("accept", b"answer to hold"), ("accept", b"sent before")]
+    assert ("accept", b"answer to hold") in world.caller.did
+    assert [args for verb, *args in world.media.did if verb == "reoffer"] == [["leg1"], [None]]
     assert round(cdr.ended_at - cdr.started_at) == 9
+
+
+def test_an_offer_that_media_refuses_is_refused_and_the_call_goes_on():
+    world = World()
+    world.media.broken.add("reoffer")
+    world.phone("a", answers(1))
+    world.dial(ring("a"))
+    cdr = run(world.run((5, Reoffer(b"video only")), (9, Ended(True))))
+    assert ("refuse", 503) in world.caller.did
+    assert (cdr.outcome, cdr.ended_by) == (Outcome.ANSWERED, "caller")

@@ -48,6 +48,9 @@ class FakeSession(Session):
     def bye(self, headers=()):
         self.did.append(("bye", tuple(headers)))
 
+    def accept(self, sdp):
+        self.did.append(("accept", sdp))
+
     def refuse(self, status=488):
         self.did.append(("refuse", status))
 
@@ -78,6 +81,16 @@ class FakeMedia:
     async def connect(self, leg, answer):
         await self._do("connect", leg)
         return b"joined " + answer
+
+    def told(self):
+        self.did.append(("told",))
+
+    async def reoffer(self, leg, offer):
+        await self._do("reoffer", leg)
+        return b"answer to " + offer
+
+    def sent(self, leg):
+        return b"sent before"
 
     async def drop(self, leg):
         await self._do("drop", leg)
