@@ -70,6 +70,7 @@ def serve_role(role: str, settings: Settings, ready_fd: int | None) -> None:
         # What is loaded now stays; the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(10_000, 10, 20)  # a call is full of small objects that die by themselves
         host, port = listener.getsockname()[:2]
         said = {"pid": os.getpid(), "http": str(Address(host, port))}
         said |= application.state.get("endpoints", {})

@@ -5,7 +5,7 @@ A call keeps the snapshot and the plugins that it began with, whatever is change
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, ParamSpec, Protocol
 
 import structlog
 from msgspec import convert
@@ -18,9 +18,11 @@ from core.call.record import CallRecord, seed_of
 from core.contracts import (
     Addressee,
     AddresseeKind,
+    CallFacts,
     Dial,
     DialPlan,
     Direction,
+    Live,
     Par,
     PlanNode,
     PluginStep,
@@ -30,6 +32,7 @@ from core.contracts import (
     Step,
     StepCode,
     Tenant,
+    Terminal,
 )
 from core.contributions import Next
 from core.errors import SunSimError
@@ -38,12 +41,13 @@ from core.settings import SipSettings
 from core.tenant_hooks import TenantHooks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from core.call.switchboard import Switchboard
+    from core.ports import LiveBoard
 
 __all__ = ["CallContext", "CallRefused"]
 
+P = ParamSpec("P")
 log = structlog.get_logger(__name__)
 
 _FORBIDDEN = 403
@@ -60,12 +64,33 @@ class CallRefused(SunSimError):
         super().__init__(None, reason=reason)
 
 
+class Moment(Protocol):
+    """What all calls of the process together know of this moment."""
+
+    @property
+    def board(self) -> LiveBoard:
+        """Where the moment is shown."""
+        ...
+
+    def live(self, terminals: Iterable[Terminal]) -> Live:
+        """Which of the lines are registered and how many conversations each terminal has."""
+        ...
+
+    def show(self, tell: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Put something on the board; a board that fails costs no call."""
+        ...
+
+    def answered(self, facts: CallFacts, ring: Ring) -> None:
+        """Two parties talk from now on."""
+        ...
+
+
 class CallContext:
     """Implements ``Surroundings`` for one call."""
 
     def __init__(
         self,
-        switchboard: Switchboard,
+        moment: Moment,
         *,
         settings: SipSettings,
         outgoing: int,
@@ -77,7 +102,7 @@ class CallContext:
         """``outgoing`` is how many calls of the tenant went outside when this one came."""
         self.snapshot = snapshot
         self._outgoing = outgoing
-        self._switchboard = switchboard
+        self._moment = moment
         self._settings = settings
         self._compiled = compiled
         self._hooks = hooks
@@ -114,7 +139,7 @@ class CallContext:
 
     def plan(self, step: Dial, record: CallRecord) -> DialPlan:
         """Ask the routing core with the live state of this moment."""
-        live = self._switchboard.live(self._compiled.consulted(step))
+        live = self._moment.live(self._compiled.consulted(step))
         record.live = live
         facts = record.facts
         self._placing.options = self._hooks.dial_options(self.tenant, facts, record.decision)
@@ -144,12 +169,12 @@ class CallContext:
         if plan.root is None:
             return
         employees = {ring.employee_id for ring in _rings(plan.root) if ring.employee_id}
-        board = self._switchboard.board
-        self._switchboard.show(board.call_ringing, record.facts, record.started_at, employees)
+        board = self._moment.board
+        self._moment.show(board.call_ringing, record.facts, record.started_at, employees)
 
     def answered(self, record: CallRecord, ring: Ring) -> None:
         """Show who talks."""
-        self._switchboard.answered(record.facts, ring)
+        self._moment.answered(record.facts, ring)
 
     def _admit(self, record: CallRecord) -> None:
         facts = record.facts
