@@ -17,6 +17,7 @@ from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
 from core.errors import Forbidden, Invalid, NotFound, SunSimError, TooManyRequests, Unauthenticated
+from web.headers import HEADERS
 from web.i18n import Language
 from web.pages import N_
 from web.sessions import anonymous_page
@@ -63,6 +64,8 @@ def on_error(request: AnyRequest, error: Exception) -> Response[Any]:
         response = page.render("error.html", known.http_status, title=title, text=text)
     if isinstance(known, TooManyRequests):
         response.set_header("Retry-After", str(known.retry_after))
+    for name, value in HEADERS.items():  # no middleware sees an address that no handler has
+        response.set_header(name, value)
     return response
 
 

@@ -63,10 +63,12 @@ def course(found: CallCard, page: Page) -> list[Entry]:
     entries: list[Entry] = []
     bars: dict[object, Bar] = {}
     group: Entry | None = None
+    # Who answered stands below; of the others it matters how long they rang.
+    lost = {(s.terminal_id, s.at) for s in found.steps if s.data.get("reason") == "elsewhere"}
     for line in found.trace:
         when = page.formats.span(line.at - started)
         if line.code in RINGS or line.code is StepCode.ANSWERED:
-            _ring(bars, line)
+            _ring(bars, line, line.what if (line.terminal_id, line.at) not in lost else "")
         if line.code in RINGS:
             if group is None:
                 group = Entry(when, "phone-calling", "")
@@ -99,7 +101,7 @@ def _key(line: TraceLine) -> object:
     return line.terminal_id or (line.owner, line.device)
 
 
-def _ring(bars: dict[object, Bar], line: TraceLine) -> None:
+def _ring(bars: dict[object, Bar], line: TraceLine, what: str) -> None:
     """Note on the telephone's bar what this line says of it."""
     bar = bars.setdefault(_key(line), Bar(line.owner, line.device))
     if line.code is StepCode.RINGING:
@@ -108,7 +110,7 @@ def _ring(bars: dict[object, Bar], line: TraceLine) -> None:
         bar.ended, bar.answered = line.at, True
     else:
         bar.ended = line.at if bar.started is not None else None
-        bar.note = line.what
+        bar.note = what
 
 
 def _finish(entries: Sequence[Entry], found: CallCard, page: Page) -> None:

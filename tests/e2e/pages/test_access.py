@@ -7,6 +7,7 @@ import pytest
 
 from tests.e2e.pages.conftest import Open
 from tests.e2e.pages.stage import PASSWORD, Company, Stage
+from web.headers import HEADERS
 
 
 @pytest.mark.spec("ACC-02", at="page")
@@ -111,6 +112,14 @@ def test_cookies_and_headers_are_strict(stage: Stage, company: Company) -> None:
     assert page.headers["cache-control"] == "no-store"
     assert page.headers["x-content-type-options"] == "nosniff"
     assert "unsafe" not in page.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", ["/nothing/here", "/static/none.css"])
+def test_an_address_without_a_page_has_the_headers_too(stage: Stage, path: str) -> None:
+    answer = httpx.get(stage.url + path)
+    assert answer.status_code == 404
+    for name, value in HEADERS.items():
+        assert answer.headers[name] == value
 
 
 def _form(client: httpx.Client, **fields: str) -> dict[str, str]:

@@ -1,0 +1,46 @@
+"""The time line of a call's card: who rang for how long, and why somebody did not."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+from core.contracts import CallStep, Direction, Outcome, StepCode
+from core.ids import new_id
+from tenants.services.calls import CallCard, CallRow
+from tenants.trace import render
+from web.formats import Formats
+from web.timeline import course
+
+BEGAN = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+PAGE = SimpleNamespace(
+    formats=Formats("en", "UTC"),
+    text=lambda msgid, **fields: msgid.format_map(fields),
+    counted=lambda one, many, count: (one if count == 1 else many).format(count=count),
+)
+
+
+def card(*steps):
+    row = CallRow(
+        new_id(), Direction.INCOMING, "+79160000001", "", "+74950000001", Outcome.ANSWERED,
+        BEGAN, None, BEGAN + timedelta(seconds=60), 9, 51, None, "",
+    )  # fmt: skip
+    return CallCard(row, steps, render(steps, None, str), 200, "caller", None)
+
+
+def bars(*steps):
+    (group,) = (entry for entry in course(card(*steps), PAGE) if entry.rings)
+    return {bar.name: bar.note for bar in group.rings}
+
+
+def step(after, code, address, **data):
+    return CallStep(BEGAN.timestamp() + after, code, address=address, data=data)
+
+
+def test_of_those_who_lost_the_call_it_says_how_long_they_rang():
+    assert bars(
+        step(0, StepCode.RINGING, "0050000001"),
+        step(0, StepCode.RINGING, "0050000002"),
+        step(2, StepCode.RINGING, "0050000003"),
+        step(5, StepCode.LEG_ENDED, "0050000003", status=486),
+        step(9, StepCode.ANSWERED, "0050000001"),
+        step(9, StepCode.LEG_ENDED, "0050000002", reason="elsewhere"),
+    ) == {"0050000001": "0:09", "0050000002": "0:09", "0050000003": "busy"}
