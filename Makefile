@@ -59,7 +59,7 @@ $(STAMPS)/venv-dev: requirements-dev.lock $(STAMPS)/venv
 
 $(STAMPS)/node: package-lock.json | $(STAMPS)/run
 	@echo "Installing the Node packages of package-lock.json" >&2
-	@npm ci --silent --no-audit --no-fund
+	@npm ci --silent --no-progress --no-audit --no-fund
 	@touch $@
 
 $(STAMPS)/web: $(STAMPS)/node $(STAMPS)/venv $(shell find web -name '*.py' -o -name '*.po' -o -name '*.html')
