@@ -25,7 +25,7 @@ def announcement(everything: Everything, demo: Demo | None) -> str:
         "SunSim is ready. Ctrl-C stops it.",
         "",
         f"  Cabinet   {http}",
-        f"  SIP       {sip} (UDP)",
+        f"  SIP       {sip} (UDP and TCP)",
     ]
     lines.append(f"  Data      {everything.settings.data.dir.resolve()}")
     if demo is not None:

@@ -29,6 +29,7 @@ from core.media.server import RtpengineServer
 from core.metrics import Reading, register
 from core.settings import Settings
 from core.sip.endpoint import Endpoint
+from core.sip.listen import CannotListen, Listen, from_settings
 from tenants.callstore import DatabaseCallStore
 from tenants.db import Database
 from tenants.directory import MemoryDirectory
@@ -89,7 +90,7 @@ def create_app(role: str, settings: Settings) -> Litestar:
         return _web(common)
     opener = {"sip": _open_sip, "worker": _open_worker}[role]
     return Litestar(
-        route_handlers=probes(common.checks),
+        route_handlers=probes(common.checks, common.settings.http.metrics_from),
         lifespan=[_lifespan(common, opener)],
         logging_config=None,
         openapi_config=None,
@@ -124,7 +125,7 @@ def _web(common: Common) -> Litestar:
 
     return build(
         context,
-        routes=[*probes(common.checks), *api(context)],
+        routes=[*probes(common.checks, common.settings.http.metrics_from), *api(context)],
         lifespan=[_lifespan(common, opener)],
         logging_config=None,
     )
@@ -168,7 +169,7 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         clock=clock,
     )
     endpoint = Endpoint(
-        listen=settings.sip.listen,
+        listen=_listen(settings),
         domain=settings.sip.domain,
         external=settings.sip.external_address,
         lines=directory.line,
@@ -182,15 +183,31 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
     )
     switchboard.endpoint = endpoint
     try:
-        address = await endpoint.start()
-    except OSError as error:
-        # uvloop gives no errno
-        problem = f"{settings.sip.listen}: {error.strerror or error.__cause__ or error}"
-        raise SettingError(name="SUNSIM_SIP_LISTEN", problem=problem) from error
+        await endpoint.start()
+    except CannotListen as error:
+        name = f"SUNSIM_SIP_LISTEN_{error.transport}".removesuffix("_UDP")
+        raise SettingError(name=name, problem=str(error)) from error
     stack.push_async_callback(endpoint.stop)
     stack.push_async_callback(switchboard.stop)
-    state.endpoints = {"sip": str(address)}
+    state.endpoints = _endpoints(endpoint)
     _measure(switchboard, endpoint, bus, common.host)
+
+
+def _listen(settings: Settings) -> Listen:
+    try:
+        return from_settings(settings.sip, settings.data.dir.resolve())
+    except OSError as error:
+        problem = f"{error.filename or 'certificate and key'}: {error.strerror or error}"
+        raise SettingError(name="SUNSIM_SIP_TLS_CERTIFICATE", problem=problem) from error
+
+
+def _endpoints(endpoint: Endpoint) -> dict[str, Any]:
+    """Where SIP listens: ``sip`` (UDP and TCP), and a list for each transport."""
+    by_transport = {
+        f"sip_{transport.lower()}": [str(address) for address in addresses]
+        for transport, addresses in endpoint.addresses.items()
+    }
+    return {"sip": str(endpoint.address), **by_transport}
 
 
 def _measure(switchboard: Switchboard, endpoint: Endpoint, bus: EventBus, host: Host) -> None:
@@ -203,6 +220,12 @@ def _measure(switchboard: Switchboard, endpoint: Endpoint, bus: EventBus, host: 
         Reading("sunsim_calls", "Calls in progress.", lambda: switchboard.calls),
         Reading("sunsim_sip_sessions", "INVITE usages.", lambda: endpoint.sessions),
         Reading("sunsim_sip_transactions", "Transactions remembered.", lambda: endpoint.transactions),
+        Reading(
+            "sunsim_sip_connections",
+            "Connections by transport.",
+            lambda: endpoint.connections,
+            label="transport",
+        ),
         Reading("sunsim_sip_lines", "Lines with a phone.", lambda: endpoint.registered_lines),
         counter("calls_ended", "Ended calls by outcome.", lambda: switchboard.finished, "outcome"),
         counter("calls_refused", "Calls without a record.", lambda: switchboard.rejected, "reason"),

@@ -74,7 +74,7 @@ def main(ctx: click.Context, data_dir: Path | None) -> None:
 @click.option("--role", type=click.Choice(ROLES), help="Run only this part, in the foreground.")
 @_DATA_DIR
 @click.option("--http", type=AddressType(), help="Where the cabinet and the API listen.")
-@click.option("--sip", type=AddressType(), help="Where SIP listens (UDP).")
+@click.option("--sip", type=AddressType(), help="Where SIP listens, by UDP and TCP.")
 @click.option("--demo", is_flag=True, help="Make a demo company on the first start.")
 @click.option("--ready-fd", type=int, hidden=True)
 @click.pass_obj

@@ -101,6 +101,9 @@ class HttpSettings(Struct, frozen=True):
     ] = None
     brand: Annotated[str, Doc(description="Name of the product on pages.")] = "СанСим"
     session_hours: Annotated[int, Doc(ge=1, description="Hours until an idle login ends.")] = 12
+    metrics_from: Annotated[
+        tuple[str, ...], Doc(description="Networks that may read /metrics, besides this machine.")
+    ] = ()
     trusted_proxies: Annotated[
         tuple[str, ...], Doc(description="Addresses whose X-Forwarded-For is believed.")
     ] = ()
@@ -109,7 +112,31 @@ class HttpSettings(Struct, frozen=True):
 class SipSettings(Struct, frozen=True):
     """Signalling."""
 
-    listen: Annotated[Address, Doc(description="Where SIP listens (UDP).")] = Address("127.0.0.1", 5060)
+    listen: Annotated[Address, Doc(description="Where SIP listens, by UDP and TCP.")] = Address(
+        "127.0.0.1", 5060
+    )
+    listen_also: Annotated[
+        tuple[Address, ...],
+        Doc(description="Further addresses for UDP and TCP, such as one of IPv6."),
+    ] = ()
+    listen_tls: Annotated[tuple[Address, ...], Doc(description="Where SIP listens by TLS.")] = ()
+    listen_ws: Annotated[
+        tuple[Address, ...], Doc(description="Where SIP listens by WebSocket, unencrypted.")
+    ] = ()
+    listen_wss: Annotated[
+        tuple[Address, ...], Doc(description="Where SIP listens by WebSocket in TLS.")
+    ] = ()
+    tls_certificate: Annotated[
+        Path | None,
+        Doc(description="PEM file with the certificate chain; without it one is made in the folder."),
+    ] = None
+    tls_key: Annotated[Path | None, Doc(description="PEM file with the certificate's key.")] = None
+    connections: Annotated[
+        int, Doc(ge=1, description="Connections at once, by TCP, TLS and WebSocket together.")
+    ] = 10_000
+    connections_per_address: Annotated[
+        int, Doc(ge=1, description="Connections at once from one address (IPv6: from one /64).")
+    ] = 256
     domain: Annotated[str, Doc(description="SIP domain and digest realm of all lines.")] = (
         "sip.sunsim.localhost"
     )
@@ -187,6 +214,8 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Mapping[str, Any
     )
     if settings.media.port_min >= settings.media.port_max:
         raise SettingError(name="SUNSIM_MEDIA_PORT_MAX", problem="must be above the first RTP port")
+    if (settings.sip.tls_certificate is None) != (settings.sip.tls_key is None):
+        raise SettingError(name="SUNSIM_SIP_TLS_KEY", problem="goes with SUNSIM_SIP_TLS_CERTIFICATE")
     return settings
 
 

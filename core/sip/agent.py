@@ -18,7 +18,8 @@ from zlib import crc32
 from core.contracts import Line
 from core.ports import Clock, LiveBoard
 from core.sip._wire import Message, WireError, build_response, parse, problem
-from core.sip.flow import Flow, Target, Transmit, host_port
+from core.sip.advertised import Advertised
+from core.sip.flow import Flow, Target, Transmit, towards
 from core.sip.identity import FromLine, FromTrunk, Identity, Origin, Refusal
 from core.sip.inbound import InboundSession
 from core.sip.outbound import OutboundSession, OutgoingInvite
@@ -37,6 +38,10 @@ log = logging.getLogger(__name__)
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER"
 _METHODS = frozenset(ALLOW.split(", "))
 _SUPPORTED = frozenset({"path"})
+_ALLOWED = ("Allow", ALLOW)
+_OFFER = ("Content-Type", "application/sdp")
+_DATAGRAM = 1300
+_WITHOUT_TCP, _REMEMBERED = 600.0, 1000
 _RETRY_AFTER = ("Retry-After", "5")
 _CAPABILITIES = (("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", "path"))
 
@@ -44,7 +49,7 @@ _CAPABILITIES = (("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", 
 class Agent:
     """User agent client and server, registrar included.
 
-    ``advertised`` is the address for Via and Contact. ``overloaded`` is set by the endpoint when the
+    ``advertised`` is what Via and Contact say. ``overloaded`` is set by the endpoint when the
     loop lags; new calls then get 503, as they do above ``max_sessions``.
     """
 
@@ -52,9 +57,9 @@ class Agent:
         "_identity",
         "_max_sessions",
         "_on_invite",
+        "_ours",
+        "_without_tcp",
         "advertised",
-        "contact_headers",
-        "offer_headers",
         "overloaded",
         "registrar",
         "sessions",
@@ -69,7 +74,7 @@ class Agent:
         wheel: Wheel,
         clock: Clock,
         transmit: Transmit,
-        advertised: tuple[str, int],
+        advertised: Advertised,
         identity: Identity,
         sink: LiveBoard,
         on_invite: Callable[[Session, Origin], None],
@@ -85,14 +90,35 @@ class Agent:
         self._identity = identity
         self._on_invite = on_invite
         self._max_sessions = max_sessions
-        self.advertised = host_port(*advertised)
-        contact = ("Contact", f"<sip:{self.advertised}>")
-        self.contact_headers: tuple[tuple[str, str], ...] = (contact, ("Allow", ALLOW))
-        self.offer_headers = (*self.contact_headers, ("Content-Type", "application/sdp"))
+        self._ours = advertised
+        self._without_tcp: dict[tuple[str, int], float] = {}
+        self.advertised = advertised.usual
 
     def via(self, flow: Flow, branch: str) -> str:
         """The value of Via for a request that leaves on ``flow``."""
-        return f"SIP/2.0/{flow.transport} {self.advertised};rport;branch={branch}"
+        return f"SIP/2.0/{flow.transport} {self._ours.at(flow)};rport;branch={branch}"
+
+    def larger(self, flow: Flow, size: int) -> Flow | None:
+        """The flow for a request of so many bytes if it should not go by UDP, as ``flow`` does.
+
+        Fragments of a datagram get lost at many a router (RFC 3261 §18.1.1).
+        """
+        if flow.reliable or size <= _DATAGRAM:
+            return None
+        if self._without_tcp.get(flow.remote, 0.0) > self.wheel.clock():
+            return None
+        return towards("TCP", flow.local, flow.remote)
+
+    def without_tcp(self, remote: tuple[str, int]) -> None:
+        """TCP does not lead there: for ten minutes do not try again."""
+        if len(self._without_tcp) >= _REMEMBERED:
+            self._without_tcp.clear()
+        self._without_tcp[remote] = self.wheel.clock() + _WITHOUT_TCP
+
+    def headers(self, flow: Flow, *, sdp: bytes) -> tuple[tuple[str, str], ...]:
+        """What every message that makes or changes a dialog says of us, and of its body."""
+        contact = ("Contact", f"<{self._ours.contact(flow)}>")
+        return (contact, _ALLOWED, _OFFER) if sdp else (contact, _ALLOWED)
 
     def invite(
         self, listener: Listener, invite: OutgoingInvite, target: Target, flow: Flow | None
@@ -110,16 +136,35 @@ class Agent:
                 raise
         return session
 
-    def receive(self, data: bytes, flow: Flow) -> None:
-        """One message from the network. Never raises for what a stranger sends."""
+    def receive(self, data: bytes, flow: Flow, stream: bool = False) -> bool:
+        """One message from the network; whether it was SIP. Never raises for what a stranger sends.
+
+        In a ``stream`` it must tell its length.
+        """
         try:
-            message = parse(data)
+            message = parse(data, stream)
             if message.is_request:
                 self._request(message, flow)
             else:
                 self._response(message)
         except WireError:
             self.stats.dropped["malformed"] += 1
+            return False
+        return True
+
+    def flow_closed(self, flow: Flow) -> None:
+        """A connection is gone: its bindings go, its requests fail; calls go on without it, for a
+        phone that comes back speaks in its dialogs on its new connection."""
+        self.registrar.flow_closed(flow)
+        self.transactions.flow_closed(flow)
+
+    def flows_in_use(self) -> set[Flow]:
+        """Connections that phones, dialogs or transactions hang on."""
+        flows = {*self.registrar.flows(), *self.transactions.flows}
+        for session in self.sessions.values():
+            if session.dialog is not None:
+                flows |= {session.dialog.source, session.dialog.hop()}
+        return flows
 
     # --- answers ------------------------------------------------------------------------------
 
@@ -178,6 +223,7 @@ class Agent:
             log.warning("request in a dialog from a stranger", extra={"source": str(flow)})
             self.stats.dropped["hijack"] += 1
             return None
+        dialog.follow(flow)
         return session
 
     def _in_dialog(self, request: Message, flow: Flow, key: Key) -> None:

@@ -17,7 +17,17 @@ class AwaitedAck:
     The transaction of the INVITE is over by then, and proxies do not repeat a 2xx: only we can.
     """
 
-    __slots__ = ("_data", "_flow", "_interval", "_layer", "_lost", "_on_lost", "_timer", "cseq")
+    __slots__ = (
+        "_data",
+        "_done",
+        "_flow",
+        "_interval",
+        "_layer",
+        "_lost",
+        "_on_lost",
+        "_timer",
+        "cseq",
+    )
 
     def __init__(
         self, layer: Transactions, flow: Flow, data: bytes, cseq: int, on_lost: Callable[[], None]
@@ -25,16 +35,25 @@ class AwaitedAck:
         self._layer = layer
         self._flow = flow
         self._data = data
+        self._done = False
         self.cseq = cseq
         self._interval = T1
         self._timer: Timer = layer.wheel.after(T1, self._repeat)
         self._lost: Timer = layer.wheel.after(TIMEOUT, self._give_up)
         self._on_lost = on_lost
+        layer.watch(flow, self)
 
     def stop(self) -> None:
         """The ACK came, or nobody wants it any more."""
+        self._done = True
         self._timer.cancel()
         self._lost.cancel()
+        self._layer.unwatch(self._flow, self)
+
+    def flow_lost(self) -> None:
+        """The connection is gone, and the ACK with it."""
+        if not self._done:
+            self._give_up()
 
     def _repeat(self) -> None:
         self._layer.stats.retransmitted += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.sip.flow import Flow, address
+from core.sip.flow import Flow, address, towards
 from core.sip.transaction_client import Head
 from core.sip.uri import NameAddr, SipUri, UriError
 
@@ -111,6 +111,12 @@ class Dialog:
         host = flow.remote[0]
         return host == self.source.remote[0] or host == self.hop().remote[0]
 
+    def follow(self, flow: Flow) -> None:
+        """Take to the connection that the far side now speaks on: the one before may be gone."""
+        if flow.reliable and flow != self.source:
+            self.source = flow
+            self._hop = None
+
     def hop(self) -> Flow:
         """Where our requests go: first route, else target; a name that is no address means the source.
 
@@ -136,9 +142,20 @@ class Dialog:
         except UriError:
             return self.source
         host = address(uri.host)
-        if host is None:
+        transport = self._transport(uri)
+        if host is None or transport is None:
             return self.source
-        return Flow(self.source.transport, self.source.local, (host, uri.port or 5060))
+        port = uri.port or (5061 if transport == "TLS" else 5060)
+        return towards(transport, self.source.local, (host, port))
+
+    def _transport(self, uri: SipUri) -> str | None:
+        """By what the far side is to be reached; None if only by what it made itself.
+
+        It may say so by ``transport=`` or ``sips:``; else what was used so far will do.
+        """
+        stated = "TLS" if uri.scheme == "sips" else uri.transport.upper()
+        transport = stated or self.source.transport
+        return transport if transport in ("UDP", "TCP", "TLS") else None
 
 
 def _uri_of(value: str) -> str:

@@ -17,16 +17,17 @@ from core.settings import Address
 from core.sip._wire import Message, WireError
 from core.sip.agent import Agent
 from core.sip.digest import ALGORITHMS
-from core.sip.flow import Flow, Target, address
+from core.sip.flow import Flow, Target
 from core.sip.guard import Buckets
 from core.sip.identity import Identity, Origin
+from core.sip.listen import Listen
 from core.sip.outbound import OutboundSession, OutgoingInvite
 from core.sip.registrar import Contact
 from core.sip.request import OutgoingRequest
 from core.sip.session import Headers, Listener, Session
 from core.sip.stats import Stats
 from core.sip.timers import TICK, Wheel
-from core.sip.transport import UdpTransport, resolve, route_address
+from core.sip.transports import Transports
 
 __all__ = ["Endpoint"]
 
@@ -37,12 +38,12 @@ _LAG = 0.5
 
 
 class Endpoint:
-    """A user agent with a registrar, listening on one address. ``stats`` counts for metrics."""
+    """A user agent with a registrar. ``stats`` counts for metrics."""
 
     def __init__(
         self,
         *,
-        listen: Address,
+        listen: Address | Listen,
         domain: str,
         external: str | None,
         lines: Callable[[str], Line | None],
@@ -66,7 +67,7 @@ class Endpoint:
         not block.
         """
         self.stats = Stats()
-        self._listen = listen
+        self._listen = Listen(listen) if isinstance(listen, Address) else listen
         self._external = external
         self._on_invite = on_invite
         self._sink = registrar_sink
@@ -83,23 +84,30 @@ class Endpoint:
             stats=self.stats,
             algorithms=algorithms,
         )
-        self._udp: UdpTransport | None = None
+        self._transports: Transports | None = None
         self._agent: Agent | None = None
         self._ticker: asyncio.TimerHandle | None = None
         self._ticked = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> Address:
-        """Listen; returns the bound address. OSError if it is taken."""
-        listen = self._listen
-        udp = await UdpTransport.listen(listen.host, listen.port, self._received)
-        host, port = udp.local
-        self._udp = udp
+        """Listen; returns the bound address, the usual one. CannotListen if one is taken."""
+        transports = Transports(
+            self._listen,
+            wheel=self._wheel,
+            stats=self.stats,
+            on_message=self._received,
+            on_closed=self._closed,
+            admit=self._admit,
+            in_use=self._in_use,
+        )
+        await transports.start()
+        self._transports = transports
         self._agent = Agent(
             wheel=self._wheel,
             clock=self._clock,
-            transmit=udp.send,
-            advertised=_advertised(self._external, route_address(host), port),
+            transmit=transports.send,
+            advertised=transports.advertised(self._external),
             identity=self._identity,
             sink=self._sink,
             on_invite=self._on_invite,
@@ -108,7 +116,7 @@ class Endpoint:
         )
         self._ticked = self._clock.monotonic()
         self._ticker = asyncio.get_running_loop().call_later(TICK, self._tick)
-        return Address(host, port)
+        return self.address
 
     async def stop(self) -> None:
         """Close the sockets. Sessions are not ended: that is the owner's business before."""
@@ -116,9 +124,18 @@ class Endpoint:
             self._ticker.cancel()
         for task in self._tasks:
             task.cancel()
-        if self._udp is not None:
-            self._udp.close()
-            await asyncio.sleep(0)  # the loop closes the socket in its next turn
+        if self._transports is not None:
+            await self._transports.close()
+
+    @property
+    def addresses(self) -> dict[str, list[Address]]:
+        """Where it listens, by transport as in Via."""
+        return {} if self._transports is None else self._transports.addresses
+
+    @property
+    def connections(self) -> dict[str, int]:
+        """Connections now, by transport."""
+        return {} if self._transports is None else self._transports.streams.counts
 
     @property
     def sessions(self) -> int:
@@ -159,8 +176,8 @@ class Endpoint:
         ``patience`` seconds without any answer it is Failed(408), else after 32; ``on_close`` is
         called once when all is over. WireError if a header would break the message.
         """
-        agent, udp = self._agent, self._udp
-        assert agent is not None and udp is not None, "start() comes first"
+        agent, transports = self._agent, self._transports
+        assert agent is not None and transports is not None, "start() comes first"
         invite = OutgoingInvite(target.uri, from_, to, sdp)
         invite.headers = tuple(headers)
         invite.max_forwards = max_forwards
@@ -168,12 +185,11 @@ class Endpoint:
         invite.account = account
         invite.patience = patience
         invite.on_close = on_close
-        flow = target.flow
-        if flow is None and address(target.host) is not None:
-            flow = Flow("UDP", udp.local, (target.host, target.port))
+        invite.any_transport = target.flow is None and not target.transport
+        flow = transports.flow(target)
         session = agent.invite(listener, invite, target, flow)
         if flow is None:
-            task = asyncio.ensure_future(self._start_later(session, target, udp.local))
+            task = asyncio.ensure_future(self._start_later(session, target, transports))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return session
@@ -183,12 +199,9 @@ class Endpoint:
 
         Raises Unavailable when none comes in 32 s, OSError for a host that cannot be resolved.
         """
-        agent, udp = self._agent, self._udp
-        assert agent is not None and udp is not None, "start() comes first"
-        flow = target.flow
-        if flow is None:
-            remote = await resolve(target.host, target.port, udp.local)
-            flow = Flow("UDP", udp.local, remote)
+        agent, transports = self._agent, self._transports
+        assert agent is not None and transports is not None, "start() comes first"
+        flow = transports.flow(target) or await transports.resolve(target)
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
 
         def heard(response: Message) -> None:
@@ -210,9 +223,9 @@ class Endpoint:
 
     @property
     def address(self) -> Address:
-        """Where it listens, once started."""
-        assert self._udp is not None, "start() comes first"
-        return Address(*self._udp.local)
+        """Where it listens by UDP and TCP, once started; the first if there are several."""
+        assert self._transports is not None, "start() comes first"
+        return self._transports.addresses["UDP"][0]
 
     def contacts(self, login: str) -> list[Contact]:
         """Live bindings of a line, the freshest first; ``contact.target()`` is what to invite."""
@@ -224,11 +237,10 @@ class Endpoint:
             self._agent.registrar.forget(login)
 
     async def _start_later(
-        self, session: OutboundSession, target: Target, local: tuple[str, int]
+        self, session: OutboundSession, target: Target, transports: Transports
     ) -> None:
         try:
-            remote = await resolve(target.host, target.port, local)
-            session.start(Flow("UDP", local, remote), pinned=False)
+            session.start(await transports.resolve(target), pinned=False)
         except (OSError, UnicodeError) as error:  # a name may break the rules of IDNA, too
             log.warning("no address for %s: %s", target.host, error)
             session.fail(503, "Host Not Found")
@@ -236,16 +248,27 @@ class Endpoint:
             log.warning("INVITE cannot be written: %s", error)
             session.fail(500, "Server Internal Error")
 
-    def _received(self, data: bytes, flow: Flow) -> None:
-        """A datagram. An answer was asked for by ourselves and costs its sender no token."""
+    def _received(self, data: bytes, flow: Flow, stream: bool) -> bool:
+        """A message; False if it is none. An answer was asked for by ourselves and costs no token."""
         agent = self._agent
         if agent is None:
-            return
+            return True
         answer = data.startswith(b"SIP/2.0 ")
         if answer or self._buckets.admit(flow.remote[0], self._wheel.clock()):
-            agent.receive(data, flow)
-        else:
-            self.stats.dropped["flood"] += 1
+            return agent.receive(data, flow, stream)
+        self.stats.dropped["flood"] += 1
+        return True
+
+    def _admit(self, host: str) -> bool:
+        """Whether a connection may be made from there; it costs as much as a request."""
+        return self._buckets.admit(host, self._wheel.clock())
+
+    def _closed(self, flow: Flow) -> None:
+        if self._agent is not None:
+            self._agent.flow_closed(flow)
+
+    def _in_use(self) -> set[Flow]:
+        return set() if self._agent is None else self._agent.flows_in_use()
 
     def _tick(self) -> None:
         now = self._clock.monotonic()
@@ -254,14 +277,3 @@ class Endpoint:
         self._ticked = now
         self._ticker = asyncio.get_running_loop().call_later(TICK, self._tick)
         self._wheel.advance()
-
-
-def _advertised(external: str | None, host: str, port: int) -> tuple[str, int]:
-    if not external:
-        return host, port
-    if address(external) is not None:
-        return external, port
-    name, colon, given = external.rpartition(":")
-    if not colon:
-        return external, port
-    return name.strip("[]"), int(given)

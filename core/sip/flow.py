@@ -12,7 +12,10 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 
-__all__ = ["Flow", "Target", "Transmit", "address", "host_port"]
+__all__ = ["OUTGOING", "Flow", "Target", "Transmit", "address", "host_port", "towards"]
+
+OUTGOING = ("", 0)
+"""Local address of a connection that we open ourselves; the system chooses the real one."""
 
 
 class Flow(NamedTuple):
@@ -38,8 +41,9 @@ Transmit = Callable[[Flow, bytes], None]
 class Target(NamedTuple):
     """Where a request outside a dialog goes.
 
-    ``uri`` is its request URI. With ``flow`` it leaves on that flow, else by UDP to ``host`` and
-    ``port``. ``path`` is the Path of a registered contact, copied to Route (RFC 3327).
+    ``uri`` is its request URI. With ``flow`` it leaves on that flow, else to ``host`` and ``port`` by
+    ``transport`` (UDP, TCP or TLS); without one by UDP, or by TCP if it is too large for that
+    (RFC 3261 §18.1.1). ``path`` is the Path of a registered contact, copied to Route (RFC 3327).
     """
 
     uri: str
@@ -47,6 +51,12 @@ class Target(NamedTuple):
     host: str = ""
     port: int = 5060
     path: tuple[str, ...] = ()
+    transport: str = ""
+
+
+def towards(transport: str, local: tuple[str, int], remote: tuple[str, int]) -> Flow:
+    """The flow to an address by a transport as in Via; ``local`` is that of our UDP socket."""
+    return Flow(transport, local if transport == "UDP" else OUTGOING, remote)
 
 
 def host_port(host: str, port: int) -> str:

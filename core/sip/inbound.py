@@ -48,7 +48,7 @@ class InboundSession(Session):
         """Send 180 or 183. The 100 left by itself when the INVITE came."""
         if self.state is SessionState.EARLY:
             self._establish()
-            own = self._agent.offer_headers if sdp else self._agent.contact_headers
+            own = self._agent.headers(self._flow, sdp=sdp)
             self._transaction.respond(status, headers=(*own, *headers), body=sdp, to_tag=self.tag)
 
     def answer(self, sdp: bytes, headers: Headers = ()) -> None:
@@ -56,7 +56,7 @@ class InboundSession(Session):
         if self.state is not SessionState.EARLY:
             return
         self._establish()
-        own = self._agent.offer_headers if sdp else self._agent.contact_headers
+        own = self._agent.headers(self._flow, sdp=sdp)
         data = self._transaction.respond(200, headers=(*own, *headers), body=sdp, to_tag=self.tag)
         self.state = SessionState.ANSWERED
         self._await_ack(self._transaction, data, self._request.cseq)
@@ -72,6 +72,12 @@ class InboundSession(Session):
         if self.state is SessionState.EARLY:
             self._transaction.respond(487, to_tag=self.tag)
             self._finish(Cancelled(parse_reason(request.header("Reason"))[1]))
+
+    def caller_lost(self) -> None:
+        """The connection that the answer must take is gone: nobody waits for it any more."""
+        if self.state is SessionState.EARLY:
+            self._transaction.respond(487, to_tag=self.tag)
+            self._finish(Cancelled("Connection lost"))
 
     def bye_received(self, request: Message, transaction: ServerTransaction) -> None:
         """A BYE in order; a caller may use it before the answer, too."""

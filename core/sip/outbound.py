@@ -48,10 +48,12 @@ _CHALLENGES = {
 class OutgoingInvite:
     """What an INVITE says. ``account`` answers challenges; ``patience`` is how many seconds to wait
     for the first sign of life before it counts as failed (408); ``on_close`` is called once when
-    the session has ended, whoever ended it."""
+    the session has ended, whoever ended it. With ``any_transport`` one that is too large for UDP goes
+    by TCP, and by UDP after all where TCP is refused (RFC 3261 §18.1.1)."""
 
     __slots__ = (
         "account",
+        "any_transport",
         "from_",
         "headers",
         "max_forwards",
@@ -72,6 +74,7 @@ class OutgoingInvite:
         self.max_forwards = 70
         self.path: tuple[str, ...] = ()
         self.account: CarrierAccount | None = None
+        self.any_transport = False
         self.patience: float | None = None
         self.on_close: Callable[[], None] | None = None
 
@@ -95,6 +98,7 @@ class OutboundSession(Session):
         "_invite",
         "_pinned",
         "_provisional",
+        "_small",
         "_transaction",
     )
 
@@ -103,6 +107,7 @@ class OutboundSession(Session):
         self._transaction: InviteClient | None = None
         self._head: Head | None = None
         self._flow: Flow | None = None
+        self._small: Flow | None = None  # by UDP, in case TCP does not lead there
         self._pinned = False
         self._provisional = False
         self._cancel: bytes | None = None
@@ -143,16 +148,21 @@ class OutboundSession(Session):
             cseq,
             invite.path,
         )
-        own = agent.offer_headers if invite.sdp else agent.contact_headers
+        own = agent.headers(flow, sdp=invite.sdp)
         data = head.build(
             "INVITE",
             (*own, *invite.headers, *self._credentials("INVITE", invite.uri)),
             invite.sdp,
             max_forwards=invite.max_forwards,
         )
-        self._transaction = InviteClient(
-            agent.transactions, flow, head, data, self._answered, self._timed_out
-        )
+        larger = agent.larger(flow, len(data)) if invite.any_transport else None
+        if larger is None:
+            self._transaction = InviteClient(
+                agent.transactions, flow, head, data, self._answered, self._timed_out
+            )
+        else:
+            self._small, self._flow = flow, larger
+            self._send_invite(cseq)
 
     def cancel(self, headers: Headers = ()) -> None:
         """Give up. CANCEL leaves once a provisional answer came; a late 200 gets ACK and BYE."""
@@ -193,10 +203,18 @@ class OutboundSession(Session):
         layer.wheel.after(TIMEOUT, transaction.abandon)
 
     def _timed_out(self) -> None:
-        if self._cancel is None:
-            self.fail(408, "Request Timeout")
-        else:
+        transaction, small = self._transaction, self._small
+        lost = transaction is not None and transaction.lost
+        if self._cancel is not None:
             self.fail(487, "Request Terminated")
+        elif lost and small is not None and not self._provisional and self._head is not None:
+            self._agent.without_tcp(small.remote)
+            self._flow, self._small = small, None
+            self._send_invite(self._head.cseq)
+        elif lost:
+            self.fail(503, "Connection Lost")
+        else:
+            self.fail(408, "Request Timeout")
 
     def _answered(self, response: Message) -> None:
         status = response.status

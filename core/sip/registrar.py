@@ -78,13 +78,23 @@ class _Change:
 class Registrar:
     """The bindings of all lines. Instants are epoch seconds of ``clock``."""
 
-    __slots__ = ("_bindings", "_clock", "_due", "_lines", "_sink", "_timers", "_wheel")
+    __slots__ = (
+        "_bindings",
+        "_by_flow",
+        "_clock",
+        "_due",
+        "_lines",
+        "_sink",
+        "_timers",
+        "_wheel",
+    )
 
     def __init__(self, wheel: Wheel, clock: Clock, sink: LiveBoard) -> None:
         self._wheel = wheel
         self._clock = clock
         self._sink = sink
         self._bindings: dict[str, dict[str, Contact]] = {}  # login → key of URI → contact
+        self._by_flow: dict[Flow, set[str]] = {}  # connection → logins registered on it
         self._lines: dict[str, Line] = {}
         self._due: dict[str, float] = {}  # login → when its timer fires
         self._timers: dict[str, Timer] = {}
@@ -125,6 +135,29 @@ class Registrar:
         line = self._lines.pop(login, None)
         if self._bindings.pop(login, None) and line is not None:
             self._sink.line_unregistered(line, self._clock.now())
+
+    def flow_closed(self, flow: Flow) -> None:
+        """Drop the bindings that were made on a connection: nothing reaches them any more."""
+        now = self._clock.now()
+        for login in self._by_flow.pop(flow, ()):
+            bindings = self._bindings.get(login, {})
+            gone = [key for key, contact in bindings.items() if contact.flow == flow]
+            if len(gone) == len(bindings):
+                self.forget(login)
+            elif gone:
+                for key in gone:
+                    del bindings[key]
+                self._tell(login, now)
+
+    def flows(self) -> set[Flow]:
+        """Connections that phones are registered on."""
+        return {
+            flow
+            for flow, logins in self._by_flow.items()
+            for login in logins
+            for contact in self._bindings.get(login, {}).values()
+            if contact.flow == flow
+        }
 
     @staticmethod
     def _check_star(request: Message, values: Sequence[str]) -> None:
@@ -183,10 +216,18 @@ class Registrar:
             return
         self._bindings[login] = bindings
         self._lines[login] = line
+        if flow.reliable:
+            self._by_flow.setdefault(flow, set()).add(login)
+        self._tell(login, now)
+        self._arm(login)
+
+    def _tell(self, login: str, now: float) -> None:
+        bindings = self._bindings[login]
         newest = next(reversed(bindings.values()))
         expires_at = max(contact.expires_at for contact in bindings.values())
-        self._sink.line_registered(line, now, expires_at, newest.user_agent, str(newest.flow))
-        self._arm(login)
+        self._sink.line_registered(
+            self._lines[login], now, expires_at, newest.user_agent, str(newest.flow)
+        )
 
     def _arm(self, login: str) -> None:
         """One timer per line. One that fires too early is set again then: a phone that refreshes

@@ -58,7 +58,7 @@ class OwnReinvite:
         flow = self._dialog.hop()
         head = self._dialog.head(self._agent.via(flow, branch), branch)
         self._cseq = head.cseq
-        data = head.build("INVITE", self._agent.offer_headers, self._sdp)
+        data = head.build("INVITE", self._agent.headers(flow, sdp=self._sdp), self._sdp)
         InviteClient(self._agent.transactions, flow, head, data, self._answered, self._timed_out)
 
     def _answered(self, response: Message) -> None:

@@ -184,7 +184,8 @@ class Session:
         self.dialog.refresh(request)
         if request.body:
             self.remote_sdp = request.body
-        data = transaction.respond(200, headers=self._agent.offer_headers, body=sdp)
+        own = self._agent.headers(transaction.flow, sdp=sdp)
+        data = transaction.respond(200, headers=own, body=sdp)
         self._await_ack(transaction, data, request.cseq)
 
     def refuse(self, status: int = 488) -> None:

@@ -13,9 +13,9 @@ a final answer a transaction keeps only the bytes that it may have to send again
 from __future__ import annotations
 
 from os import urandom
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from core.sip.flow import Transmit
+from core.sip.flow import Flow, Transmit
 from core.sip.stats import Stats
 from core.sip.timers import Wheel
 
@@ -28,6 +28,7 @@ __all__ = [
     "MAGIC",
     "Key",
     "MergeKey",
+    "OnFlow",
     "Transactions",
     "merge_key",
     "new_branch",
@@ -40,6 +41,13 @@ MAGIC = "z9hG4bK"
 
 Key = tuple[str, str, int, str]
 MergeKey = tuple[str, str, int, str]
+
+
+class OnFlow(Protocol):
+    """Whatever waits for something that can come on one connection only."""
+
+    def flow_lost(self) -> None:
+        """It will not come."""
 
 
 def new_branch() -> str:
@@ -73,7 +81,7 @@ def merge_key(request: Message) -> MergeKey:
 class Transactions:
     """All transactions of an agent."""
 
-    __slots__ = ("clients", "merges", "servers", "stats", "transmit", "wheel")
+    __slots__ = ("clients", "flows", "merges", "servers", "stats", "transmit", "wheel")
 
     def __init__(self, wheel: Wheel, transmit: Transmit, stats: Stats) -> None:
         self.wheel = wheel
@@ -82,6 +90,24 @@ class Transactions:
         self.servers: dict[Key, ServerTransaction] = {}
         self.clients: dict[tuple[str, str], ClientTransaction] = {}
         self.merges: dict[MergeKey, Key] = {}
+        self.flows: dict[Flow, dict[OnFlow, None]] = {}
+
+    def watch(self, flow: Flow, each: OnFlow) -> None:
+        """Tell ``each`` when the connection ``flow`` is gone; a datagram's flow never is."""
+        if flow.reliable:
+            self.flows.setdefault(flow, {})[each] = None
+
+    def unwatch(self, flow: Flow, each: OnFlow) -> None:
+        """It no longer matters; safe at any time."""
+        if flow.reliable and (watching := self.flows.get(flow)) is not None:
+            watching.pop(each, None)
+            if not watching:
+                del self.flows[flow]
+
+    def flow_closed(self, flow: Flow) -> None:
+        """Nothing comes or goes on this connection any more (RFC 3261 §17.1.4, §17.2.4)."""
+        for each in self.flows.pop(flow, ()):
+            each.flow_lost()
 
     def merged(self, request: Message) -> bool:
         """Whether the same request is being served that came by another way (§8.2.2.2): say 482.

@@ -69,7 +69,8 @@ class ClientState(IntEnum):
 class ClientTransaction:
     """What both kinds share. The request leaves with the construction.
 
-    ``on_response`` hears every answer that is no repetition; ``on_timeout`` that none came in 64·T1.
+    ``on_response`` hears every answer that is no repetition; ``on_timeout`` that none came in 64·T1,
+    or, and then it is ``lost``, that the connection is gone.
     """
 
     __slots__ = (
@@ -79,6 +80,7 @@ class ClientTransaction:
         "interval",
         "key",
         "layer",
+        "lost",
         "on_response",
         "on_timeout",
         "state",
@@ -103,9 +105,12 @@ class ClientTransaction:
         self.state = ClientState.CALLING
         self.interval = T1
         self.timer: Timer | None = None
+        self.lost = False
         layer.clients[key] = self
         wheel = layer.wheel
-        if not flow.reliable:  # timers A and E
+        if flow.reliable:
+            layer.watch(flow, self)
+        else:  # timers A and E
             self.timer = wheel.after(T1, self._retransmit)
         self.give_up: Timer | None = wheel.after(TIMEOUT, self._timed_out)  # timers B and F
         layer.transmit(flow, data)
@@ -113,6 +118,15 @@ class ClientTransaction:
     def receive(self, message: Message) -> None:
         """An answer that matched by branch and method."""
         raise AssertionError(message)  # pragma: no cover - both kinds override it
+
+    def flow_lost(self) -> None:
+        """The connection is gone: there will be no answer."""
+        callback = self.on_timeout
+        if self.state < ClientState.COMPLETED:
+            self.lost = True
+            self._end()
+            if callback is not None:
+                callback()
 
     def _retransmit(self) -> None:
         self.layer.stats.retransmitted += 1
@@ -152,6 +166,7 @@ class ClientTransaction:
         self.state = ClientState.TERMINATED
         self.on_response = self.on_timeout = None
         self.layer.clients.pop(self.key, None)
+        self.layer.unwatch(self.flow, self)
 
 
 class NonInviteClient(ClientTransaction):

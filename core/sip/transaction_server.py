@@ -123,6 +123,12 @@ class InviteServer(ServerTransaction):
         super().__init__(layer, key, request, flow)
         self.session: InboundSession | None = None
         self.interval = T1
+        layer.watch(self.flow, self)
+
+    def flow_lost(self) -> None:
+        """The connection is gone: a session that is still to be answered has lost its caller."""
+        if self.session is not None:
+            self.session.caller_lost()
 
     def acknowledge(self) -> bool:
         """ACK: of a refusal it ends the retransmissions; of a 2xx it is the owner's (RFC 6026 §7.1)."""
@@ -140,6 +146,7 @@ class InviteServer(ServerTransaction):
 
     def _final(self, status: int) -> None:
         self.session = None
+        self.layer.unwatch(self.flow, self)
         if status < 300:
             self.state = ServerState.ACCEPTED
             self.last = None  # the owner of the 2xx sends it again until the ACK (§13.3.1.4)

@@ -1,11 +1,11 @@
-"""Sockets: the only module of the stack that has any."""
+"""The datagram sockets, and addresses: of names, and our own."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from core.sip.flow import Flow
 
@@ -32,13 +32,9 @@ class UdpTransport(asyncio.DatagramProtocol):
         """Bind; port 0 takes a free one. OSError if the address is taken or not ours."""
         loop = asyncio.get_running_loop()
         protocol = cls(on_datagram)
-        transport, _ = await loop.create_datagram_endpoint(
-            lambda: protocol, local_addr=(host or "0.0.0.0", port)
-        )
+        sock = await _bound(host or "0.0.0.0", port)
+        transport, _ = await loop.create_datagram_endpoint(lambda: protocol, sock=sock)
         protocol._transport = transport
-        sock = transport.get_extra_info("socket")
-        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
         protocol.local = transport.get_extra_info("sockname")[:2]
         return protocol
 
@@ -66,6 +62,23 @@ class UdpTransport(asyncio.DatagramProtocol):
             self._transport.close()
 
 
+async def _bound(host: str, port: int) -> socket.socket:
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    family, kind, protocol, _, address = found[0]
+    sock = socket.socket(family, kind, protocol)
+    try:
+        if family == socket.AF_INET6:  # IPv4 has sockets of its own, whose addresses look like it
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
+        sock.setblocking(False)
+        sock.bind(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
 def route_address(host: str) -> str:
     """The address that others see us at when we listen on any address: of the default route's
     interface, or loopback without a network. Nothing is sent."""
@@ -81,10 +94,17 @@ def route_address(host: str) -> str:
     return address
 
 
-async def resolve(host: str, port: int, local: tuple[str, int]) -> tuple[str, int]:
-    """The address of a host name in the family of ``local``; OSError if it has none."""
-    family = socket.AF_INET6 if ":" in local[0] else socket.AF_INET
+async def resolve(host: str, port: int, local: Iterable[tuple[str, int]]) -> tuple[str, int]:
+    """The address of a host name in the family of the first of ``local`` in whose family it has
+    one; OSError if it has none."""
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_DGRAM)
-    address = found[0][4]
-    return str(address[0]), int(address[1])
+    families = dict.fromkeys(socket.AF_INET6 if ":" in each[0] else socket.AF_INET for each in local)
+    problem = OSError(f"no address of {host}")
+    for family in families:
+        try:
+            found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_DGRAM)
+        except OSError as error:
+            problem = error
+            continue
+        return str(found[0][4][0]), int(found[0][4][1])
+    raise problem

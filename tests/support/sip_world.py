@@ -11,6 +11,7 @@ from uuid import UUID
 from core.contracts import Line, Trunk
 from core.sip import digest
 from core.sip._wire import Message, build_request, build_response, parse
+from core.sip.advertised import Advertised, Way
 from core.sip.agent import Agent
 from core.sip.flow import Flow, Target
 from core.sip.identity import Identity
@@ -96,7 +97,7 @@ class World:
             wheel=self.wheel,
             clock=self.clock,
             transmit=lambda flow, data: self.sent.append(Sent(self.clock.seconds, flow, data)),
-            advertised=HERE,
+            advertised=Advertised(Way("UDP", *HERE), Way("TCP", *HERE)),
             identity=Identity(
                 domain=DOMAIN,
                 lines=self.lines.get,
@@ -149,6 +150,7 @@ class World:
         invite = OutgoingInvite(target.uri, f'"A" <sip:a@{DOMAIN}>', f"<{target.uri}>", sdp)
         invite.headers = headers
         invite.path = target.path
+        invite.any_transport = target.flow is None and not target.transport
         flow = target.flow or Flow("UDP", HERE, (target.host, target.port))
         return self.agent.invite(self.events.append, invite, target, flow)
 

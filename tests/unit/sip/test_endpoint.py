@@ -9,12 +9,13 @@ import pytest
 from core.settings import Address
 from core.sip import digest
 from core.sip._wire import WireError, build_request, parse
-from core.sip.endpoint import Endpoint, _advertised
+from core.sip.endpoint import Endpoint
 from core.sip.flow import Target
 from core.sip.identity import FromLine, FromTrunk
 from core.sip.request import OutgoingRequest
 from core.sip.session import Answered, Cancelled, Confirmed, Ended, Failed, Progress
 from core.sip.transport import route_address
+from core.sip.transports import _advertised
 from tests.support.sip_world import ANSWER, DOMAIN, OFFER, PASSWORD, TRUNK, Board, make_line
 
 LOGIN = "0051234567"
@@ -112,7 +113,7 @@ async def test_a_host_name_without_an_address_fails(monkeypatch, error):
     async def nothing(host, port, local):
         raise error
 
-    monkeypatch.setattr("core.sip.endpoint.resolve", nothing)
+    monkeypatch.setattr("core.sip.transports.resolve", nothing)
     async with endpoint() as caller:
         _, events = call(caller, caller, target=Target("sip:1@x", host="no.invalid"))
         assert await soon(events) == Failed(503, "Host Not Found")
