@@ -7,10 +7,9 @@ from core.sip._wire import parse
 from core.sip.advertised import Advertised, Way
 from core.sip.dialog import Dialog
 from core.sip.flow import OUTGOING, Flow, Target, towards
-from core.sip.session import Answered, Cancelled, Ended, Failed, Progress
-from tests.support.sip_world import ANSWER, CARRIER, DOMAIN, HERE, OFFER, PASSWORD, PHONE, Peer
+from core.sip.session import Cancelled, Ended, Failed, Progress
+from tests.support.sip_world import ANSWER, CARRIER, DOMAIN, HERE, OFFER, PASSWORD, PHONE, Peer, reply
 from tests.support.sip_world import World as UdpWorld
-from tests.support.sip_world import reply
 
 LOGIN = "0051234567"
 TCP = Flow("TCP", HERE, PHONE)
