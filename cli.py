@@ -20,7 +20,7 @@ from announce import announcement
 from core.errors import SettingError, SunSimError
 from core.settings import Address, Settings
 from demo import play
-from serve import ROLES, Everything, serve_all, serve_role
+from serve import ANYWHERE, ROLES, Everything, serve_all, serve_role
 from tenants.commands import groups
 from tenants.db import Database
 from tenants.demo import Demo, create_demo
@@ -28,6 +28,8 @@ from tenants.demo import Demo, create_demo
 __all__ = ["main"]
 
 _WRONG_USE = 2
+PROBED_ONLY = ("sip", "worker")
+"""Roles whose HTTP is health and metrics alone."""
 
 
 class AddressType(click.ParamType[Any]):
@@ -73,7 +75,11 @@ def main(ctx: click.Context, data_dir: Path | None) -> None:
 @main.command()
 @click.option("--role", type=click.Choice(ROLES), help="Run only this part, in the foreground.")
 @_DATA_DIR
-@click.option("--http", type=AddressType(), help="Where the cabinet and the API listen.")
+@click.option(
+    "--http",
+    type=AddressType(),
+    help="Where HTTP listens: the cabinet and the API, or a lone role's probes.",
+)
 @click.option("--sip", type=AddressType(), help="Where SIP listens, by UDP and TCP.")
 @click.option("--demo", is_flag=True, help="Make a demo company on the first start.")
 @click.option("--ready-fd", type=int, hidden=True)
@@ -89,6 +95,8 @@ def run(
     ready_fd: int | None,
 ) -> None:
     """Run SunSim: all of it, or one role."""
+    if role in PROBED_ONLY and http is None:
+        http = ANYWHERE
     settings = core.settings.load(
         data={"dir": data_dir or given.data.dir}, http={"listen": http}, sip={"listen": sip}
     )

@@ -32,10 +32,12 @@ from core.supervisor import Child, Supervisor
 from tenants.embedded import EmbeddedPostgres
 from tenants.migrate import migrate
 
-__all__ = ["ENDPOINTS", "ROLES", "Everything", "serve_all", "serve_role"]
+__all__ = ["ANYWHERE", "ENDPOINTS", "ROLES", "Everything", "serve_all", "serve_role"]
 
 ROLES = ("web", "sip", "worker")
 ENDPOINTS = "endpoints.json"
+ANYWHERE = Address("127.0.0.1", 0)
+"""Where the probes of a role listen that nobody gave an address."""
 STOP_SECONDS = 9
 """How long a role may take to close; the kernel ends it then. The supervisor waits a little longer."""
 
@@ -53,7 +55,7 @@ def serve_role(role: str, settings: Settings, ready_fd: int | None) -> None:
 
     configure(settings.log, role)
     _make_folder(settings.data.dir.resolve())
-    listener = _bind(settings.http.listen if role == "web" else Address("127.0.0.1", 0))
+    listener = _bind(settings.http.listen)
     application = create_app(role, settings)
     config = uvicorn.Config(
         application,
@@ -165,7 +167,8 @@ class Everything:
         http = said.get("http") if role == "web" else None
         argv = [sys.executable, "-m", "cli", "run", "--role", role]
         argv += ["--data-dir", str(self._folder)]
-        argv += ["--http", str(http or settings.http.listen)]
+        probes = settings.http.listen if role == "web" else ANYWHERE
+        argv += ["--http", str(http or probes)]
         return [*argv, "--sip", str(said.get("sip") or settings.sip.listen)]
 
     def _ready(self, name: str, said: dict[str, Any]) -> None:

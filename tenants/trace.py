@@ -99,6 +99,8 @@ REASONS = {
     "unknown": N_("does not exist any more"),
     "elsewhere": N_("somebody else answered"),
     "caller_left": N_("the caller hung up"),
+    "shutdown": N_("the service was stopped"),
+    "media_lost": N_("the media server failed"),
     "limit": N_("the longest duration of a call was reached"),
     "no_offer": N_("the call came without audio"),
     "media_unavailable": N_("the media server does not answer"),

@@ -1,19 +1,22 @@
 """What every process answers to machines: whether it lives, whether it is ready, what it measures.
 
 ``/health/live`` is 200 as long as the loop turns. ``/health/ready`` is 200 when every part that the
-role needs answers, else 503; either way it names the parts. ``/metrics`` is Prometheus' text.
+role needs answers, else 503; either way it names the parts. ``/metrics`` is Prometheus' text and is
+shown to this machine and to the networks of ``SUNSIM_HTTP_METRICS_FROM`` only: the cabinet is public.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
-from litestar import MediaType, Response, get
+from litestar import MediaType, Request, Response, get
 from litestar.types import ControllerRouterHandler
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from core.errors import SettingError
 from core.metrics import REGISTRY
 
 __all__ = ["Checks", "probes"]
@@ -22,10 +25,15 @@ Checks = Mapping[str, Callable[[], Awaitable[bool]]]
 """Parts of the role by name, and how to ask each whether it works now."""
 
 _PATIENCE = 3.0
+_THIS_MACHINE = ("127.0.0.0/8", "::1/128")
 
 
-def probes(checks: Checks) -> list[ControllerRouterHandler]:
-    """The handlers of one process; ``checks`` may be filled until the first request."""
+def probes(checks: Checks, metrics_from: Iterable[str] = ()) -> list[ControllerRouterHandler]:
+    """The handlers of one process; ``checks`` may be filled until the first request.
+
+    ``metrics_from`` are networks in CIDR form. Raises SettingError for what is none.
+    """
+    networks = [_network(text) for text in (*_THIS_MACHINE, *metrics_from)]
 
     @get("/health/live", include_in_schema=False)
     async def live() -> dict[str, str]:
@@ -44,8 +52,10 @@ def probes(checks: Checks) -> list[ControllerRouterHandler]:
         )
 
     @get("/metrics", include_in_schema=False)
-    async def metrics() -> Response[bytes]:
+    async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
         """Counters and gauges of this process."""
+        if not _within(request.client.host if request.client else "", networks):
+            return Response(b"", status_code=404)
         return Response(
             generate_latest(REGISTRY),
             media_type=MediaType.TEXT,
@@ -53,6 +63,21 @@ def probes(checks: Checks) -> list[ControllerRouterHandler]:
         )
 
     return [live, ready, metrics]
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError as error:
+        raise SettingError(name="SUNSIM_HTTP_METRICS_FROM", problem=str(error)) from None
+
+
+def _within(host: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in networks)
 
 
 async def _ask(check: Callable[[], Awaitable[bool]]) -> bool:

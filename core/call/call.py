@@ -26,6 +26,7 @@ from core.contracts import (
     Outcome,
     PluginStep,
     Ring,
+    SkipReason,
     Step,
     StepCode,
     Tenant,
@@ -45,6 +46,7 @@ _BUSY = 486
 _UNAVAILABLE = 480
 _CANCELLED = 487
 _RANG_OUT = 408
+_NOBODY_HAS_IT = 404
 _BUSY_OR_DECLINED = frozenset({486, 600, 603})
 _NO_OFFER = 488
 _FAILED = 500
@@ -200,7 +202,7 @@ class Call:
 
     async def _ring(self, plan: DialPlan, seconds: int) -> Result:
         if plan.root is None:
-            return NotAnswered(())
+            return NotAnswered(_nobody(plan))
         self._surroundings.ringing(self.record, plan)
         return await self._dialler.dial(plan.root, seconds)
 
@@ -272,3 +274,11 @@ class Call:
         except Exception:  # a fault of ours or of a step ends this call only, never the process
             log.exception("call.broken")
             return CallEnd(Outcome.FAILED, 500, "system", "internal")
+
+
+def _nobody(plan: DialPlan) -> tuple[int, ...]:
+    """The status of a plan in which nobody can ring: all talk, there is no such number, or neither."""
+    reasons = {skipped.reason for skipped in plan.skipped}
+    if SkipReason.BUSY in reasons:
+        return (_BUSY,)
+    return (_NOBODY_HAS_IT,) if reasons == {SkipReason.UNKNOWN} else ()

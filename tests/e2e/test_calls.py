@@ -197,7 +197,7 @@ async def test_a_line_calls_a_colleagues_extension(company):
 
 
 async def test_nobody_has_the_extension(company):
-    script = company.dialler(company.admin.sip, "999").expect(480).ack_refusal()
+    script = company.dialler(company.admin.sip, "999").expect(404).ack_refusal()
     await script.run(company.instance.sip)
     card = await company.call()
     assert any(step.data.get("reason") == "unknown" for step in card.steps)

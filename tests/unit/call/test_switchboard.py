@@ -116,7 +116,7 @@ def test_a_line_dials_outside_with_the_companys_number():
 
 
 @pytest.mark.parametrize(
-    ("dialled", "status"), [("81012125550100", 403), ("garbage", 484), ("999", 480)]
+    ("dialled", "status"), [("81012125550100", 403), ("garbage", 484), ("999", 404)]
 )
 def test_what_a_line_may_not_dial(dialled, status):
     office = Office()
@@ -157,11 +157,11 @@ def test_who_talks_is_busy_for_the_next_call():
 
     records = play(office, scene)
     assert [cdr.outcome for cdr in records] == [
-        Outcome.NO_ANSWER,
+        Outcome.BUSY,
         Outcome.ANSWERED,
         Outcome.ANSWERED,
     ]
-    assert second[0].did == [("reject", 480)]
+    assert second[0].did == [("reject", 486)]
     reasons = [step.data.get("reason") for step in records[0].steps if step.code is StepCode.NOT_RUNG]
     assert reasons == ["busy"]
 
