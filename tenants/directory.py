@@ -21,20 +21,29 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from core.contracts import Line, Number, Snapshot, Trunk
+from core.contracts import (
+    CarrierAccount,
+    IdentityHeader,
+    Line,
+    Number,
+    NumberFormat,
+    Snapshot,
+    Trunk,
+)
 from tenants import snapshot as snapshots
 from tenants.crosstenant import (
     Configuration,
     configuration_versions,
     configurations,
     kept_snapshots,
+    number_routes,
     trunks,
 )
 from tenants.db import Database
 from tenants.failures import DATABASE_AWAY
 from tenants.listener import CONFIG, Listener, Notice, Subscription
 from tenants.networks import NetworkMap
-from tenants.secrets import SealBroken, Vault, open_ha1
+from tenants.secrets import SealBroken, Vault, open_ha1, open_trunk_password
 from tenants.tables import TerminalState
 
 __all__ = ["MemoryDirectory"]
@@ -77,6 +86,7 @@ class MemoryDirectory:
         self._lines: dict[str, tuple[UUID, _SealedLine]] = {}
         self._trunks: dict[UUID, Trunk] = {}
         self._networks: NetworkMap[Trunk] = NetworkMap(())
+        self._routes: dict[str, list[UUID]] = {}
         self._unkept: dict[str, Snapshot] = {}
         self._some_unkept = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -133,6 +143,22 @@ class MemoryDirectory:
             return next(iter(self._trunks.values()), None)
         return self._trunks.get(trunk_id)
 
+    def trunks(self) -> Sequence[Trunk]:
+        """All carriers in use, the oldest first."""
+        return tuple(self._trunks.values())
+
+    def trunks_for(self, number: Number) -> Sequence[Trunk]:
+        """The carriers through which calls with this number go out, the preferred one first.
+
+        Its own, then the further ones of the stock; a number without any takes the oldest one.
+        """
+        ids = dict.fromkeys(self._routes.get(number.e164, ()))
+        if number.trunk_id is not None:
+            ids = {number.trunk_id: None, **ids}
+        if not ids:
+            return tuple(self._trunks.values())[:1]
+        return [self._trunks[trunk_id] for trunk_id in ids if trunk_id in self._trunks]
+
     def _open(self, tenant_id: UUID, line: _SealedLine) -> Line | None:
         try:
             ha1 = open_ha1(self._vault, line.login, line.ha1)
@@ -175,7 +201,7 @@ class MemoryDirectory:
 
     async def _compare(self) -> None:
         """Carriers, and every tenant whose version is another than ours."""
-        self._put_trunks(await trunks(self._database))
+        self._put_trunks(await trunks(self._database), await number_routes(self._database))
         versions = await configuration_versions(self._database)
         for tenant_id in self._tenants.keys() - versions.keys():
             self._drop(tenant_id)
@@ -243,9 +269,12 @@ class MemoryDirectory:
             if (owned := self._lines.get(line.login)) and owned[0] == tenant_id:
                 del self._lines[line.login]
 
-    def _put_trunks(self, rows: Iterable[snapshots.Row]) -> None:
-        found = [_trunk(row) for row in rows]
+    def _put_trunks(self, rows: Iterable[snapshots.Row], routes: Iterable[snapshots.Row]) -> None:
+        found = [_trunk(row, self._vault) for row in rows]
         self._trunks = {trunk.id: trunk for trunk in found}
+        self._routes = {}
+        for row in routes:
+            self._routes.setdefault(row["e164"], []).append(row["trunk_id"])
         try:
             self._networks = NetworkMap((block, trunk) for trunk in found for block in trunk.networks)
         except ValueError as error:  # services refuse such a block; keep those we had
@@ -271,7 +300,14 @@ def _lines(terminals: Iterable[snapshots.Row]) -> Iterator[_SealedLine]:
             yield _SealedLine(row["address"], row["employee_id"], row["id"], ha1)
 
 
-def _trunk(row: snapshots.Row) -> Trunk:
+def _trunk(row: snapshots.Row, vault: Vault) -> Trunk:
+    account = None
+    if row["password_sealed"]:
+        try:
+            password = open_trunk_password(vault, row["id"], row["password_sealed"])
+            account = CarrierAccount(row["login"], password, row["realm"])
+        except SealBroken:
+            log.error("trunk_seal_broken", trunk=row["name"])
     return Trunk(
         id=row["id"],
         name=row["name"],
@@ -279,4 +315,11 @@ def _trunk(row: snapshots.Row) -> Trunk:
         port=row["port"],
         networks=tuple(row["networks"] or ()),
         max_calls=row["max_calls"],
+        account=account,
+        registers=row["registers"],
+        registrar=row["registrar"],
+        check_seconds=row["check_seconds"],
+        number_format=NumberFormat(row["number_format"]),
+        identity_header=IdentityHeader(row["identity_header"]),
+        trusted=row["trusted"],
     )

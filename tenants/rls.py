@@ -41,6 +41,8 @@ GLOBAL_TABLES = {
     ),
     "trunks": Grants(directory="SELECT, INSERT, UPDATE, DELETE"),
     "number_stock": Grants(directory="SELECT, INSERT, UPDATE, DELETE"),
+    "number_routes": Grants(directory="SELECT, INSERT, UPDATE, DELETE"),
+    "live_trunks": Grants(directory="SELECT, INSERT, UPDATE, DELETE"),
     "operator_tokens": Grants(directory="SELECT, INSERT, UPDATE"),
     "operator_entries": Grants(directory="SELECT, INSERT"),  # append-only
     "migration": Grants(directory=""),  # Piccolo's record of what ran

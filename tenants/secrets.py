@@ -24,6 +24,7 @@ import string
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from uuid import UUID
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -45,7 +46,9 @@ __all__ = [
     "new_password",
     "new_token",
     "open_ha1",
+    "open_trunk_password",
     "seal_ha1",
+    "seal_trunk_password",
     "verify_password",
 ]
 
@@ -130,6 +133,16 @@ def seal_ha1(vault: Vault, login: str, ha1: Mapping[str, str]) -> dict[str, str]
 def open_ha1(vault: Vault, login: str, sealed: Mapping[str, str]) -> dict[str, str]:
     """The digest secrets of a line, as ``contracts.Line.ha1`` wants them. Raises SealBroken."""
     return {name: vault.unseal(value, f"line.ha1:{login}:{name}") for name, value in sealed.items()}
+
+
+def seal_trunk_password(vault: Vault, trunk_id: UUID, password: str) -> str:
+    """The password of our account at a carrier, sealed for this trunk."""
+    return vault.seal(password, f"trunk.password:{trunk_id}")
+
+
+def open_trunk_password(vault: Vault, trunk_id: UUID, sealed: str) -> str:
+    """The password of our account at a carrier. Raises SealBroken."""
+    return vault.unseal(sealed, f"trunk.password:{trunk_id}")
 
 
 # --- passwords and tokens ---------------------------------------------------------------------

@@ -93,6 +93,7 @@ REASONS = {
     "inactive": N_("switched off"),
     "not_main": N_("not a main telephone"),
     "not_registered": N_("not online"),
+    "no_carrier": N_("no carrier could take the call"),
     "busy": N_("busy with another call"),
     "caller": N_("the caller’s own telephone"),
     "no_terminals": N_("nobody to ring"),

@@ -1,4 +1,4 @@
-"""``sunsim number add|list|assign``: the operator's stock of numbers."""
+"""``sunsim number add|list|route|assign``: the operator's stock of numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import click
 from core.numbers import pretty
 from tenants.commands.frame import Office, Output, office_command, table
 from tenants.services import contracts, numbers
-from tenants.services.numbers import AddNumber, AssignNumber
+from tenants.services.numbers import AddNumber, AssignNumber, RouteNumber
 
 __all__ = ["group"]
 
@@ -20,13 +20,25 @@ def group() -> None:
 @office_command(group, "add")
 @click.argument("number")
 @click.option("--trunk", help="Name of the carrier that delivers its calls.")
+@click.option(
+    "--further-trunk",
+    "further",
+    multiple=True,
+    help="A carrier through which its calls leave when those before cannot; repeatable.",
+)
 @click.option("--city", default="")
 @click.option("--category", default="standard", show_default=True)
-async def add(office: Office, number: str, trunk: str | None, city: str, category: str) -> Output:
+async def add(
+    office: Office,
+    number: str,
+    trunk: str | None,
+    further: tuple[str, ...],
+    city: str,
+    category: str,
+) -> Output:
     """Put NUMBER into the stock."""
-    added = await numbers.add(
-        office.db, office.actor, AddNumber(number, trunk=trunk, city=city, category=category)
-    )
+    command = AddNumber(number, trunk=trunk, city=city, category=category, further=further)
+    added = await numbers.add(office.db, office.actor, command)
     return Output(added, [f"{added.e164} is in the stock"])
 
 
@@ -34,8 +46,27 @@ async def add(office: Office, number: str, trunk: str | None, city: str, categor
 async def list_numbers(office: Office) -> Output:
     """All numbers of the stock."""
     found = await numbers.stock(office.db, office.actor)
-    rows = [(pretty(n.e164), n.trunk, n.city, n.category, n.holder or "for sale") for n in found]
+    rows = [
+        (
+            pretty(n.e164),
+            ", ".join(filter(None, (n.trunk, *n.further))),
+            n.city,
+            n.category,
+            n.holder or "for sale",
+        )
+        for n in found
+    ]
     return Output(found, table(("NUMBER", "TRUNK", "CITY", "CATEGORY", "HOLDER"), rows))
+
+
+@office_command(group, "route")
+@click.argument("number")
+@click.argument("trunks", nargs=-1)
+async def route(office: Office, number: str, trunks: tuple[str, ...]) -> Output:
+    """Let calls with NUMBER leave through these TRUNKS, too, in this order, when its own cannot."""
+    routed = await numbers.route(office.db, office.actor, RouteNumber(number, trunks))
+    ways = ", ".join(filter(None, (routed.trunk, *routed.further)))
+    return Output(routed, [f"{routed.e164}: {ways or 'the oldest carrier'}"])
 
 
 @office_command(group, "assign")

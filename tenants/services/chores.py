@@ -5,7 +5,7 @@ from __future__ import annotations
 from tenants import crosstenant
 from tenants.db import Database
 from tenants.jobs import Chore
-from tenants.services import lines
+from tenants.services import lines, trunks
 from tenants.services.lines import LineIssuer
 
 __all__ = ["chores"]
@@ -17,6 +17,7 @@ def chores(db: Database, issuer: LineIssuer) -> tuple[Chore, ...]:
     """For ``tenants.jobs.run_worker``. The first run of each is at the start."""
     return (
         Chore("lines.renew", _DAY, lambda: lines.renew_digests(db, issuer)),
+        Chore("trunks.reseal", _DAY, lambda: trunks.reseal(db, issuer.vault)),
         Chore("lines.activate", 10, lambda: lines.activate_all_pending(db, issuer)),
         Chore("sessions.purge", 3600, lambda: crosstenant.purge_sessions(db)),
     )

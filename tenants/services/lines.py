@@ -116,6 +116,11 @@ class LineIssuer:
             Terminal.ha1: msgspec.json.encode(sealed).decode(),
         }
 
+    @property
+    def vault(self) -> Vault:
+        """What seals."""
+        return self._vault
+
     def is_stale(self, login: str, password_sealed: str, ha1_sealed: str) -> bool:
         """Whether the digests are of another domain, or sealed with an older key. Raises SealBroken."""
         sealed = msgspec.json.decode(ha1_sealed, type=dict[str, str])

@@ -16,12 +16,13 @@ from tenants.services import audit, phones
 from tenants.services.actor import Actor, require_administrator, require_operator, require_scope
 from tenants.services.constraints import fields_for
 from tenants.services.forms import checked
-from tenants.tables import Number, NumberStock, Scenario
+from tenants.tables import Number, NumberRoute, NumberStock, Scenario
 
 __all__ = [
     "AddNumber",
     "AssignNumber",
     "NumberView",
+    "RouteNumber",
     "StockView",
     "UpdateNumber",
     "activate",
@@ -29,6 +30,7 @@ __all__ = [
     "assign",
     "get",
     "numbers",
+    "route",
     "stock",
     "update",
 ]
@@ -57,12 +59,23 @@ class UpdateNumber(Struct, frozen=True):
 
 
 class AddNumber(Struct, frozen=True):
-    """A number that the operator got from a carrier; ``trunk`` is the carrier's name."""
+    """A number that the operator got from a carrier; ``trunk`` is the carrier's name.
+
+    ``further`` are names of carriers through which its calls may leave, too, in the order to try.
+    """
 
     e164: str
     trunk: str | None = None
     city: str = ""
     category: str = "standard"
+    further: tuple[str, ...] = ()
+
+
+class RouteNumber(Struct, frozen=True):
+    """The further carriers of a number of the stock, in the order to try; they replace all others."""
+
+    e164: str
+    further: tuple[str, ...]
 
 
 class AssignNumber(Struct, frozen=True):
@@ -82,6 +95,7 @@ class StockView(Struct, frozen=True):
     category: str
     holder_id: UUID | None
     holder: str | None
+    further: tuple[str, ...] = ()
 
 
 # --- the company ------------------------------------------------------------------------------
@@ -174,10 +188,31 @@ async def add(db: Database, actor: Actor, command: AddNumber) -> StockView:
         crosstenant.operator_session(db) as session,
     ):
         trunk_id = await _trunk_id(session, values.pop("trunk"))
+        further = values.pop("further")
         number = NumberStock(**{**values, "city": values["city"] or ""}, trunk_id=trunk_id)
         await NumberStock.insert(number)
+        await _set_routes(session, number.id, further)
         await audit.operator_change(actor, "stock.add", e164=values["e164"])
         return (await _stock(session, values["e164"]))[0]
+
+
+async def route(db: Database, actor: Actor, command: RouteNumber) -> StockView:
+    """Say through which further carriers calls with a number may leave.
+
+    Raises NotFound for an unknown number, Invalid for an unknown carrier.
+    """
+    require_operator(actor, "numbers:write")
+    e164 = checked({"e164": command.e164}, {"e164": phones.telephone}, ("e164",))["e164"]
+    async with crosstenant.operator_session(db) as session:
+        stock_id = await session.fetchval(
+            "SELECT id FROM number_stock WHERE e164 = $1 FOR UPDATE", e164
+        )
+        if stock_id is None:
+            raise NotFound("The number {number} is not in the stock.", number=e164)
+        await _set_routes(session, stock_id, command.further)
+        names = ", ".join(command.further)
+        await audit.operator_change(actor, "stock.route", e164=e164, trunks=names)
+        return (await _stock(session, e164))[0]
 
 
 async def stock(db: Database, actor: Actor) -> list[StockView]:
@@ -238,12 +273,22 @@ async def _trunk_id(session: Session, name: str | None) -> UUID | None:
     return trunk_id
 
 
+async def _set_routes(session: Session, stock_id: UUID, names: tuple[str, ...]) -> None:
+    await session.execute("DELETE FROM number_routes WHERE stock_id = $1", stock_id)
+    for position, name in enumerate(dict.fromkeys(names)):
+        await NumberRoute.insert(
+            NumberRoute(stock_id=stock_id, trunk_id=await _trunk_id(session, name), position=position)
+        )
+
+
 async def _stock(session: Session, e164: str | None = None) -> list[StockView]:
     rows = await session.fetch(
-        "SELECT n.id, n.e164, n.city, n.category, n.holder_id, k.name AS trunk, t.name AS holder"
+        "SELECT n.id, n.e164, n.city, n.category, n.holder_id, k.name AS trunk, t.name AS holder,"
+        " ARRAY(SELECT f.name FROM number_routes AS r JOIN trunks AS f ON f.id = r.trunk_id"
+        "   WHERE r.stock_id = n.id ORDER BY r.position) AS further"
         " FROM number_stock AS n LEFT JOIN trunks AS k ON k.id = n.trunk_id"
         " LEFT JOIN tenants AS t ON t.id = n.holder_id"
         " WHERE $1::text IS NULL OR n.e164 = $1 ORDER BY n.e164",
         e164,
     )
-    return [StockView(**dict(row)) for row in rows]
+    return [StockView(**{**dict(row), "further": tuple(row["further"])}) for row in rows]

@@ -16,7 +16,7 @@ from tenants.tables.access import (
 )
 from tenants.tables.base import GlobalTable, TenantTable
 from tenants.tables.calls import Call, CallStep, Outbox, OutboxDone
-from tenants.tables.carriers import NumberStock, Trunk
+from tenants.tables.carriers import LiveTrunk, NumberRoute, NumberStock, Trunk
 from tenants.tables.company import Contract, Schedule, Tenant, TenantStatus
 from tenants.tables.live import LiveCall, LiveCallState, LiveLine
 from tenants.tables.people import (
@@ -45,8 +45,10 @@ __all__ = [
     "LiveCall",
     "LiveCallState",
     "LiveLine",
+    "LiveTrunk",
     "LoginSession",
     "Number",
+    "NumberRoute",
     "NumberStock",
     "OperatorEntry",
     "OperatorToken",

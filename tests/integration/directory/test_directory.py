@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from msgspec import structs
 
+from core.contracts import Number
 from core.ids import new_id
 from tenants import snapshot as snapshots
 from tenants import tables
@@ -131,6 +132,12 @@ async def test_carriers_come_change_and_go(directory, database):
         await tables.Trunk.update(networks=["192.0.2.0/24"]).where(tables.Trunk.id == trunk_id)
     await until(lambda: directory.trunk_from("192.0.2.1"))
     assert directory.trunk_from("198.51.100.7") is None
+    stock_id = await add_stock(database, "+74953334455")
+    number = Number(new_id(), "+74953334455", trunk_id=new_id())
+    assert directory.trunks_for(number) == []
+    async with database.directory():
+        await tables.NumberRoute.insert(tables.NumberRoute(stock_id=stock_id, trunk_id=trunk_id))
+    await until(lambda: directory.trunks_for(number) == [directory.trunk(trunk_id)])
     async with database.directory():
         await tables.Trunk.update(enabled=False).where(tables.Trunk.id == trunk_id)
     await until(lambda: directory.trunk(trunk_id) is None)

@@ -64,6 +64,20 @@ def test_from_a_carrier_to_a_company_with_a_number(sunsim, as_json):
     assert [t["name"] for t in as_json("trunk", "list")] == ["west"]
 
 
+def test_a_carrier_with_an_account(sunsim, as_json):
+    words = ("trunk", "add", "west", "--host=127.0.0.9", "--login=sunsim", "--password-stdin")
+    trunk = as_json(*words, "--register", "--check=30", "--numbers=national", stdin="s3cret\n")
+    assert (trunk["login"], trunk["registers"], trunk["number_format"]) == ("sunsim", True, "national")
+    assert "password" not in trunk
+    as_json("trunk", "add", "east", "--host=127.0.0.8", "--untrusted", "--identity=none")
+    sunsim("number", "add", "+74951110001", "--trunk=west")
+    routed = sunsim("number", "route", "+74951110001", "east").stdout
+    assert routed == "+74951110001: west, east\n"
+    listed = sunsim("trunk", "list").stdout.splitlines()
+    assert listed[0].split() == ["NAME", "ADDRESS", "NETWORKS", "CALLS", "ENABLED", "STATE"]
+    assert listed[2].split()[-3:] == ["0/∞", "yes", "unknown"]
+
+
 def test_companies_are_suspended_and_resumed_by_name_or_id(sunsim, as_json):
     tenant = as_json(*CREATE)["tenant"]
     assert "Ромашка is suspended" in sunsim("tenant", "suspend", "Ромашка").stdout

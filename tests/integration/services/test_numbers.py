@@ -1,14 +1,15 @@
 """The company's numbers and the operator's stock."""
 
 import pytest
+from msgspec import structs
 
 from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from core.ids import new_id
-from tenants.services import audit, numbers
+from tenants.services import audit, numbers, trunks
 from tenants.services.actor import operator
-from tenants.services.numbers import AddNumber, AssignNumber, UpdateNumber
+from tenants.services.numbers import AddNumber, AssignNumber, RouteNumber, UpdateNumber
 from tenants.tables import OperatorEntry
-from tests.support.company import activate, person
+from tests.support.company import activate, directory_of, person
 
 OPERATOR = operator("shop")
 
@@ -78,6 +79,32 @@ async def test_the_stock_says_who_has_what(company):
         None,
     )
     assert found["+74951110001"].holder == "ООО «Ромашка»"
+
+
+async def test_calls_with_a_number_may_leave_through_several_carriers(company, vault):
+    for name in ("west", "east"):
+        await trunks.add(company.db, OPERATOR, trunks.AddTrunk(name, "203.0.113.7"))
+    e164 = "+74953330001"
+    added = await numbers.add(
+        company.db, OPERATOR, AddNumber(e164, "carrier", further=("east", "west"))
+    )
+    assert (added.trunk, added.further) == ("carrier", ("east", "west"))
+    await numbers.assign(company.db, OPERATOR, AssignNumber(e164, company.id))
+    async with directory_of(company.db, vault) as directory:
+        _, number = directory.number(e164)
+        assert [t.name for t in directory.trunks_for(number)] == ["carrier", "east", "west"]
+    await numbers.route(company.db, OPERATOR, RouteNumber(e164, ("west", "carrier", "west")))
+    async with directory_of(company.db, vault) as directory:
+        assert [t.name for t in directory.trunks_for(number)] == ["carrier", "west"]
+        own = structs.replace(number, trunk_id=None)
+        assert [t.name for t in directory.trunks_for(own)] == ["west", "carrier"]
+        bare = structs.replace(own, e164="+74950000000")
+        assert [t.name for t in directory.trunks_for(bare)] == ["carrier"]
+        assert len(directory.trunks()) == 3
+    with pytest.raises(Invalid):
+        await numbers.route(company.db, OPERATOR, RouteNumber(e164, ("nobody",)))
+    with pytest.raises(NotFound):
+        await numbers.route(company.db, OPERATOR, RouteNumber("+74959999999", ()))
 
 
 async def test_what_cannot_be_put_into_the_stock(company):

@@ -5,15 +5,20 @@ import contextlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec import structs
 
+from core.contracts import CarrierAccount, IdentityHeader, NumberFormat
 from core.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from core.ids import new_id
 from core.sip import _wire as wire
+from core.trunk.board import TrunkState
+from tenants.secrets import Vault
 from tenants.services import audit, contracts, employees, tokens, trunks
 from tenants.services.actor import SCOPES, Role, operator
 from tenants.services.tokens import CreateToken
 from tenants.services.trunks import AddTrunk
 from tenants.tables import ApiToken, OperatorToken, TenantStatus
+from tenants.trunkstate import TrunkStateWriter
 from tests.support.company import activate, directory_of, person
 
 OPERATOR = operator("shop")
@@ -179,6 +184,96 @@ async def test_carriers_that_cannot_be(company):
         assert set(caught.value.errors) == {field}
     with pytest.raises(NotFound):
         await trunks.trunks(company.db, company.admin)
+
+
+ACCOUNT = AddTrunk(
+    "south",
+    "203.0.113.9",
+    login="sunsim",
+    password="s3cret word",
+    realm="carrier",
+    registers=True,
+    registrar="registrar.test:5090",
+    check_seconds=20,
+    number_format=NumberFormat.NATIONAL,
+    identity_header=IdentityHeader.RPID,
+    trusted=False,
+)
+
+
+async def test_an_account_is_sealed_and_reaches_the_calls(company, vault):
+    added = await trunks.add(company.db, OPERATOR, ACCOUNT, vault)
+    assert (added.login, added.registers, added.number_format) == ("sunsim", True, "national")
+    assert "s3cret" not in repr((added, ACCOUNT))
+    async with company.db.directory() as session:
+        everything = await session.fetch("SELECT * FROM trunks")
+        entries = await session.fetch("SELECT * FROM operator_entries")
+    assert "s3cret" not in repr((everything, entries))
+    async with directory_of(company.db, vault) as directory:
+        trunk = directory.trunk(added.id)
+    assert trunk.account == CarrierAccount("sunsim", "s3cret word", "carrier")
+    assert (trunk.registers, trunk.registrar, trunk.check_seconds) == (True, "registrar.test:5090", 20)
+    assert trunk.number_format is NumberFormat.NATIONAL
+    assert trunk.identity_header is IdentityHeader.RPID
+    assert trunk.trusted is False
+
+
+async def test_a_carriers_password_is_sealed_again_under_a_new_key(company):
+    old, new = ({key: key.encode() * 4} for key in ("aaaaaaaa", "bbbbbbbb"))
+    added = await trunks.add(company.db, OPERATOR, ACCOUNT, Vault(old))
+    assert await trunks.reseal(company.db, Vault(new | old)) == 1
+    assert await trunks.reseal(company.db, Vault(new | old)) == 0
+    async with directory_of(company.db, Vault(new)) as directory:
+        assert directory.trunk(added.id).account.password == "s3cret word"
+    async with directory_of(company.db, Vault(old)) as directory:
+        assert directory.trunk(added.id).account is None  # the others can still be called
+
+
+async def test_accounts_that_cannot_be(company, vault):
+    for changes, field in (
+        ({"password": None}, "password"),
+        ({"login": None}, "login"),
+        ({"login": "a b"}, "login"),
+        ({"password": "x\ny"}, "password"),
+        ({"realm": "x" * 200}, "realm"),
+        ({"registrar": "a b"}, "registrar"),
+        ({"registrar": "host:0"}, "registrar"),
+        ({"registrar": "host:x"}, "registrar"),
+        ({"check_seconds": -1}, "check_seconds"),
+    ):
+        with pytest.raises(Invalid) as caught:
+            await trunks.add(company.db, OPERATOR, structs.replace(ACCOUNT, **changes), vault)
+        assert set(caught.value.errors) == {field}
+
+
+async def test_what_the_sip_process_says_of_carriers_stands_in_the_list(company, vault):
+    added = await trunks.add(company.db, OPERATOR, ACCOUNT, vault)
+    assert added.state == "unknown"
+    state = TrunkState(added.id, "south", up=False, registered=False, calls=3, problem="403 Forbidden")
+    current = [state]
+    writer = TrunkStateWriter(company.db, lambda: current)
+    writer.start()
+    try:
+        seen = await _seen(company, lambda trunk: trunk.state != "unknown")
+        assert (seen.state, seen.registered, seen.calls) == ("down", False, 3)
+        assert seen.problem == "403 Forbidden"
+        current[0] = structs.replace(state, up=True, registered=True, problem="")
+        seen = await _seen(company, lambda trunk: trunk.state == "up")
+        assert (seen.registered, seen.problem) == (True, "")
+    finally:
+        await writer.close()
+    async with company.db.directory() as session:
+        await session.execute("UPDATE live_trunks SET seen_at = now() - interval '2 minutes'")
+    assert (await trunks.trunks(company.db, OPERATOR, "south"))[0].state == "unknown"
+
+
+async def _seen(company, wanted):
+    async with asyncio.timeout(5):
+        while True:
+            (trunk,) = await trunks.trunks(company.db, OPERATOR, "south")
+            if wanted(trunk):
+                return trunk
+            await asyncio.sleep(0.05)
 
 
 class Carrier(asyncio.DatagramProtocol):
