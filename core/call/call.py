@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from core.call.conversation import converse
-from core.call.dialling import Answer, Dialler, NotAnswered, Place, Result
+from core.call.dialling import Answer, Dialler, InTurn, NotAnswered, Place, Result
 from core.call.leg import Leg
 from core.call.record import CallRecord, outcome_of
 from core.contracts import (
@@ -73,7 +73,7 @@ class Surroundings(Protocol):
         """Run a plugin's step on the call; one that the contract does not have is passed over."""
         ...
 
-    def place(self, ring: Ring) -> Sequence[Place]:
+    def place(self, ring: Ring) -> Sequence[Place] | InTurn:
         """The INVITEs of a ring: one for each phone of the line, or one to a trunk."""
         ...
 

@@ -12,7 +12,7 @@ from msgspec import convert
 
 from core import routing
 from core.call.call import Call
-from core.call.dialling import Place
+from core.call.dialling import InTurn, Place
 from core.call.placing import Placing
 from core.call.record import CallRecord, seed_of
 from core.contracts import (
@@ -147,7 +147,7 @@ class CallContext:
             self._compiled, step, facts, live, record.started_at, seed_of(facts.call_id)
         )
 
-    def place(self, ring: Ring) -> Sequence[Place]:
+    def place(self, ring: Ring) -> Sequence[Place] | InTurn:
         """The INVITEs of a ring."""
         return self._placing(ring)
 

@@ -19,27 +19,44 @@ import structlog
 from core.call.leg import COMPLETED_ELSEWHERE, CalleeLeg
 from core.call.record import CallRecord
 from core.contracts import Par, PlanNode, Ring, Seq, StepCode
-from core.errors import MediaUnavailable
+from core.errors import MediaUnavailable, Unavailable
 from core.ports import MediaSession
 from core.sip._wire import WireError
 from core.sip.session import Answered, Ended, Failed, Progress, Session, SessionEvent
 
-__all__ = ["Answer", "Dialler", "NotAnswered", "Placer", "Result"]
+__all__ = ["Answer", "Dialler", "InTurn", "NoPlace", "NotAnswered", "Placer", "Result"]
 
 log = structlog.get_logger(__name__)
 
 _RANG_OUT = 408  # nobody answered in time
 _NOBODY = 480  # nothing could ring
 _UNWRITABLE = 500  # the INVITE would not have been SIP
+_NO_CARRIER = 503
+_OF_CARRIER = frozenset({401, 407, 408})  # and 5xx: said by a carrier, not by who is called
 
 Place = Callable[[bytes, Callable[[SessionEvent], None]], Session]
+
+
+class NoPlace(Unavailable):
+    """All channels of the carrier are taken."""
+
+    code = "no_channel"
+
+
+class InTurn(NamedTuple):
+    """Ways to one number, tried one after another until the called side says anything at all."""
+
+    places: tuple[Place, ...]
 
 
 class Placer(Protocol):
     """Turns a ring into INVITEs: one for each phone registered with the line, or one to a trunk."""
 
-    def __call__(self, ring: Ring) -> Sequence[Place]:
-        """Each item sends an INVITE with the given SDP; none if the terminal cannot be reached."""
+    def __call__(self, ring: Ring) -> Sequence[Place] | InTurn:
+        """Each item sends an INVITE with the given SDP; none if the terminal cannot be reached.
+
+        A place raises NoPlace when its carrier takes no more calls.
+        """
         ...
 
 
@@ -151,19 +168,19 @@ class Dialler:
                 self._leave([result.leg], winner)
 
     async def _ring(self, ring: Ring) -> Result:
-        places = self._place(ring)
-        if not places:
+        placed = self._place(ring)
+        rounds = [(way,) for way in placed.places] if isinstance(placed, InTurn) else [placed]
+        if not rounds:
+            self._record.add(StepCode.NOT_RUNG, ring, reason="no_carrier")
+            return NotAnswered((_NO_CARRIER,))
+        if not rounds[0]:
             self._record.add(StepCode.NOT_RUNG, ring, reason="not_registered")
             return NotAnswered((_NOBODY,))
         legs: list[CalleeLeg] = []
         winner: Answer | None = None
         try:
             async with asyncio.timeout(ring.seconds):
-                inbox: asyncio.Queue[tuple[CalleeLeg, SessionEvent]] = asyncio.Queue()
-                for place in places:
-                    await self._offer(ring, place, legs, inbox)
-                self._record.ringing(ring)
-                result = await self._first(legs, inbox)
+                result = await self._rounds(ring, rounds, legs)
                 winner = result if isinstance(result, Answer) else None
                 return result
         except TimeoutError:
@@ -174,6 +191,22 @@ class Dialler:
             raise
         finally:
             self._leave(legs, winner)
+
+    async def _rounds(
+        self, ring: Ring, rounds: Sequence[Sequence[Place]], legs: list[CalleeLeg]
+    ) -> Result:
+        """Offer a round; the next one only if a carrier failed before anything rang."""
+        result: Result = NotAnswered(())
+        for places in rounds:
+            inbox: asyncio.Queue[tuple[CalleeLeg, SessionEvent]] = asyncio.Queue()
+            before = len(legs)
+            for place in places:
+                await self._offer(ring, place, legs, inbox)
+            self._record.ringing(ring)
+            result = await self._first(legs[before:], inbox)
+            if isinstance(result, Answer) or legs[-1].rang or not _of_carrier(result.statuses):
+                break
+        return result
 
     async def _offer(
         self,
@@ -200,6 +233,8 @@ class Dialler:
         except WireError:  # a plugin's header, or a phone's address: the others may well ring
             log.warning("leg.unwritable", terminal=str(ring.terminal_id))
             listen(Failed(_UNWRITABLE, ""))
+        except NoPlace as error:
+            listen(Failed(error.sip_status, ""))
 
     async def _first(
         self, legs: Sequence[CalleeLeg], inbox: asyncio.Queue[tuple[CalleeLeg, SessionEvent]]
@@ -208,6 +243,7 @@ class Dialler:
         while len(statuses) < len(legs):
             leg, event = await inbox.get()
             if isinstance(event, Progress):
+                leg.rang = True
                 self._on_progress(event.status)
             elif isinstance(event, Answered):
                 return Answer(leg, event.sdp)
@@ -235,3 +271,8 @@ class Dialler:
                 self._open.remove(leg)
                 leg.end(COMPLETED_ELSEWHERE if completed else None)
                 self._spent.append(leg)
+
+
+def _of_carrier(statuses: Sequence[int]) -> bool:
+    """Whether only a carrier can have said this, so that another may do better."""
+    return all(500 <= status < 600 or status in _OF_CARRIER for status in statuses)

@@ -10,11 +10,12 @@ from core.ids import new_id
 from core.numbers import is_extension, normalize
 from core.sip._wire import Message
 from core.sip.uri import NameAddr, SipUri, UriError
+from core.trunk.caller import Caller
+from core.trunk.numbers import from_uri
 
 __all__ = ["called_number", "from_company", "from_outside", "number_shown", "user_of"]
 
 _NAME_LENGTH = 64
-_HIDING = frozenset({"id", "user", "header"})  # RFC 3323 §4.2, RFC 3325 §9.3
 
 
 def user_of(uri: str) -> str:
@@ -25,21 +26,32 @@ def user_of(uri: str) -> str:
         return ""
 
 
-def called_number(request: Message) -> str | None:
-    """The number that a carrier asks for: the request-URI's user."""
-    return normalize(user_of(request.uri))
+def called_number(request: Message, trunk: Trunk) -> str | None:
+    """The number that a carrier asks for: the request-URI's user.
+
+    Where we are registered the carrier may ask for our account's Contact instead; then the number is
+    in P-Called-Party-ID (RFC 7315 §4.2) or To.
+    """
+    form, account = trunk.number_format, trunk.account
+    if account is not None and user_of(request.uri) == account.login:
+        for name in ("P-Called-Party-ID", "To"):
+            try:
+                number = from_uri(NameAddr.parse(request.header(name) or "").uri, form)
+            except UriError:
+                continue
+            if number is not None:
+                return number
+    return from_uri(request.uri, form)
 
 
-def from_outside(request: Message, trunk: Trunk, snapshot: Snapshot, number: Number) -> CallFacts:
+def from_outside(caller: Caller, trunk: Trunk, snapshot: Snapshot, number: Number) -> CallFacts:
     """A carrier brings a call for one of the company's numbers."""
-    # A carrier that trusts us may assert a number that the caller wants nobody to see.
-    source = NameAddr("") if _hidden(request) else _caller(request)
     return CallFacts(
         call_id=new_id(),
         tenant_id=snapshot.tenant_id,
         direction=Direction.INCOMING,
-        caller=normalize(user_of(source.uri)),
-        caller_name=_clean(source.display_name),
+        caller=caller.number,
+        caller_name=_clean(caller.name),
         called=number.e164,
         number_id=number.id,
         trunk_id=trunk.id,
@@ -92,21 +104,6 @@ def number_shown(snapshot: Snapshot, employee: Employee | UUID | None) -> Number
 
 def _employee(snapshot: Snapshot, employee_id: UUID) -> Employee | None:
     return next((e for e in snapshot.employees if e.id == employee_id), None)
-
-
-def _hidden(request: Message) -> bool:
-    wishes = ";".join(request.headers("Privacy")).lower().split(";")
-    return not _HIDING.isdisjoint(wish.strip() for wish in wishes)
-
-
-def _caller(request: Message) -> NameAddr:
-    """Who the carrier says calls: its own assertion (RFC 3325), else From; nobody if unreadable."""
-    for header in ("P-Asserted-Identity", "From"):
-        try:
-            return NameAddr.parse(request.header(header) or "")
-        except UriError:
-            continue
-    return NameAddr("")
 
 
 def _clean(name: str) -> str:

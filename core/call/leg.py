@@ -35,8 +35,9 @@ class Leg:
 class CalleeLeg(Leg):
     """A leg that rings, on a terminal or outside."""
 
-    __slots__ = ("ring",)
+    __slots__ = ("rang", "ring")
 
     def __init__(self, name: str, ring: Ring) -> None:
         super().__init__(name)
         self.ring = ring
+        self.rang = False

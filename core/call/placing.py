@@ -8,21 +8,28 @@ external number rings sees the company's number, too: no carrier takes an extens
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from core.call.dialling import Place
+import structlog
+
+from core.call.dialling import InTurn, NoPlace, Place
 from core.call.facts import number_shown
 from core.call.leg import Header
-from core.contracts import CallFacts, Direction, Number, Ring, Snapshot
+from core.contracts import CallFacts, Direction, Number, Ring, Snapshot, Trunk
 from core.contributions import DialOptions
 from core.ports import TenantDirectory
 from core.sip.endpoint import Endpoint
-from core.sip.flow import Target
+from core.sip.flow import Target, host_port
 from core.sip.session import Session, SessionEvent
+from core.trunk.board import TrunkBoard
+from core.trunk.caller import NOBODY, Caller, introduce
+from core.trunk.numbers import write
 
 __all__ = ["Placing"]
 
-_NOBODY = "sip:anonymous@anonymous.invalid"  # RFC 3323 §4.1.1.3
+log = structlog.get_logger(__name__)
+
+_PATIENCE = 4.0  # seconds for a first sign of life, if there is another carrier
 
 
 class Placing:
@@ -37,18 +44,26 @@ class Placing:
         *,
         domain: str,
         max_forwards: int,
+        board: TrunkBoard,
+        caller: Caller,
     ) -> None:
-        """``max_forwards`` is what the caller's INVITE still allows, so that loops end (RFC 7332)."""
+        """``max_forwards`` is what the caller's INVITE still allows, so that loops end (RFC 7332).
+
+        ``board`` knows which carriers can take a call; ``caller`` is who calls from outside, or how
+        an employee wants to be seen.
+        """
         self._endpoint = endpoint
         self._directory = directory
         self._facts = facts
         self._snapshot = snapshot
         self._domain = domain
         self._max_forwards = max_forwards
+        self._board = board
+        self._caller = caller
         self.options = DialOptions()
 
-    def __call__(self, ring: Ring) -> Sequence[Place]:
-        """One INVITE for each contact of the line, or one to the trunk."""
+    def __call__(self, ring: Ring) -> Sequence[Place] | InTurn:
+        """One INVITE for each contact of the line, or one to each carrier in turn."""
         if ring.address.startswith("+"):
             return self._outside(ring.address)
         to = f"<sip:{ring.address}@{self._domain}>"
@@ -57,16 +72,58 @@ class Placing:
             for contact in self._endpoint.contacts(ring.address)
         ]
 
-    def _outside(self, number: str) -> Sequence[Place]:
+    def _outside(self, number: str) -> Sequence[Place] | InTurn:
         own = self._own_number()
         if own is None or (self._forwarded and self._is_ours(number)):
             return ()  # the carrier would bring a call for ourselves back, again and again
-        trunk = self._directory.trunk(self._facts.trunk_id or own.trunk_id)
-        if trunk is None:
-            return ()
-        target = Target(f"sip:{number}@{trunk.host}", host=trunk.host, port=trunk.port)
-        from_, headers = self._as_seen_outside(own)
-        return [self._invite(target, from_, f"<sip:{number}@{trunk.host}>", headers)]
+        known = {trunk.id: trunk for trunk in self._trunks(own)}  # in the order of first mention
+        ways = [trunk for trunk in known.values() if self._board.up(trunk)]
+        last = len(ways) - 1
+        return InTurn(
+            tuple(
+                self._through(trunk, number, own, None if index == last else _PATIENCE)
+                for index, trunk in enumerate(ways)
+            )
+        )
+
+    def _trunks(self, own: Number) -> Iterator[Trunk]:
+        """The carrier that brought the call, then those of the company's number."""
+        first = self._directory.trunk(self._facts.trunk_id) if self._facts.trunk_id else None
+        if first is not None:
+            yield first
+        yield from self._directory.trunks_for(own)
+
+    def _through(self, trunk: Trunk, number: str, own: Number, patience: float | None) -> Place:
+        """An INVITE to a carrier, which occupies one of its channels until all is over."""
+        user = write(number, trunk.number_format)
+        host = host_port(trunk.host, trunk.port) if ":" in trunk.host else trunk.host
+        target = Target(f"sip:{user}@{host}", host=trunk.host, port=trunk.port)
+        from_, headers = introduce(
+            trunk, own.e164, self._caller, forwarded=self._forwarded, domain=self._domain
+        )
+
+        def place(sdp: bytes, listener: Callable[[SessionEvent], None]) -> Session:
+            if not self._board.take(trunk):
+                raise NoPlace
+            log.info("call.carrier", trunk=trunk.name)
+            try:
+                return self._endpoint.invite(
+                    target,
+                    from_=from_,
+                    to=f"<{target.uri}>",
+                    sdp=sdp,
+                    headers=headers,
+                    listener=listener,
+                    max_forwards=self._max_forwards,
+                    account=trunk.account,
+                    patience=patience,
+                    on_close=lambda: self._board.release(trunk),
+                )
+            except BaseException:
+                self._board.release(trunk)
+                raise
+
+        return place
 
     @property
     def _forwarded(self) -> bool:
@@ -98,16 +155,6 @@ class Placing:
 
     def _as_seen_inside(self) -> str:
         facts = self._facts
-        uri = f"sip:{facts.caller}@{self._domain}" if facts.caller else _NOBODY
+        uri = f"sip:{facts.caller}@{self._domain}" if facts.caller else NOBODY
         name = (self.options.caller_name or facts.caller_name).replace("\\", "").replace('"', "")
         return f'"{name}" <{uri}>' if name else f"<{uri}>"
-
-    def _as_seen_outside(self, own: Number) -> tuple[str, tuple[Header, ...]]:
-        number = f"<sip:{own.e164}@{self._domain}>"
-        if not self._forwarded:
-            return number, (("P-Asserted-Identity", number),)
-        diversion = ("Diversion", f"{number};reason=unconditional")
-        caller = self._facts.caller
-        if caller is None:
-            return f'"Anonymous" <{_NOBODY}>', (diversion, ("Privacy", "id"))
-        return f"<sip:{caller}@{self._domain}>", (diversion,)

@@ -31,6 +31,8 @@ from core.sip._wire import Message
 from core.sip.endpoint import Endpoint
 from core.sip.identity import FromTrunk, Origin
 from core.sip.session import Session
+from core.trunk.board import TrunkBoard
+from core.trunk.caller import Caller, caller_of, hides
 
 __all__ = ["Switchboard"]
 
@@ -63,7 +65,9 @@ class Switchboard:
         host: Host,
         publish: EventSink,
         clock: Clock,
+        trunks: TrunkBoard | None = None,
     ) -> None:
+        """``trunks`` knows which carriers work; without it all do."""
         self.board = board
         self.endpoint: Endpoint | None = None
         self.rejected: Counter[str] = Counter()
@@ -75,6 +79,8 @@ class Switchboard:
         self._host = host
         self._publish = publish
         self._clock = clock
+        self._trunks = trunks or TrunkBoard()
+        self._channels: dict[UUID, Trunk] = {}
         self._calls: dict[UUID, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._talking: Counter[UUID] = Counter()
@@ -167,14 +173,21 @@ class Switchboard:
     # --- a call begins -------------------------------------------------------------------------------
 
     def _from_trunk(self, session: Session, request: Message, trunk: Trunk) -> None:
-        number = called_number(request)
+        number = called_number(request, trunk)
         found = self._directory.number(number) if number else None
         if found is None:
             log.info("call.unknown_number", trunk=trunk.name)
             self._reject(session, _NOT_FOUND, "unknown_number")
             return
+        if self._trunks.full(trunk):  # without Retry-After: the carrier may try elsewhere at once
+            self._reject(session, _OVERLOADED, "trunk_full")
+            return
         snapshot, owned = found
-        self._begin(session, from_outside(request, trunk, snapshot, owned), snapshot)
+        caller = caller_of(request, trunk)
+        facts = from_outside(caller, trunk, snapshot, owned)
+        self._begin(session, facts, snapshot, caller)
+        self._trunks.take(trunk)
+        self._channels[facts.call_id] = trunk
 
     def _from_line(self, session: Session, request: Message, line: Line) -> None:
         snapshot = self._directory.snapshot(line.tenant_id)
@@ -182,9 +195,9 @@ class Switchboard:
         if snapshot is None or facts is None:
             self._reject(session, _INCOMPLETE, "not_a_number")
             return
-        self._begin(session, facts, snapshot)
+        self._begin(session, facts, snapshot, Caller(hidden=hides(request)))
 
-    def _begin(self, session: Session, facts: CallFacts, snapshot: Snapshot) -> None:
+    def _begin(self, session: Session, facts: CallFacts, snapshot: Snapshot, caller: Caller) -> None:
         assert self.endpoint is not None
         outgoing = facts.direction is Direction.OUTGOING
         call = Call(
@@ -205,6 +218,8 @@ class Switchboard:
                     snapshot,
                     domain=self._settings.domain,
                     max_forwards=session.max_forwards,
+                    board=self._trunks,
+                    caller=caller,
                 ),
             ),
             limit=self._settings.outgoing_seconds if outgoing else None,
@@ -234,6 +249,9 @@ class Switchboard:
                 cdr = await call.run()
             finally:
                 del self._calls[facts.call_id]
+                trunk = self._channels.pop(facts.call_id, None)
+                if trunk is not None:
+                    self._trunks.release(trunk)
                 _less(self._outside, [facts.tenant_id] * (facts.direction is Direction.OUTGOING))
                 self.show(self.board.call_ended, facts)
             self._ended(cdr)

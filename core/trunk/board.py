@@ -42,9 +42,13 @@ class TrunkBoard:
         (self._down.discard if up else self._down.add)(trunk.id)
         return True
 
+    def full(self, trunk: Trunk) -> bool:
+        """Whether all ``max_calls`` channels are taken."""
+        return trunk.max_calls is not None and self._calls[trunk.id] >= trunk.max_calls
+
     def take(self, trunk: Trunk) -> bool:
-        """Occupy a channel, in whichever direction; False if all ``max_calls`` are taken."""
-        if trunk.max_calls is not None and self._calls[trunk.id] >= trunk.max_calls:
+        """Occupy a channel, in whichever direction; False if there is none."""
+        if self.full(trunk):
             return False
         self._calls[trunk.id] += 1
         return True
