@@ -59,7 +59,8 @@ class Party(Struct, frozen=True):
 
 
 class CallRow(Struct, frozen=True):
-    """A call in the list. ``employee`` made or answered it; ``number_label`` is the company's number's.
+    """A call in the list. ``employee`` made or answered it; ``number_label`` is the company's number's;
+    ``colleague`` is who was called, if that is one of the company's.
 
     Instants are in UTC; ``wait_seconds`` until the answer (or the end), ``talk_seconds`` after it.
     """
@@ -77,6 +78,7 @@ class CallRow(Struct, frozen=True):
     talk_seconds: int
     employee: Party | None
     number_label: str
+    colleague: Party | None = None
 
 
 class CallPage(Struct, frozen=True):
@@ -193,11 +195,14 @@ def _conditions(actor: Actor, query: CallQuery) -> tuple[str, list[Any]]:
 
 _ROWS = """
 SELECT c.*, e.id AS employee_id, e.name AS employee_name,
-       coalesce(n.label, '') AS number_label, s.name AS scenario_name
+       coalesce(n.label, '') AS number_label, s.name AS scenario_name,
+       k.id AS colleague_id, k.name AS colleague_name
 FROM calls AS c
 LEFT JOIN employees AS e ON e.tenant_id = c.tenant_id
     AND e.id = CASE c.direction
         WHEN 'incoming' THEN c.answered_employee_id ELSE c.caller_employee_id END
+LEFT JOIN employees AS k ON k.tenant_id = c.tenant_id AND c.direction = 'internal'
+    AND (k.id = c.answered_employee_id OR c.answered_employee_id IS NULL AND k.extension = c.called)
 LEFT JOIN numbers AS n ON n.tenant_id = c.tenant_id AND n.id = c.number_id
 LEFT JOIN scenarios AS s ON s.tenant_id = c.tenant_id AND s.id = c.scenario_id
 """
@@ -220,6 +225,7 @@ def _row(row: dict[str, Any]) -> CallRow:
         talk_seconds=round(talked.total_seconds()),
         employee=Party(row["employee_id"], row["employee_name"]) if row["employee_id"] else None,
         number_label=row["number_label"],
+        colleague=Party(row["colleague_id"], row["colleague_name"]) if row["colleague_id"] else None,
     )
 
 

@@ -83,7 +83,12 @@ def row(call: CallRow, page: Page) -> Row:
 
 
 def _client(call: CallRow, page: Page) -> tuple[str, str]:
-    """Who is at the other end, and the second line: the name that the network gave."""
+    """Who is at the other end, and the second line: the name that the network gave.
+
+    A colleague's name comes first, the extension that was dialled second.
+    """
+    if call.colleague:
+        return call.colleague.name, page.text("ext. {number}", number=call.called)
     other = call.caller if call.direction is Direction.INCOMING else call.called
     number = page.formats.phone(other) or page.text("Hidden number")
     name = call.caller_name if call.direction is Direction.INCOMING else ""
@@ -91,11 +96,13 @@ def _client(call: CallRow, page: Page) -> tuple[str, str]:
 
 
 def _who_note(call: CallRow, page: Page, answered: bool) -> str:
-    """The company's number for incoming calls, what became of it for others."""
+    """The company's number, or what became of a call of one's own."""
     if call.direction is Direction.INCOMING:
         called = page.formats.phone(call.called)
         return f"{call.number_label}, {called}" if call.number_label else called
-    return "" if answered else page.text(OUTCOMES[call.outcome])
+    if not answered:
+        return page.text(OUTCOMES[call.outcome])
+    return page.formats.phone(call.caller) if call.direction is Direction.OUTGOING else ""
 
 
 def present(call: PresentCall, page: Page) -> Now:
@@ -104,9 +111,12 @@ def present(call: PresentCall, page: Page) -> Now:
     talking = call.answered_at is not None
     since = (call.answered_at or call.started_at).timestamp()
     other = call.caller if incoming else call.called
+    client, who = page.formats.phone(other), ", ".join(party.name for party in call.parties)
+    if call.direction is Direction.INTERNAL:
+        client, who = who or client, f"{call.caller} → {call.called}"
     return Now(
-        client=page.formats.phone(other) or page.text("Hidden number"),
-        who=", ".join(party.name for party in call.parties),
+        client=client or page.text("Hidden number"),
+        who=who,
         talking=talking,
         since=since,
         lasts=page.formats.span(page.now - since),

@@ -106,6 +106,26 @@ def test_the_card_tells_the_course_of_the_call(visit: Open, company: Company) ->
     expect(page.locator(".k-drawer")).to_be_visible()
 
 
+def test_a_call_between_colleagues_has_their_names(visit: Open, stage: Stage, company: Company) -> None:
+    olga = stage.run(stage.person(company, "Ольга Титова"))
+    inside = {"direction": Direction.INTERNAL, "caller": "101", "employee_id": company.admin_id}
+    stage.run(stage.ended(company, olga, called=olga.extension, **inside))
+    stage.run(stage.ended(company, called="999", **inside))
+    page = visit("/history", company.email)
+    row = page.locator("tbody tr", has_text="доб.").first
+    words = " ".join(row.inner_text().split())
+    assert words.startswith(f"Внутренний Ольга Титова доб. {olga.extension} Анна Климова")
+    unanswered = page.locator("tbody tr", has_text="Внутренний").filter(has_text="не отвечает")
+    expect(unanswered).to_contain_text("999")
+    facts = stage.facts(company, called=olga.extension, **inside)
+    stage.run(stage.on_board("call_started", facts, time.time()))
+    stage.run(stage.on_board("call_ringing", facts, time.time(), [olga.id]))
+    call = page.locator("#now li", has_text=f"101 → {olga.extension}")
+    expect(call).to_contain_text("Ольга Титова")
+    stage.run(stage.on_board("call_ended", facts))
+    expect(page.locator("#now li")).to_have_count(0)
+
+
 def test_who_talks_now_changes_by_itself(visit: Open, stage: Stage, company: Company) -> None:
     person = stage.run(stage.person(company, "Илья Сафронов"))
     page = visit("/history", company.email)

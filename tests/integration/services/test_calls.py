@@ -155,6 +155,27 @@ async def test_an_administrator_sees_the_calls_of_all_numbers(company, store):
     assert await ids(company, company.admin) == expected[::-1]
 
 
+async def test_of_a_call_between_colleagues_both_are_named(company, store):
+    boris, vera = (
+        await company.hire("Борис Кузнецов"),
+        await company.hire("Вера Попова", extension="203"),
+    )
+    inside = {"direction": Direction.INTERNAL, "caller_employee_id": boris.id, "called": "203"}
+    answered, missed, nobody = await put(
+        store,
+        cdr(company.id, answered_employee_id=vera.id, **inside),
+        cdr(company.id, talked=0, **inside),
+        cdr(company.id, talked=0, **{**inside, "called": "999"}),
+    )
+    page = await calls.history(company.db, company.admin, calls.day(NOON, ZONE))
+    rows = {row.id: (row.employee.name, row.colleague and row.colleague.name) for row in page.calls}
+    assert rows == {
+        answered: ("Борис Кузнецов", "Вера Попова"),
+        missed: ("Борис Кузнецов", "Вера Попова"),
+        nobody: ("Борис Кузнецов", None),
+    }
+
+
 @pytest.mark.spec("HIS-16", at="rule")
 async def test_an_employee_sees_what_they_made_answered_or_were_rung_by(company, store):
     boris, vera = await company.hire("Борис Кузнецов"), await company.hire("Вера Попова")
