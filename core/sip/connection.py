@@ -29,7 +29,7 @@ class Connection(asyncio.Protocol):
     """One TCP connection with everything on it. ``flow`` names it, once it is made.
 
     ``heard`` is when the last message came, ``spoke`` when we last wrote, ``waiting`` since when the
-    peer owes the rest of something it began (0: it does not); all in seconds of the wheel's clock.
+    peer owes the rest of something it began (None: it does not); all in seconds of the wheel's clock.
     """
 
     def __init__(self, owner: Streams, codec: Codec, flow: Flow) -> None:
@@ -44,7 +44,7 @@ class Connection(asyncio.Protocol):
         self.counted = False
         self.closing = False
         self.heard = self.spoke = now
-        self.waiting = now if codec.pending or not self.outgoing else 0.0
+        self.waiting: float | None = now if codec.pending or not self.outgoing else None
 
     # --- the loop's side ----------------------------------------------------------------------
 
@@ -120,8 +120,8 @@ class Connection(asyncio.Protocol):
         if whole:
             self.heard = now
         if not self._codec.pending:
-            self.waiting = 0.0
-        elif whole or not self.waiting:
+            self.waiting = None
+        elif whole or self.waiting is None:
             self.waiting = now
 
     def _flush(self) -> None:

@@ -224,7 +224,7 @@ class Streams:
         now, limits = self.wheel.clock(), self._limits
         idle: list[Connection] = []
         for connection in list(self._connections.values()):
-            if connection.waiting and now - connection.waiting > limits.begun:
+            if connection.waiting is not None and now - connection.waiting > limits.begun:
                 self.stats.dropped["slow"] += 1
                 connection.close()
             elif now - connection.heard > limits.idle:

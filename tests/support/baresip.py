@@ -29,6 +29,7 @@ module_app menu.so
 module ctrl_tcp.so
 ctrl_tcp_listen 127.0.0.1:{control}
 snd_path {folder}
+{more}
 """
 
 
@@ -69,19 +70,26 @@ class Baresip:
 
 
 @asynccontextmanager
-async def baresip(login, password, domain, server, frequency=600, answer="auto"):
-    """A phone registered with a line; it plays ``frequency`` when in a call."""
+async def baresip(login, password, domain, server, frequency=600, answer="auto", by="udp", more=""):
+    """A phone registered with a line ``by`` udp, tcp or tls; it plays ``frequency`` when in a call.
+    ``more`` are further lines of its configuration."""
     with TemporaryDirectory(prefix="baresip-") as name:
         folder = Path(name)
         sip, rtp, control = (free_port("127.0.0.1") for _ in range(3))
         modules = next(path for path in _MODULES if path.is_dir())
         rtp += rtp % 2
         config = _CONFIG.format(
-            sip=sip, folder=folder, rtp=rtp, rtp_end=rtp + 8, modules=modules, control=control
+            sip=sip,
+            folder=folder,
+            rtp=rtp,
+            rtp_end=rtp + 8,
+            modules=modules,
+            control=control,
+            more=more,
         )
         (folder / "config").write_text(config)
         (folder / "contacts").write_text("")
-        outbound = f"sip:{server[0]}:{server[1]};transport=udp"
+        outbound = f"sip:{server[0]}:{server[1]};transport={by}"
         (folder / "accounts").write_text(
             f"<sip:{login}@{domain}>;auth_user={login};auth_pass={password};answermode={answer};"
             f'outbound="{outbound}";regint=60;audio_codecs=PCMA/8000/1,PCMU/8000/1\n'

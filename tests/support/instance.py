@@ -93,6 +93,11 @@ class Instance:
         host, _, port = self.endpoints["sip"].rpartition(":")
         return host, int(port)
 
+    def sip_by(self, transport):
+        """Where SIP listens by this transport."""
+        host, _, port = self.endpoints["roles"]["sip"][f"sip_{transport}"][0].rpartition(":")
+        return host, int(port)
+
     @property
     def settings(self):
         return core.settings.load({}, data={"dir": self.folder})
@@ -243,10 +248,10 @@ class Company:
         async with script.running(self.instance.sip, "127.0.0.1", port) as sipp:
             yield sipp
 
-    async def register(self, line, password=None, port=0, expect=200, expires=60):
+    async def register(self, line, password=None, port=0, expect=200, expires=60, by="udp"):
         script = Script(domain=self.domain).register(line.login, expires=expires).expect(401)
         script.register(line.login, password or line.password, expires=expires).expect(expect)
-        return await script.run(self.instance.sip, port=port or free_port("127.0.0.1"))
+        return await script.run(self.instance.sip, port=port or free_port("127.0.0.1"), by=by)
 
     def dialler(self, line, number, **fields):
         """A phone that dials: the script up to its authenticated INVITE."""
@@ -259,7 +264,11 @@ class Company:
 def instance():
     """A running SunSim for all tests of the session."""
     folder = Path(tempfile.mkdtemp(prefix="sunsim-e2e-"))
-    running = Instance(folder)
+    free = "127.0.0.1:0"
+    running = Instance(
+        folder,
+        environ={f"SUNSIM_SIP_LISTEN_{name}": free for name in ("TLS", "WS", "WSS")},
+    )
     try:
         running.start()
         yield running

@@ -165,17 +165,17 @@ class Script:
 
     # --- running -----------------------------------------------------------------------------------
 
-    async def run(self, server, local="127.0.0.1", port=0, calls=1, rate=1, seconds=15):
-        """Run to the end; returns the messages seen. Raises SippFailed."""
-        async with self.running(server, local, port, calls, rate) as sipp:
+    async def run(self, server, local="127.0.0.1", port=0, calls=1, rate=1, seconds=15, by="udp"):
+        """Run to the end, ``by`` udp or tcp; returns the messages seen. Raises SippFailed."""
+        async with self.running(server, local, port, calls, rate, by) as sipp:
             return await sipp.finish(seconds)
 
     @asynccontextmanager
-    async def running(self, server, local="127.0.0.1", port=0, calls=1, rate=1):
+    async def running(self, server, local="127.0.0.1", port=0, calls=1, rate=1, by="udp"):
         """Run beside the block; the process is ended after it."""
         with tempfile.TemporaryDirectory(prefix="sipp-") as folder:
             sipp = Sipp(Path(folder), self.xml(), server, local, port or free_port(local))
-            await sipp.start(calls, rate)
+            await sipp.start(calls, rate, by)
             try:
                 yield sipp
             finally:
@@ -226,18 +226,19 @@ class Sipp:
         (folder / "scenario.xml").write_text(xml)
         self.process = None
 
-    async def start(self, calls, rate):
+    async def start(self, calls, rate, by="udp"):
         self.process = await asyncio.create_subprocess_exec(
             "sipp",
             f"{self.server[0]}:{self.server[1]}",
             *("-sf", "scenario.xml", "-i", self.local, "-p", str(self.port)),
             *("-m", str(calls), "-r", str(rate), "-nostdin", "-nd"),
+            *("-t", "u1" if by == "udp" else "t1"),
             *("-trace_msg", "-message_file", "messages", "-trace_err", "-error_file", "errors"),
             cwd=self.folder,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
-        await self._until_bound()
+        await self._until_bound(by)
 
     async def finish(self, seconds=15):
         try:
@@ -267,12 +268,12 @@ class Sipp:
             self.process.kill()
             await self.process.wait()
 
-    async def _until_bound(self):
+    async def _until_bound(self, by):
         """A callee must listen before somebody calls it."""
         wanted = f"{self.port:04X}"
         async with asyncio.timeout(5):
             while self.process.returncode is None:
-                rows = Path("/proc/net/udp").read_text().splitlines()[1:]
+                rows = Path(f"/proc/net/{by}").read_text().splitlines()[1:]
                 if any(row.split()[1].endswith(f":{wanted}") for row in rows):
                     return
                 await asyncio.sleep(0.01)

@@ -9,11 +9,14 @@ import pytest
 from core.settings import Address
 from core.sip import digest
 from core.sip._wire import WireError, build_request, parse
+from core.sip.certificate import self_signed
 from core.sip.endpoint import Endpoint
 from core.sip.flow import Target
 from core.sip.identity import FromLine, FromTrunk
+from core.sip.listen import CannotListen, Listen
 from core.sip.request import OutgoingRequest
 from core.sip.session import Answered, Cancelled, Confirmed, Ended, Failed, Progress
+from core.sip.tls import Certificate, client_context
 from core.sip.transport import route_address
 from core.sip.transports import _advertised
 from tests.support.sip_world import ANSWER, DOMAIN, OFFER, PASSWORD, TRUNK, Board, make_line
@@ -39,8 +42,8 @@ async def endpoint(*, trunk=TRUNK, **options):
         queue.put_nowait((session, origin))
 
     board = Board()
+    options.setdefault("listen", Address("127.0.0.1", 0))
     stack = Endpoint(
-        listen=Address("127.0.0.1", 0),
         domain=DOMAIN,
         external=None,
         lines={LOGIN: make_line(LOGIN)}.get,
@@ -91,6 +94,69 @@ async def test_two_endpoints_call_each_other():
         await asyncio.sleep(0.01)
         assert (caller.sessions, callee.sessions) == (0, 0)
         assert callee.stats.requests == {"INVITE": 1, "ACK": 1, "BYE": 1}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("transport", ["UDP", "TCP", "TLS"])
+async def test_a_call_over_each_transport(tmp_path, transport, host):
+    paths = self_signed(tmp_path, [host])
+    trusting = client_context()
+    trusting.load_verify_locations(paths[0])
+    free = Address(host, 0)
+    certificate = Certificate(*paths)
+    listens = [Listen(free, tls=[free], certificate=certificate, client=trusting) for _ in range(2)]
+    async with endpoint(listen=listens[0]) as caller, endpoint(listen=listens[1]) as callee:
+        place = callee.addresses[transport][0]
+        target = Target("sip:+7495@x", host=host, port=place.port, transport=transport.lower())
+        _, events = call(caller, callee, target=target)
+        other, _ = await soon(callee.queue)
+        assert other.request.via.transport == transport
+        assert other.request.via.port == caller.addresses[transport][0].port
+        other.answer(ANSWER)
+        assert await soon(events) == Answered(ANSWER)
+        assert await soon(callee.queue) == Confirmed()
+        other.bye()  # on a connection of its own, to our Contact, or by UDP
+        assert await soon(events) == Ended(by_remote=True)
+        await asyncio.sleep(0.01)
+        assert (caller.sessions, callee.sessions) == (0, 0)
+        assert caller.stats.requests == {"BYE": 1}
+        used = {} if transport == "UDP" else {transport: 2}
+        assert caller.connections == used
+
+
+async def test_a_large_invite_takes_tcp_and_udp_where_that_is_refused(monkeypatch):
+    large = OFFER + b"a=" + b"x" * 1400 + b"\r\n"
+    events = asyncio.Queue()
+    given = {"from_": "<sip:a@x>", "to": "<sip:b@x>", "sdp": large, "listener": events.put_nowait}
+    async with endpoint() as caller, endpoint() as callee:
+        target = Target("sip:b@x", host="127.0.0.1", port=callee.address.port)
+        caller.invite(target, **given)
+        first, _ = await soon(callee.queue)
+        assert first.request.via.transport == "TCP"
+        first.reject(486)
+        assert await soon(events) == Failed(486, "Busy Here")
+        for server in callee._transports.streams._listeners:
+            server.close()
+        for connection in list(caller._transports.streams._connections.values()):
+            connection.close()
+        caller.invite(target, **given)
+        second, _ = await soon(callee.queue)
+        assert second.request.via.transport == "UDP"
+        second.reject(486)
+        assert await soon(events) == Failed(486, "Busy Here")
+
+
+async def test_both_families_on_one_endpoint():
+    listen = Listen(Address("127.0.0.1", 0), Address("::1", 0))
+    async with endpoint(listen=listen) as caller, endpoint(listen=listen) as callee:
+        for host in ("127.0.0.1", "::1", "localhost"):
+            place = callee.addresses["UDP"][host == "::1"]
+            _, events = call(caller, callee, target=Target("sip:1@x", host=host, port=place.port))
+            other, _ = await soon(callee.queue)
+            assert (other.request.via.host == "::1") == (host == "::1")
+            assert ("[::1]" in other.request.header("Contact")) == (host == "::1")
+            other.reject(404)
+            assert (await soon(events)).status == 404
 
 
 async def test_cancel_and_refusal():
@@ -260,8 +326,9 @@ async def test_a_taken_address_is_an_error():
             clock=RealClock(),
             secret=b"s",
         )
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(CannotListen, match="in use") as caught:
             await other.start()
+        assert caught.value.transport == "UDP"
         await other.stop()
 
 
