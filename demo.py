@@ -110,19 +110,25 @@ class _Play:
         try:
             async with _peer(PHONE_HOST, lambda s, _: self._ring(s, mouth)) as phone:
                 await self._register(phone, line)
-                async with _peer(CARRIER_HOST, lambda s, _: s.reject(480)) as carrier:
-                    return await self._call(carrier, ear, mouth)
+                self._say(f"Phone of {line.employee} registered as {line.login}@{self._demo.domain}")
+                try:
+                    async with _peer(CARRIER_HOST, lambda s, _: s.reject(480)) as carrier:
+                        return await self._call(carrier, ear, mouth)
+                finally:  # nobody may be rung here after us
+                    with contextlib.suppress(SunSimError, TimeoutError, OSError):
+                        async with asyncio.timeout(2):
+                            await self._register(phone, line, expires=0)
         finally:
             ear.close()
             mouth.close()
 
-    async def _register(self, phone: Endpoint, line: DemoLine) -> None:
+    async def _register(self, phone: Endpoint, line: DemoLine, expires: int = 60) -> None:
         domain = self._demo.domain
         me = f"<sip:{line.login}@{domain}>"
         target = Target(f"sip:{domain}", host=self._server.host, port=self._server.port)
         request = OutgoingRequest("REGISTER", f"sip:{domain}", me, me)
         contact = f"<sip:{line.login}@{phone.address}>"
-        request.headers = (("Contact", contact), ("Expires", "60"))
+        request.headers = (("Contact", contact), ("Expires", str(expires)))
         answer = await phone.request(request, target)
         challenge = digest.strongest(answer.headers("WWW-Authenticate"))
         if challenge is not None:
@@ -131,7 +137,6 @@ class _Play:
             answer = await phone.request(request, target)
         if answer.status != 200:
             raise Unavailable("The phone could not register: {status}.", status=answer.status)
-        self._say(f"Phone of {line.employee} registered as {line.login}@{domain}")
 
     def _ring(self, session: Session, mouth: RtpPeer) -> None:
         """The phone rings for a second, then somebody takes it."""

@@ -251,6 +251,19 @@ def test_the_demo_plays_a_call_and_checks_its_audio(folder):
     assert all(Path(path).stat().st_size > 10_000 for path in report["recordings"])
 
 
+def test_the_demo_uses_a_running_instance_and_leaves_no_phone_there(folder):
+    instance = Instance(folder, "--demo")
+    instance.start()
+    try:
+        told = instance.cli("demo")
+        assert told.startswith(f"Using the SunSim that runs in {folder}")
+        assert "Caller → employee: heard" in told
+        assert told.endswith("Passed.\n")
+        assert instance.metrics()["sunsim_sip_lines"] == 0
+    finally:
+        instance.stop()
+
+
 def test_a_demo_that_fails_says_so_in_its_json(folder):
     # The production settings of this shell do not concern an instance that goes away again.
     wrong = {"SUNSIM_DATA_DSN": "postgresql://nobody@127.0.0.1:1/none"}
