@@ -11,6 +11,7 @@ import phonenumbers
 __all__ = ["is_domestic", "is_extension", "normalize", "pretty"]
 
 _DROP = str.maketrans("", "", " \t-.()\u00a0\u2011\u2013")
+_PREMIUM = frozenset({"803", "809"})
 _ANONYMOUS = frozenset({"", "anonymous", "unknown", "restricted", "unavailable"})
 
 
@@ -39,8 +40,11 @@ def is_extension(text: str) -> bool:
 
 
 def is_domestic(e164: str) -> bool:
-    """Whether a call there stays in the country; +7 6xx and +7 7xx are Kazakhstan."""
-    return e164.startswith("+7") and e164[2:3] not in ("6", "7")
+    """Whether a call there costs what calls within the country cost.
+
+    +7 6xx and +7 7xx are Kazakhstan; +7 803 and +7 809 are services that charge extra.
+    """
+    return e164.startswith("+7") and e164[2:3] not in ("6", "7") and e164[2:5] not in _PREMIUM
 
 
 def pretty(e164: str | None) -> str:

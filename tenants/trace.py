@@ -100,6 +100,7 @@ REASONS = {
     "unknown": N_("does not exist any more"),
     "elsewhere": N_("somebody else answered"),
     "caller_left": N_("the caller hung up"),
+    "not_allowed": N_("calls to this number are not allowed"),
     "shutdown": N_("the service was stopped"),
     "media_lost": N_("the media server failed"),
     "limit": N_("the longest duration of a call was reached"),

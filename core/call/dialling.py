@@ -174,7 +174,9 @@ class Dialler:
             self._record.add(StepCode.NOT_RUNG, ring, reason="no_carrier")
             return NotAnswered((_NO_CARRIER,))
         if not rounds[0]:
-            self._record.add(StepCode.NOT_RUNG, ring, reason="not_registered")
+            outside = ring.address.startswith("+")
+            reason = "not_allowed" if outside else "not_registered"
+            self._record.add(StepCode.NOT_RUNG, ring, reason=reason)
             return NotAnswered((_NOBODY,))
         legs: list[CalleeLeg] = []
         winner: Answer | None = None

@@ -17,6 +17,7 @@ from core.call.facts import number_shown
 from core.call.leg import Header
 from core.contracts import CallFacts, Direction, Number, Ring, Snapshot, Trunk
 from core.contributions import DialOptions
+from core.numbers import is_domestic
 from core.ports import TenantDirectory
 from core.sip.endpoint import Endpoint
 from core.sip.flow import Target, host_port
@@ -74,7 +75,9 @@ class Placing:
 
     def _outside(self, number: str) -> Sequence[Place] | InTurn:
         own = self._own_number()
-        if own is None or (self._forwarded and self._is_ours(number)):
+        if own is None or not is_domestic(number):
+            return ()  # a forwarded call costs like any other that goes outside
+        if self._forwarded and self._is_ours(number):
             return ()  # the carrier would bring a call for ourselves back, again and again
         known = {trunk.id: trunk for trunk in self._trunks(own)}  # in the order of first mention
         ways = [trunk for trunk in known.values() if self._board.up(trunk)]

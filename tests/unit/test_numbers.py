@@ -56,6 +56,8 @@ def test_domestic_is_russia_only():
     assert is_domestic("+74951234567")
     assert not is_domestic("+77010000000")
     assert not is_domestic("+12125550100")
+    assert is_domestic("+78005550120")
+    assert not is_domestic("+78095550120")
 
 
 def test_extensions_have_two_to_six_digits():

@@ -99,3 +99,18 @@ def test_a_call_is_not_forwarded_to_the_company_itself():
     (cdr,), users = invited(office, scene)
     assert users == {}
     assert cdr.outcome is Outcome.NO_ANSWER
+
+
+@pytest.mark.parametrize("number", ["+12125550100", "+77010000000", "+78095550120"])
+def test_a_call_is_not_forwarded_where_one_may_not_call(number):
+    office = Office()
+    office.external(ANNA, number)
+
+    async def scene():
+        office.from_carrier()
+        office.from_line(BORIS, "101")
+
+    records, users = invited(office, scene)
+    assert users == {}
+    for cdr in records:
+        assert "not_allowed" in {step.data.get("reason") for step in cdr.steps}

@@ -298,9 +298,11 @@ def test_what_we_say_of_ourselves_fits_the_flow():
         (Flow("TCP", OUTGOING, PHONE), "192.0.2.1:5060", "sip:192.0.2.1:5060;transport=tcp"),
         (Flow("TLS", HERE, PHONE), "192.0.2.1:5061", "sip:192.0.2.1:5061;transport=tls"),
         (Flow("WSS", HERE, PHONE), "192.0.2.1:8443", "sip:192.0.2.1:8443;transport=ws"),
-        (Flow("UDP", HERE, six), "[2001:db8::1]:5062", "sip:[2001:db8::1]:5062"),
+        (Flow("UDP", six, six), "[2001:db8::1]:5062", "sip:[2001:db8::1]:5062"),
         (Flow("TLS", OUTGOING, six), "[2001:db8::1]:5062", "sip:[2001:db8::1]:5062"),
     ]:
-        assert (ours.at(flow), ours.contact(flow)) == (place, contact)
+        via = f"SIP/2.0/{flow.transport} {place};rport;branch="
+        assert ours.of(flow) == ours.of(flow) == (via, f"<{contact}>")
     assert ours.usual == "192.0.2.1:5060"
-    assert Advertised(Way("UDP", "pbx.example", 1)).at(Flow("UDP", HERE, six)) == "pbx.example:1"
+    named = Advertised(Way("UDP", "pbx.example", 1))
+    assert named.of(Flow("UDP", six, six)).contact == "<sip:pbx.example:1>"
