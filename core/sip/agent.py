@@ -96,7 +96,7 @@ class Agent:
 
     def via(self, flow: Flow, branch: str) -> str:
         """The value of Via for a request that leaves on ``flow``."""
-        return f"SIP/2.0/{flow.transport} {self._ours.at(flow)};rport;branch={branch}"
+        return self._ours.of(flow).via + branch
 
     def larger(self, flow: Flow, size: int) -> Flow | None:
         """The flow for a request of so many bytes if it should not go by UDP, as ``flow`` does.
@@ -117,7 +117,7 @@ class Agent:
 
     def headers(self, flow: Flow, *, sdp: bytes) -> tuple[tuple[str, str], ...]:
         """What every message that makes or changes a dialog says of us, and of its body."""
-        contact = ("Contact", f"<{self._ours.contact(flow)}>")
+        contact = ("Contact", self._ours.of(flow).contact)
         return (contact, _ALLOWED, _OFFER) if sdp else (contact, _ALLOWED)
 
     def invite(
@@ -223,7 +223,8 @@ class Agent:
             log.warning("request in a dialog from a stranger", extra={"source": str(flow)})
             self.stats.dropped["hijack"] += 1
             return None
-        dialog.follow(flow)
+        if flow[0] != "UDP":
+            dialog.follow(flow)
         return session
 
     def _in_dialog(self, request: Message, flow: Flow, key: Key) -> None:

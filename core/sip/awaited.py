@@ -41,14 +41,16 @@ class AwaitedAck:
         self._timer: Timer = layer.wheel.after(T1, self._repeat)
         self._lost: Timer = layer.wheel.after(TIMEOUT, self._give_up)
         self._on_lost = on_lost
-        layer.watch(flow, self)
+        if flow.reliable:
+            layer.watch(flow, self)
 
     def stop(self) -> None:
         """The ACK came, or nobody wants it any more."""
         self._done = True
         self._timer.cancel()
         self._lost.cancel()
-        self._layer.unwatch(self._flow, self)
+        if self._flow.reliable:
+            self._layer.unwatch(self._flow, self)
 
     def flow_lost(self) -> None:
         """The connection is gone, and the ACK with it."""

@@ -113,7 +113,7 @@ class Dialog:
 
     def follow(self, flow: Flow) -> None:
         """Take to the connection that the far side now speaks on: the one before may be gone."""
-        if flow.reliable and flow != self.source:
+        if flow != self.source:
             self.source = flow
             self._hop = None
 

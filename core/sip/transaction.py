@@ -93,13 +93,13 @@ class Transactions:
         self.flows: dict[Flow, dict[OnFlow, None]] = {}
 
     def watch(self, flow: Flow, each: OnFlow) -> None:
-        """Tell ``each`` when the connection ``flow`` is gone; a datagram's flow never is."""
-        if flow.reliable:
-            self.flows.setdefault(flow, {})[each] = None
+        """Tell ``each`` when the connection ``flow`` is gone."""
+        self.flows.setdefault(flow, {})[each] = None
 
     def unwatch(self, flow: Flow, each: OnFlow) -> None:
         """It no longer matters; safe at any time."""
-        if flow.reliable and (watching := self.flows.get(flow)) is not None:
+        watching = self.flows.get(flow)
+        if watching is not None:
             watching.pop(each, None)
             if not watching:
                 del self.flows[flow]

@@ -166,7 +166,8 @@ class ClientTransaction:
         self.state = ClientState.TERMINATED
         self.on_response = self.on_timeout = None
         self.layer.clients.pop(self.key, None)
-        self.layer.unwatch(self.flow, self)
+        if self.flow.reliable:
+            self.layer.unwatch(self.flow, self)
 
 
 class NonInviteClient(ClientTransaction):

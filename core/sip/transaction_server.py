@@ -123,7 +123,8 @@ class InviteServer(ServerTransaction):
         super().__init__(layer, key, request, flow)
         self.session: InboundSession | None = None
         self.interval = T1
-        layer.watch(self.flow, self)
+        if flow.reliable:
+            layer.watch(self.flow, self)
 
     def flow_lost(self) -> None:
         """The connection is gone: a session that is still to be answered has lost its caller."""
@@ -146,7 +147,8 @@ class InviteServer(ServerTransaction):
 
     def _final(self, status: int) -> None:
         self.session = None
-        self.layer.unwatch(self.flow, self)
+        if self.flow.reliable:
+            self.layer.unwatch(self.flow, self)
         if status < 300:
             self.state = ServerState.ACCEPTED
             self.last = None  # the owner of the 2xx sends it again until the ACK (§13.3.1.4)

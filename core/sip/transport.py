@@ -18,16 +18,16 @@ _BUFFER = 8 * 1024 * 1024
 
 
 class UdpTransport(asyncio.DatagramProtocol):
-    """One UDP socket. ``on_datagram`` gets what came and its flow."""
+    """One UDP socket. ``on_datagram`` gets what came, its flow, and that it is no stream."""
 
-    def __init__(self, on_datagram: Callable[[bytes, Flow], None]) -> None:
+    def __init__(self, on_datagram: Callable[[bytes, Flow, bool], bool]) -> None:
         self._on_datagram = on_datagram
         self._transport: asyncio.DatagramTransport | None = None
         self.local = ("", 0)
 
     @classmethod
     async def listen(
-        cls, host: str, port: int, on_datagram: Callable[[bytes, Flow], None]
+        cls, host: str, port: int, on_datagram: Callable[[bytes, Flow, bool], bool]
     ) -> UdpTransport:
         """Bind; port 0 takes a free one. OSError if the address is taken or not ours."""
         loop = asyncio.get_running_loop()
@@ -41,7 +41,7 @@ class UdpTransport(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """A datagram; what is too short for SIP is a keep-alive of some phone behind NAT."""
         if len(data) > 4:
-            self._on_datagram(data, Flow("UDP", self.local, addr[:2]))
+            self._on_datagram(data, Flow("UDP", self.local, addr[:2]), False)
 
     def error_received(self, exc: Exception) -> None:
         """An ICMP error of some datagram that we sent; the transaction's timers see to it."""

@@ -68,7 +68,7 @@ class Transports:
     async def _both(self, wanted: Address) -> Address:
         """UDP and TCP on the same port: a phone that probes one after the other has one to know."""
         for last in (*[False] * (_TRIES - 1), True):
-            udp = await UdpTransport.listen(wanted.host, wanted.port, self._datagram)
+            udp = await UdpTransport.listen(wanted.host, wanted.port, self._on_message)
             bound = Address(*udp.local)
             try:
                 await self.streams.listen("TCP", bound)
@@ -86,9 +86,6 @@ class Transports:
         for udp in self._udp.values():
             udp.close()
         await self.streams.close()
-
-    def _datagram(self, data: bytes, flow: Flow) -> None:
-        self._on_message(data, flow, False)
 
     def send(self, flow: Flow, data: bytes) -> None:
         """Send one message. Never blocks, never raises."""
