@@ -30,6 +30,8 @@ from core.metrics import Reading, register
 from core.settings import Settings
 from core.sip.endpoint import Endpoint
 from core.sip.listen import CannotListen, Listen, from_settings
+from core.trunk.board import TrunkBoard, TrunkState
+from core.trunk.keeper import TrunkKeeper
 from tenants.callstore import DatabaseCallStore
 from tenants.db import Database
 from tenants.directory import MemoryDirectory
@@ -39,6 +41,7 @@ from tenants.live import DatabaseLiveBoard
 from tenants.secrets import Vault
 from tenants.services.chores import chores
 from tenants.services.lines import LineIssuer
+from tenants.trunkstate import TrunkStateWriter
 from web.api import api
 from web.context import WebContext
 from web.host import build
@@ -156,6 +159,7 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         snapshot = directory.snapshot(tenant_id)
         return snapshot.tenant if snapshot else None
 
+    carriers = TrunkBoard()
     bus = EventBus(common.host, tenant_of)
     stack.push_async_callback(bus.drain)
     switchboard = Switchboard(
@@ -167,6 +171,7 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         host=common.host,
         publish=bus.publish,
         clock=clock,
+        trunks=carriers,
     )
     endpoint = Endpoint(
         listen=_listen(settings),
@@ -190,7 +195,20 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
     stack.push_async_callback(endpoint.stop)
     stack.push_async_callback(switchboard.stop)
     state.endpoints = _endpoints(endpoint)
+    keeper = TrunkKeeper(endpoint, directory.trunks, carriers, clock)
+    await _keep_carriers(common, stack, keeper)
     _measure(switchboard, endpoint, bus, common.host)
+    _measure_carriers(keeper)
+
+
+async def _keep_carriers(common: Common, stack: AsyncExitStack, keeper: TrunkKeeper) -> None:
+    """Registrations are taken away first of all when the process ends, before calls are."""
+    states = TrunkStateWriter(common.database, keeper.states)
+    states.start()
+    stack.push_async_callback(states.close)
+    keeper.start()
+    stack.push_async_callback(keeper.stop)
+    common.checks["trunks"] = keeper.any_up
 
 
 def _listen(settings: Settings) -> Listen:
@@ -208,6 +226,24 @@ def _endpoints(endpoint: Endpoint) -> dict[str, Any]:
         for transport, addresses in endpoint.addresses.items()
     }
     return {"sip": str(endpoint.address), **by_transport}
+
+
+def _measure_carriers(keeper: TrunkKeeper) -> None:
+    def by_name(value: Callable[[TrunkState], float | None]) -> Callable[[], dict[str, float]]:
+        def read() -> dict[str, float]:
+            found = ((state.name, value(state)) for state in keeper.states())
+            return {name: number for name, number in found if number is not None}
+
+        return read
+
+    def gauge(name: str, meaning: str, value: Callable[[TrunkState], float | None]) -> Reading:
+        return Reading(f"sunsim_trunk_{name}", meaning, by_name(value), label="trunk")
+
+    register(
+        gauge("up", "Carriers: 1 if calls can be sent there.", lambda state: float(state.up)),
+        gauge("registered", "Carriers where we register: 1 if we are.", lambda state: state.registered),
+        gauge("calls", "Channels taken, both ways.", lambda state: state.calls),
+    )
 
 
 def _measure(switchboard: Switchboard, endpoint: Endpoint, bus: EventBus, host: Host) -> None:
