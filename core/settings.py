@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Meta as Doc
@@ -35,6 +35,10 @@ __all__ = [
 PREFIX = "SUNSIM_"
 _HOST = r"^([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$|^[0-9A-Fa-f]*:[0-9A-Fa-f:.]+$"
 """A name or an address, v6 in brackets or without a port."""
+_Dsn = Annotated[
+    str,
+    Doc(pattern="^postgres(ql)?://.", extra={"expected": "a URL such as postgresql://user@host/name"}),
+]
 
 
 class Address:
@@ -74,15 +78,15 @@ class DataSettings(Struct, frozen=True):
         Path, Doc(description="Folder of the embedded database, keys, journal and media.")
     ] = Path("var")
     dsn: Annotated[
-        str | None,
+        _Dsn | None,
         Doc(description="PostgreSQL DSN of the schema's owner; without it an embedded server runs."),
     ] = None
     dsn_app: Annotated[
-        str | None,
+        _Dsn | None,
         Doc(description="DSN of the role sunsim_app; without it the owner's DSN with SET ROLE."),
     ] = None
     dsn_directory: Annotated[
-        str | None,
+        _Dsn | None,
         Doc(description="DSN of the role sunsim_directory; without it as for dsn_app."),
     ] = None
     pool: Annotated[int, Doc(ge=1, le=100, description="Database connections per process.")] = 8
@@ -97,7 +101,8 @@ class HttpSettings(Struct, frozen=True):
 
     listen: Annotated[Address, Doc(description="Where HTTP listens.")] = Address("127.0.0.1", 8080)
     public_url: Annotated[
-        str | None, Doc(description="URL that users see; https makes cookies Secure.")
+        Annotated[str, Doc(pattern=r"^https?://\S", extra={"expected": "an http or https URL"})] | None,
+        Doc(description="URL that users see; https makes cookies Secure."),
     ] = None
     brand: Annotated[str, Doc(description="Name of the product on pages.")] = "СанСим"
     session_hours: Annotated[int, Doc(ge=1, description="Hours until an idle login ends.")] = 12
@@ -141,7 +146,7 @@ class SipSettings(Struct, frozen=True):
         "sip.sunsim.localhost"
     )
     external_address: Annotated[
-        Annotated[str, Doc(pattern=_HOST)] | None,
+        Annotated[str, Doc(pattern=_HOST, extra={"expected": "a host or an address"})] | None,
         Doc(description="Address put into Via and Contact; default: the listening one."),
     ] = None
     digest: Annotated[
@@ -243,7 +248,20 @@ def _convert(name: str, text: str, kind: Any) -> Any:
     try:
         return msgspec.convert(value, kind, strict=False, dec_hook=_decode)
     except (msgspec.ValidationError, ValueError) as error:
-        raise SettingError(name=name, problem=str(error)) from None
+        raise SettingError(name=name, problem=_problem(kind, error)) from None
+
+
+def _problem(kind: Any, error: Exception) -> str:
+    """What is wrong, without the value, which may be a secret, where it cannot be said in a word."""
+    if not isinstance(error, msgspec.ValidationError):
+        return str(error)
+    for part in (kind, *get_args(kind), *(inner for arg in get_args(kind) for inner in get_args(arg))):
+        if get_origin(part) is Literal:
+            return f"expected {' or '.join(get_args(part))}"
+        for meta in getattr(part, "__metadata__", ()):
+            if meta.extra:
+                return f"expected {meta.extra['expected']}"
+    return str(error).partition(" - at ")[0].replace("`", "")
 
 
 def _decode(kind: type, value: Any) -> Any:

@@ -64,3 +64,21 @@ def test_an_external_address_has_a_port_or_not(value):
 def test_what_does_not_fit_is_named(name, value):
     with pytest.raises(SettingError, match=name):
         load({name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("LOG_LEVEL", "loud", "expected debug or info or warning or error"),
+        ("SIP_DIGEST", "SHA1", "expected MD5 or SHA-256"),
+        ("SIP_EXTERNAL_ADDRESS", "two words", "expected a host or an address"),
+        ("HTTP_PUBLIC_URL", "pbx.example", "expected an http or https URL"),
+        ("DATA_DSN", "secret", "expected a URL such as postgresql://user@host/name"),
+        ("DATA_DSN_APP", "secret", "expected a URL such as postgresql://user@host/name"),
+        ("MEDIA_PORT_MIN", "many", "Expected int, got str"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(name, value, problem):
+    with pytest.raises(SettingError) as raised:
+        load({f"SUNSIM_{name}": value})
+    assert raised.value.message == f"A setting is wrong: SUNSIM_{name}: {problem}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.pages.conftest import Open
 from tests.e2e.pages.stage import PASSWORD, Company, Stage
@@ -15,7 +16,7 @@ def test_the_email_of_the_purchase_is_the_login(visit: Open, company: Company) -
     page = visit("/", company.email)
     assert page.get_by_role("heading", level=1).inner_text() == "История звонков"
     page.get_by_role("link", name="Мой профиль").click()
-    assert "Администратор, anna@romashka.test" in page.content()
+    expect(page.locator("main")).to_contain_text("Администратор, anna@romashka.test")
 
 
 def test_whoever_is_not_signed_in_is_led_to_the_login_and_back(visit: Open, company: Company) -> None:

@@ -5,6 +5,7 @@ import json
 import click
 import psycopg
 import pytest
+import structlog
 from click.testing import CliRunner
 from msgspec import structs
 
@@ -17,6 +18,8 @@ from tenants.commands import groups
 def sunsim(data_settings, monkeypatch):
     """Runs a command on the test's database; returns what it printed, checking the exit code."""
     monkeypatch.setattr(logs, "configure", lambda *_: None)  # pytest has the loggers
+    configured = structlog.get_config()
+    structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())  # never stdout
     main = click.Group("sunsim", commands=groups())
 
     def run(*words, code=0, stdin=None, data=data_settings):
@@ -24,7 +27,8 @@ def sunsim(data_settings, monkeypatch):
         assert result.exit_code == code, (result.output, result.exception)
         return result
 
-    return run
+    yield run
+    structlog.configure(**configured)
 
 
 @pytest.fixture
