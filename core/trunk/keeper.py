@@ -65,7 +65,7 @@ class TrunkKeeper:
         self._clock = clock
         self._watches: dict[UUID, _Watch] = {}
         self._task: asyncio.Task[None] | None = None
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._leaving: dict[UUID, asyncio.Task[None]] = {}
 
     def start(self) -> None:
         """Register and watch from now on."""
@@ -78,7 +78,7 @@ class TrunkKeeper:
         for trunk_id in list(self._watches):
             self._end(trunk_id)
         if self._leaving:
-            await asyncio.wait(self._leaving, timeout=_FAREWELL)
+            await asyncio.wait(self._leaving.values(), timeout=_FAREWELL)
 
     def states(self) -> list[TrunkState]:
         """Every carrier in use, as it is now."""
@@ -117,13 +117,15 @@ class TrunkKeeper:
         for trunk_id, watch in list(self._watches.items()):
             if wanted.get(trunk_id) != watch.trunk:
                 self._end(trunk_id)
-        for trunk_id in wanted.keys() - self._watches.keys():
+        # A changed carrier is watched anew once the old farewell was answered: overtaken by it, the
+        # new registration of the same Contact would be taken away again.
+        for trunk_id in wanted.keys() - self._watches.keys() - self._leaving.keys():
             self._watches[trunk_id] = _Watch(wanted[trunk_id], self._endpoint, self._board, self._clock)
 
     def _end(self, trunk_id: UUID) -> None:
         task = asyncio.create_task(self._watches.pop(trunk_id).leave())
-        self._leaving.add(task)
-        task.add_done_callback(self._leaving.discard)
+        self._leaving[trunk_id] = task
+        task.add_done_callback(lambda _: self._leaving.pop(trunk_id, None))
 
 
 class _Watch:

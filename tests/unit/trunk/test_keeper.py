@@ -175,6 +175,26 @@ def test_changes_of_the_directory_are_followed():
     scene(play)
 
 
+def test_a_changed_carrier_is_registered_with_after_the_old_farewell_was_answered():
+    async def play(keeper, carrier, board, trunks):
+        await asyncio.sleep(2)
+        answered = []
+
+        async def slowly(request, target):
+            if dict(request.headers)["Expires"] == "0":
+                await asyncio.sleep(5)
+            answered.append(dict(request.headers)["Expires"])
+            return await Carrier.request(carrier, request, target)
+
+        carrier.request = slowly
+        trunks[0] = replace(TRUNK, check_seconds=0, max_calls=5)
+        await asyncio.sleep(20)
+        assert answered == ["0", "600"]
+        assert keeper.states()[0].registered
+
+    scene(play, replace(TRUNK, check_seconds=0))
+
+
 def test_a_carrier_that_does_not_answer_the_farewell_is_not_waited_for():
     async def play(keeper, carrier, board, trunks):
         await asyncio.sleep(2)
