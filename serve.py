@@ -31,6 +31,7 @@ from core.settings import Address, Settings
 from core.supervisor import Child, Supervisor
 from tenants.embedded import EmbeddedPostgres
 from tenants.migrate import migrate
+from tenants.secrets import Vault
 
 __all__ = ["ANYWHERE", "ENDPOINTS", "ROLES", "Everything", "serve_all", "serve_role"]
 
@@ -139,6 +140,7 @@ class Everything:
     async def start(self, prepare: Prepare) -> None:
         """Database, migrations, then what ``prepare`` does with them, then the roles."""
         _make_folder(self._folder)
+        Vault.open(self.settings.data)  # a wrong key is told before anything is started
         dsn = self.settings.data.dsn
         if dsn is None:
             # In this thread, on purpose: the server follows the death of the thread that starts it.

@@ -8,7 +8,8 @@ says what it means; ``docs/operations.md`` lists them and a test holds the two t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -217,6 +218,7 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Mapping[str, Any
     settings = Settings(
         **{concern.name: concern.type(**values[concern.name]) for concern in _concerns()}
     )
+    _check_addresses(settings)
     if settings.media.port_min >= settings.media.port_max:
         raise SettingError(name="SUNSIM_MEDIA_PORT_MAX", problem="must be above the first RTP port")
     if (settings.sip.tls_certificate is None) != (settings.sip.tls_key is None):
@@ -249,6 +251,25 @@ def _convert(name: str, text: str, kind: Any) -> Any:
         return msgspec.convert(value, kind, strict=False, dec_hook=_decode)
     except (msgspec.ValidationError, ValueError) as error:
         raise SettingError(name=name, problem=_problem(kind, error)) from None
+
+
+def _check_addresses(settings: Settings) -> None:
+    """An interface is an address, ``LOCAL!ADVERTISED`` behind NAT; whom we trust is a network."""
+    lists: dict[str, tuple[Iterable[str], Callable[[str], object]]] = {
+        "SUNSIM_MEDIA_INTERFACE": (settings.media.interface.split("!"), ip_address),
+        "SUNSIM_HTTP_TRUSTED_PROXIES": (settings.http.trusted_proxies, _network),
+        "SUNSIM_HTTP_METRICS_FROM": (settings.http.metrics_from, _network),
+    }
+    for name, (texts, read) in lists.items():
+        for text in texts:
+            try:
+                read(text)
+            except ValueError as error:
+                raise SettingError(name=name, problem=str(error)) from None
+
+
+def _network(text: str) -> object:
+    return ip_network(text, strict=False)
 
 
 def _problem(kind: Any, error: Exception) -> str:

@@ -221,6 +221,8 @@ def test_ctrl_c_ends_a_start(folder):
     ("name", "value", "told"),
     [
         ("SUNSIM_MEDIA_PORT_MIN", "many", "SUNSIM_MEDIA_PORT_MIN"),
+        ("SUNSIM_DATA_MASTER_KEY", "aaa", "SUNSIM_DATA_MASTER_KEY"),
+        ("SUNSIM_MEDIA_INTERFACE", "1.2.3", "SUNSIM_MEDIA_INTERFACE"),
         ("SUNSIM_COLOUR", "red", "SUNSIM_COLOUR"),
         ("SUNSIM_HTTP_LISTEN", "everywhere", "SUNSIM_HTTP_LISTEN"),
     ],

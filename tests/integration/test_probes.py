@@ -6,7 +6,6 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from core.errors import SettingError
 from web.probes import probes
 
 
@@ -62,8 +61,3 @@ def test_a_part_that_hangs_is_not_ready(monkeypatch):
 def test_metrics_are_shown_to_this_machine_and_those_who_are_named(host, networks, status):
     with client(host=host, metrics_from=networks) as http:
         assert http.get("/metrics").status_code == status
-
-
-def test_a_wrong_network_is_told_by_its_setting():
-    with pytest.raises(SettingError, match="SUNSIM_HTTP_METRICS_FROM"):
-        probes({}, ("everywhere",))

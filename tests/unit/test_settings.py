@@ -75,6 +75,21 @@ def test_what_does_not_fit_is_named(name, value):
         ("HTTP_PUBLIC_URL", "pbx.example", "expected an http or https URL"),
         ("DATA_DSN", "secret", "expected a URL such as postgresql://user@host/name"),
         ("DATA_DSN_APP", "secret", "expected a URL such as postgresql://user@host/name"),
+        (
+            "MEDIA_INTERFACE",
+            "1.2.3",
+            "'1.2.3' does not appear to be an IPv4 or IPv6 address",
+        ),
+        (
+            "HTTP_TRUSTED_PROXIES",
+            "127.0.0.1,foo",
+            "'foo' does not appear to be an IPv4 or IPv6 network",
+        ),
+        (
+            "HTTP_METRICS_FROM",
+            "everywhere",
+            "'everywhere' does not appear to be an IPv4 or IPv6 network",
+        ),
         ("MEDIA_PORT_MIN", "many", "Expected int, got str"),
     ],
 )
@@ -82,3 +97,14 @@ def test_what_is_wrong_is_said_in_words(name, value, problem):
     with pytest.raises(SettingError) as raised:
         load({f"SUNSIM_{name}": value})
     assert raised.value.message == f"A setting is wrong: SUNSIM_{name}: {problem}"
+
+
+def test_addresses_that_fit_are_taken():
+    settings = load(
+        {
+            "SUNSIM_MEDIA_INTERFACE": "192.0.2.1!198.51.100.1",
+            "SUNSIM_HTTP_TRUSTED_PROXIES": "192.0.2.7,2001:db8::/32",
+        }
+    )
+    assert settings.media.interface == "192.0.2.1!198.51.100.1"
+    assert settings.http.trusted_proxies == ("192.0.2.7", "2001:db8::/32")
