@@ -10,6 +10,7 @@ from tenants.listener import Listener
 from tenants.secrets import Vault
 from tenants.services.lines import LineIssuer
 from tenants.services.throttle import LoginThrottle
+from web.i18n import use_catalogues
 from web.pages import Pages
 
 __all__ = ["WebContext"]
@@ -25,6 +26,9 @@ class WebContext:
         self.host = host
         self.issuer = LineIssuer(vault, settings.sip.domain)
         self.throttle = throttle or LoginThrottle()
+        use_catalogues(
+            owned.item.templates.parent / "locale" for owned in host.routes if owned.item.templates
+        )
         self.csrf_secret = vault.derive("csrf").hex()
         self.pages = Pages(
             settings.http.brand,

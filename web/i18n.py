@@ -63,12 +63,10 @@ def language(code: str) -> Language:
         path = folder / code / "LC_MESSAGES" / "messages.po"
         if not path.is_file():
             continue
-        read = _read(path, code)
         if catalogue is None:
-            catalogue = read
-        else:
-            read.add_fallback(catalogue)
-            catalogue = read
+            catalogue = _read(path, code)
+        else:  # our own words come first: a plugin translates its sentences, not ours
+            catalogue.add_fallback(_read(path, code))
     return Language(code, catalogue or NullTranslations())
 
 
