@@ -148,6 +148,18 @@ async def test_a_wrong_password_is_challenged_again(company):
 
 
 @pytest.mark.spec("EMP-14", at="call")
+async def test_a_line_calls_outside_with_the_number_that_its_employee_chose(company):
+    second = await company.another_number()
+    await company.choose_caller_id(company.admin, second)
+    async with company.outside(answering()) as client:
+        script = company.dialler(company.admin.sip, "89161112233").expect(180).expect(200).ack()
+        await script.pause(200).bye().expect(200).run(company.instance.sip)
+        seen = await client.finish()
+    assert f"From: <sip:{second}@" in seen
+    assert company.number not in seen
+
+
+@pytest.mark.spec("EMP-02", at="call")
 async def test_a_line_calls_outside_with_the_companys_number(company):
     async with company.outside(answering()) as client:
         script = company.dialler(company.admin.sip, "89161112233")

@@ -151,7 +151,7 @@ class Company:
         self.numbers = []
 
     async def activate(self, count=1, external="+79160000009"):
-        name = f"carrier-{new_id()}"
+        self.carrier = name = f"carrier-{new_id()}"
         everywhere = operator("test")
         trunk = trunks.AddTrunk(
             name, self.carrier_host, self.carrier_port, (f"{self.carrier_host}/32",)
@@ -179,6 +179,24 @@ class Company:
         self.here = operator("test", self.id)
         self.admin = await self._person(made.employee)
         return self
+
+    async def another_number(self):
+        """A second number of the company, by the same carrier."""
+        number = f"+7495{next(_numbers) % 10_000_000:07}"
+        add = numbers.AddNumber(number, trunk=self.carrier)
+        await numbers.add(self.db, operator("test"), add)
+        await numbers.assign(self.db, operator("test"), numbers.AssignNumber(number, self.id))
+        self.numbers.append(number)
+        return number
+
+    async def choose_caller_id(self, person, number):
+        """What an administrator does on the card «Телефоны»."""
+        choices = await employees.caller_id_choices(self.db, self.here)
+        chosen = next(choice.id for choice in choices if choice.e164 == number)
+        view = await employees.get(self.db, self.here, person.id)
+        command = employees.UpdateEmployee(view.id, view.version, caller_id=chosen)
+        await employees.update(self.db, self.here, command)
+        await self.settled()
 
     async def hire(self, name, extension, **fields):
         command = employees.CreateEmployee(
