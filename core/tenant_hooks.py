@@ -63,11 +63,6 @@ class TenantHooks:
         """Whether the contract has this plugin."""
         return plugin in self.plugins
 
-    def step_type(self, name: str) -> StepType | None:
-        """The plugin's block of this name; ``None`` if the contract does not have it."""
-        owned = self.step_types.get(name)
-        return owned.item if owned else None
-
     @property
     def wants_events(self) -> bool:
         """Whether any plugin listens, so that nobody makes a task for nothing."""

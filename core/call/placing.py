@@ -122,7 +122,7 @@ class Placing:
                     patience=patience,
                     on_close=lambda: self._board.release(trunk),
                 )
-            except BaseException:
+            except BaseException:  # no session, so nobody will say that the channel is free
                 self._board.release(trunk)
                 raise
 

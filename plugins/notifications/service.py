@@ -20,7 +20,7 @@ async def report_missed_call(tenant: Tenant, event: CallEnded) -> None:
     log.info(
         "missed_call",
         tenant=str(tenant.id),
-        call_id=str(cdr.call_id),
+        call=str(cdr.call_id),
         outcome=cdr.outcome.value,
         waited=round(cdr.ended_at - cdr.started_at, 1),
     )

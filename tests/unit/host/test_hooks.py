@@ -77,7 +77,7 @@ def test_register_routes(host):
 
 @pytest.mark.parametrize(("answered", "then"), [(True, "end"), (False, "continue")])
 async def test_register_step_types(hooks, tenant, answered, then):
-    step = hooks.step_type("dummy.detour")
+    step = hooks.step_types["dummy.detour"].item
     config = msgspec.convert({"number": "+79160000002"}, step.config)
     call = FakeCall(tenant, answered)
     assert await step.run(call, config) == then

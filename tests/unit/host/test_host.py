@@ -189,8 +189,8 @@ def test_contributions_are_of_the_contract_too():
         plugin("two", register_jobs=lambda: [Job("two", "", run)]),
     )
     one, two = host.for_tenant({"one"}), host.for_tenant({"two"})
-    assert one.step_type("one.step").run is run
-    assert two.step_type("one.step") is None
+    assert one.step_types["one.step"].item.run is run
+    assert "one.step" not in two.step_types
     assert (list(one.jobs), list(two.jobs)) == ([], ["two"])
 
 
