@@ -15,8 +15,8 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from core.clock import SystemClock
 from core.contracts import TerminalKind, Trunk
 from core.errors import SunSimError, Unavailable
 from core.ids import new_id
-from core.media.ports import free_range
+from core.media.ports import PortRange, free_range
 from core.media.rtp import RtpPeer
 from core.media.tones import heard_seconds, tone
 from core.settings import PREFIX, Address, Settings
@@ -262,8 +262,8 @@ async def _instance(data_dir: Path, say: Say) -> AsyncIterator[tuple[Settings, A
         yield core.settings.load(data={"dir": data_dir}), Address.parse(running["sip"])
         return
     say("Starting a SunSim for this call")
-    with tempfile.TemporaryDirectory(prefix="sunsim-demo-") as name:
-        folder, environ = Path(name), _environ_of_our_own()
+    with tempfile.TemporaryDirectory(prefix="sunsim-demo-") as name, _rtp_ports() as ports:
+        folder, environ = Path(name), _environ_of_our_own(ports)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "cli", "run", "--demo", "--data-dir", name),
             *("--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"),
@@ -282,8 +282,19 @@ async def _instance(data_dir: Path, say: Say) -> AsyncIterator[tuple[Settings, A
             await process.wait()
 
 
-def _environ_of_our_own() -> dict[str, str]:
-    """For an instance that goes away: nobody's database and addresses, RTP ports that are free."""
+@contextmanager
+def _rtp_ports() -> Iterator[PortRange]:
+    """RTP ports for an instance of our own, that no other demo or test on this machine gets."""
+    ports = free_range(200)
+    ports.lend()
+    try:
+        yield ports
+    finally:
+        ports.release()
+
+
+def _environ_of_our_own(ports: PortRange) -> dict[str, str]:
+    """For an instance that goes away: nobody's database and addresses, the given RTP ports."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -291,8 +302,6 @@ def _environ_of_our_own() -> dict[str, str]:
     }
     first, last = "SUNSIM_MEDIA_PORT_MIN", "SUNSIM_MEDIA_PORT_MAX"
     if first not in kept and last not in kept:
-        ports = free_range(200)
-        ports.release()
         kept |= {first: str(ports.first), last: str(ports.last)}
     return kept | {"SUNSIM_LOG_LEVEL": "warning"}
 

@@ -30,19 +30,35 @@ class PortRange:
 
     def claim(self) -> None:
         """Raises SettingError when another process of this machine has one of the ports."""
-        with ExitStack() as held:
-            for block in range(self.first // _BLOCK, self.last // _BLOCK + 1):
-                mark = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
-                try:
-                    mark.bind(f"\0sunsim-rtp-{block}")
-                except OSError:
-                    problem = f"the RTP ports {self.first} to {self.last} are used by another instance"
-                    raise SettingError(name="SUNSIM_MEDIA_PORT_MIN", problem=problem) from None
-            self._held = held.pop_all()
+        self._held = self._marks("used")
+
+    def lend(self) -> None:
+        """Leave claimed ports to a process that we start; ``free_range`` gives them to nobody else."""
+        used, self._held = self._held, self._marks("lent")
+        used.close()
+
+    def lent(self) -> bool:
+        """Whether somebody keeps one of these claimed ports for a process of his."""
+        try:
+            self._marks("lent").close()
+        except SettingError:
+            return True
+        return False
 
     def release(self) -> None:
         """Let others have the ports. Safe to call twice."""
         self._held.close()
+
+    def _marks(self, how: str) -> ExitStack:
+        with ExitStack() as held:
+            for block in range(self.first // _BLOCK, self.last // _BLOCK + 1):
+                mark = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+                try:
+                    mark.bind(f"\0sunsim-rtp-{how}-{block}")
+                except OSError:
+                    problem = f"the RTP ports {self.first} to {self.last} are used by another instance"
+                    raise SettingError(name="SUNSIM_MEDIA_PORT_MIN", problem=problem) from None
+            return held.pop_all()
 
 
 def free_range(size: int = _BLOCK, first: int = 10000, last: int = 29999) -> PortRange:
@@ -56,7 +72,9 @@ def free_range(size: int = _BLOCK, first: int = 10000, last: int = 29999) -> Por
             ports.claim()
         except SettingError:
             continue
-        return ports
+        if not ports.lent():
+            return ports
+        ports.release()
     raise SettingError(name="SUNSIM_MEDIA_PORT_MIN", problem="no range of RTP ports is free")
 
 

@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import asynccontextmanager
+import weakref
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,7 +45,9 @@ class Instance:
     def __init__(self, folder, *options, environ=None, log="info"):
         self.folder = folder
         self.options = options
-        ports = media_settings(400)
+        lent = ExitStack()
+        weakref.finalize(self, lent.close)
+        ports = media_settings(400, lent)
         self.environ = {
             **os.environ,
             "SUNSIM_MEDIA_PORT_MIN": str(ports.port_min),

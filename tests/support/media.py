@@ -6,7 +6,7 @@ Use ``running_media`` as a context manager, or import the fixture ``media`` into
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -18,10 +18,17 @@ from core.settings import MediaSettings
 __all__ = ["media", "media_settings", "running_media"]
 
 
-def media_settings(size: int = 100) -> MediaSettings:
-    """Settings with a range of RTP ports that no other test run on this machine has now."""
+_lent = ExitStack()
+
+
+def media_settings(size: int = 100, until: ExitStack = _lent) -> MediaSettings:
+    """Settings with a range of RTP ports that no other test run on this machine gets.
+
+    They are kept for this one ``until`` the stack closes; without one, to the end of the tests.
+    """
     ports = free_range(size)
-    ports.release()
+    ports.lend()
+    until.callback(ports.release)
     return MediaSettings(port_min=ports.first, port_max=ports.last)
 
 
@@ -30,12 +37,13 @@ async def running_media(
     folder: Path, size: int = 100, on_death: Callable[[], None] = lambda: None
 ) -> AsyncIterator[RtpengineServer]:
     """A started server; it and its child are gone afterwards."""
-    server = RtpengineServer(media_settings(size), folder, on_death=on_death)
-    await server.start()
-    try:
-        yield server
-    finally:
-        await server.stop()
+    with ExitStack() as ended:
+        server = RtpengineServer(media_settings(size, ended), folder, on_death=on_death)
+        await server.start()
+        try:
+            yield server
+        finally:
+            await server.stop()
 
 
 @pytest.fixture

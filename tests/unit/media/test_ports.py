@@ -19,22 +19,37 @@ def test_overlapping_ranges_exclude_each_other():
     ):
         with pytest.raises(SettingError, match="SUNSIM_MEDIA_PORT_MIN"):
             PortRange(first, last).claim()
-    ours.release()
-    ours.release()
+    ours.lend()
     again = PortRange(ours.first, ours.last)
     again.claim()
     again.release()
+    ours.release()
+    ours.release()
 
 
 def test_a_failed_claim_holds_nothing():
-    ours = free_range(100)
-    wide = PortRange(ours.first - 100, ours.last)
+    both = free_range(200)
+    below = PortRange(both.first, both.first + 99)
+    above = PortRange(both.first + 100, both.last)
+    both.lend()  # so that no neighbour takes them meanwhile
+    above.claim()
     with pytest.raises(SettingError):
-        wide.claim()
-    below = PortRange(ours.first - 100, ours.first - 1)
+        PortRange(both.first, both.last).claim()
     below.claim()
-    below.release()
+    for ports in (below, above, both):
+        ports.release()
+
+
+def test_lent_ports_are_for_the_borrower_alone():
+    ours = free_range(100)
+    ours.lend()
+    with pytest.raises(SettingError):
+        free_range(100, ours.first, ours.last)
+    borrower = PortRange(ours.first, ours.last)
+    borrower.claim()
+    borrower.release()
     ours.release()
+    free_range(100, ours.first, ours.last).release()
 
 
 def test_there_may_be_no_free_range():
