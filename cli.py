@@ -38,11 +38,11 @@ class AddressType(click.ParamType[Any]):
     name = "HOST:PORT"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Address:
-        """The address, or a message beside the option."""
+        """The address; a wrong one is told in one line, as a wrong variable is."""
         try:
             return value if isinstance(value, Address) else Address.parse(value)
         except ValueError as error:
-            self.fail(str(error), param, ctx)
+            raise SettingError(name=param.opts[0], problem=str(error)) from None
 
 
 class SunSimGroup(click.Group):

@@ -111,17 +111,27 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _bind(address: Address) -> socket.socket:
+def _bind(
+    address: Address, kind: int = socket.SOCK_STREAM, name: str = "SUNSIM_HTTP_LISTEN"
+) -> socket.socket:
+    """A socket at the address; SettingError names the setting if it cannot be had."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = socket.socket(family, kind)
+    if kind == socket.SOCK_STREAM:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((address.host, address.port))
     except OSError as error:
         listener.close()
-        problem = f"{address}: {error.strerror}"
-        raise SettingError(name="SUNSIM_HTTP_LISTEN", problem=problem) from error
+        problem = f"{address}: {error.strerror or error}"
+        raise SettingError(name=name, problem=problem) from error
     return listener
+
+
+def _try_addresses(settings: Settings) -> None:
+    """What cannot be listened on is told before anything is started."""
+    _bind(settings.http.listen).close()
+    _bind(settings.sip.listen, socket.SOCK_DGRAM, "SUNSIM_SIP_LISTEN").close()
 
 
 class Everything:
@@ -139,8 +149,9 @@ class Everything:
 
     async def start(self, prepare: Prepare) -> None:
         """Database, migrations, then what ``prepare`` does with them, then the roles."""
+        _try_addresses(self.settings)
         _make_folder(self._folder)
-        Vault.open(self.settings.data)  # a wrong key is told before anything is started
+        Vault.open(self.settings.data)  # a wrong key, too
         dsn = self.settings.data.dsn
         if dsn is None:
             # In this thread, on purpose: the server follows the death of the thread that starts it.
