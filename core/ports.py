@@ -132,15 +132,25 @@ class MediaSession(Protocol):
         ...
 
     async def connect(self, leg: str, answer: bytes) -> bytes:
-        """The callee answered: join it with the caller. Returns the SDP for the caller's 200.
+        """Join a callee with the caller: it answered, or sent early media before. Returns the SDP for
+        the caller's 200 or 183.
 
-        Losers ring on in the media server until they are dropped.
+        May be said again of the same callee, whose answer may differ from its early media, and of
+        another one. Losers ring on in the media server until they are dropped.
         """
         ...
 
+    async def offer(self) -> bytes:
+        """Instead of ``open`` for a caller who made no offer: ours. ``connect`` needs the answer."""
+        ...
+
+    async def answered(self, leg: str | None, answer: bytes) -> None:
+        """A party answered an offer of ours: the one of ``offer``, or ``sent`` said once more."""
+        ...
+
     async def reoffer(self, leg: str | None, offer: bytes) -> bytes:
-        """A party of the conversation (``None`` is the caller) sent a new offer: hold, resume, another
-        address. Returns our answer; the other side is not asked.
+        """A party (``None`` is the caller) sent a new offer: hold, resume, another address. Returns our
+        answer; the other side is not asked. Who was not joined yet is refused, except the caller.
         """
         ...
 

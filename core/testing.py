@@ -202,6 +202,14 @@ class MemoryMediaSession:
         """The caller's SDP with this leg."""
         return self._do(f"connect {leg}", f"answer {leg}".encode())
 
+    async def offer(self) -> bytes:
+        """The offer for a caller who made none."""
+        return self._do("offer", b"offer caller")
+
+    async def answered(self, leg: str | None, answer: bytes) -> None:
+        """Note it."""
+        self._do(f"answered {leg or 'caller'}", b"")
+
     async def reoffer(self, leg: str | None, offer: bytes) -> bytes:
         """The answer for that party."""
         return self._do(f"reoffer {leg or 'caller'}", b"reanswer")

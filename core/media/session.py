@@ -38,6 +38,16 @@ _STUB_FLAGS: _Flags = ("port-latching", "original-sendrecv")
 _TRANSCODE: _Codec = {"transcode": ("PCMA", "PCMU", "opus", "G722")}
 
 
+# What a caller who made no offer is offered: what every telephone speaks.
+_PLAIN = (
+    b"v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n"
+    b"m=audio 9 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\n"
+    b"a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+    b"a=fmtp:101 0-16\r\na=sendrecv\r\n"
+)
+_DEAF = ("sendonly", "inactive")
+
+
 class RtpengineSession:
     """Implements ``core.ports.MediaSession``; ``engine`` is asked for a client when the call opens."""
 
@@ -51,6 +61,10 @@ class RtpengineSession:
         self._told = b""  # our last answer to the caller
         self._callee = b""  # what the connected callee speaks
         self._connected: str | None = None
+        self._joined: set[str] = set()  # callees whose own stub is gone
+        self._delayed = False  # the caller made no offer and has not answered ours yet
+        self._asked = False  # the caller was offered something by us: its SDP is no answer
+        self._held = False  # the caller put us on hold before anybody answered
         self._sent: dict[str, bytes] = {}  # our last body to each party, by its tag
 
     async def open(self, caller_sdp: bytes) -> bytes:
@@ -60,8 +74,29 @@ class RtpengineSession:
         self._client = self._engine()
         return await self._to_stub()
 
+    async def offer(self) -> bytes:
+        """An offer for a caller who made none; ``answered`` follows, and only then ``connect``."""
+        self._caller = _PLAIN
+        self._client = self._engine()
+        self._delayed = self._asked = True
+        body = await self._offer(_STUB, _CALLER, _PLAIN, _STUB_FLAGS)
+        self._sent[_CALLER] = body
+        return body
+
+    async def answered(self, leg: str | None, answer: bytes) -> None:
+        """A party answered an offer of ours, the first one or what a later one repeated."""
+        if leg is not None or not self._delayed:
+            await self._renegotiate(leg, answer)
+            return
+        body = sdp.audio_only(answer)
+        await self._answer(_STUB, _CALLER, body, _LATCH)
+        self._caller = sdp.restrict_codecs(body, sdp.codecs(body)[:1])
+        self._delayed = False
+
     def told(self) -> None:
         """The caller was sent the SDP returned last: from now on it keeps to that codec."""
+        if self._asked:
+            return
         self._caller = sdp.restrict_codecs(self._caller, sdp.codecs(self._told))
 
     async def ring(self, leg: str) -> bytes:
@@ -72,37 +107,43 @@ class RtpengineSession:
         return offer
 
     async def connect(self, leg: str, answer: bytes) -> bytes:
-        """Join the caller with the callee that answered; returns the answer for the caller.
+        """Join the caller with a callee, be it for early media or the answer that follows it.
 
-        The stub that rang it goes; other callees stay until they are dropped.
+        Returns the answer for the caller. The stub that rang it goes; other callees stay until they
+        are dropped. An answer that brings nothing new after early media costs nothing.
         """
-        await self._answer(_ring(leg), leg, answer, _LATCH)
+        if self._delayed:
+            raise MediaRefused()
+        if leg == self._connected and answer == self._callee:
+            return self._sent[_CALLER]
+        if leg not in self._joined:
+            await self._answer(_ring(leg), leg, answer, _LATCH)
         await self._offer(_CALLER, leg, self._caller, _LATCH, _TRANSCODE)
-        reply = await self._answer(_CALLER, leg, answer, _LATCH)
-        await self._delete({"from-tag": _ring(leg)})
+        fitting = sdp.answer_direction(answer, self._caller) if self._held else answer
+        reply = await self._answer(_CALLER, leg, fitting, _LATCH)
+        if self._held:
+            await self._mute(leg, self._caller)
+        if leg not in self._joined:
+            await self._delete({"from-tag": _ring(leg)})
+            self._joined.add(leg)
         self._connected, self._callee = leg, answer
-        return self._to_caller(reply)
+        return self._sent[_CALLER] if self._asked else self._to_caller(reply)
 
     async def reoffer(self, leg: str | None, offer: bytes) -> bytes:
-        """A party of the conversation sent a new offer; the other side need not hear of it.
+        """A party sent a new offer; the other side need not hear of it.
 
-        Hold and resume are directions, a change of network another address. The codec stays.
+        Hold and resume are directions, a change of network another address. The codec stays. A
+        caller may do so before anybody answered, too.
         """
-        other, far = (self._connected, self._callee) if leg is None else (_CALLER, self._caller)
-        if other is None:
-            raise MediaRefused()
         party = _CALLER if leg is None else leg
         before = self._sent[party]
-        body = sdp.restrict_codecs(sdp.audio_only(offer), sdp.codecs(before))
-        await self._offer(party, other, body, _LATCH, _TRANSCODE)
-        answer = await self._answer(party, other, sdp.answer_direction(far, offer), _LATCH)
-        # rtpengine passes audio on whatever the directions say (measured), so it is told to stop.
-        deaf = sdp.direction(offer) in ("sendonly", "inactive")
-        await self._request("block media" if deaf else "unblock media", {"from-tag": other})
-        if leg is None:
-            self._caller = body
+        if leg is None and self._connected is None:
+            self._offered = offer
+            self._caller = sdp.restrict_codecs(sdp.audio_only(offer), sdp.codecs(before))
+            self._held = sdp.direction(offer) in _DEAF
+            answer = sdp.answer_direction(await self._to_stub(), offer)
         else:
-            self._callee = body
+            answer = await self._renegotiate(leg, offer)
         answer = sdp.successor(sdp.with_rejected(answer, offer), before)
         self._sent[party] = answer
         return answer
@@ -115,12 +156,14 @@ class RtpengineSession:
         """Free a callee's ports. If it was the connected one, the caller returns to the stub."""
         if self._closed or self._client is None:
             return
-        if leg != self._connected:
+        if leg not in self._joined:
             await self._delete({"from-tag": _ring(leg), "to-tag": leg})
             return
-        self._connected = None
+        self._joined.remove(leg)
         await self._delete({"from-tag": _CALLER, "to-tag": leg})
-        await self._to_stub()
+        if leg == self._connected:
+            self._connected = None
+            await self._to_stub()
 
     async def close(self) -> None:
         """Free everything. What happens to the server is no concern of an ended call."""
@@ -132,6 +175,27 @@ class RtpengineSession:
             await self._client.request("delete", {"call-id": self.call_id, "delete-delay": 0})
         except MediaUnavailable:
             log.warning("media.close_failed", call_id=self.call_id)
+
+    async def _renegotiate(self, leg: str | None, body: bytes) -> bytes:
+        """Join the two anew with what one of them says now; returns what rtpengine answers it."""
+        other, far = (self._connected, self._callee) if leg is None else (_CALLER, self._caller)
+        party = _CALLER if leg is None else leg
+        if other is None or (leg is not None and leg != self._connected):
+            raise MediaRefused()
+        own = sdp.restrict_codecs(sdp.audio_only(body), sdp.codecs(self._sent[party]))
+        await self._offer(party, other, own, _LATCH, _TRANSCODE)
+        answer = await self._answer(party, other, sdp.answer_direction(far, body), _LATCH)
+        await self._mute(other, body)
+        if leg is None:
+            self._caller = own
+        else:
+            self._callee = own
+        return answer
+
+    async def _mute(self, other: str, body: bytes) -> None:
+        # rtpengine passes audio on whatever the directions say (measured), so it is told to stop.
+        deaf = sdp.direction(body) in _DEAF
+        await self._request("block media" if deaf else "unblock media", {"from-tag": other})
 
     async def _to_stub(self) -> bytes:
         offered = await self._offer(_CALLER, _STUB, self._caller, _LATCH)

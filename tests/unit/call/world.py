@@ -82,6 +82,13 @@ class FakeMedia:
         await self._do("connect", leg)
         return b"joined " + answer
 
+    async def offer(self):
+        await self._do("offer")
+        return b"our offer"
+
+    async def answered(self, leg, answer):
+        await self._do("answered", leg, answer)
+
     def told(self):
         self.did.append(("told",))
 

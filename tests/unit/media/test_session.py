@@ -106,6 +106,29 @@ async def test_an_answer_joins_the_callee_with_the_caller(session, client):
     assert client.commands() == [("delete", "ring-b2", "b2")]
 
 
+async def test_an_answer_like_the_early_media_before_it_costs_nothing(session, client):
+    await session.open(CALLER)
+    await session.ring("b1")
+    early = await session.connect("b1", CALLEE)
+    client.commands()
+    assert await session.connect("b1", CALLEE) == early
+    assert client.commands() == []
+    await session.connect("b1", body(5002, "8"))  # another fork answers
+    assert client.commands() == [("offer", "A", "b1"), ("answer", "A", "b1")]
+
+
+async def test_nobody_is_joined_with_a_caller_who_owes_an_answer(session, client):
+    offer = await session.offer()
+    await session.ring("b1")
+    with pytest.raises(MediaRefused):
+        await session.connect("b1", CALLEE)
+    client.commands()
+    await session.answered(None, body(4000, "0 8"))
+    assert await session.connect("b1", CALLEE) == offer
+    assert client.asked[1][1]["to-tag"] == "b1"
+    assert b"RTP/AVP 0 101" in client.asked[2][1]["sdp"]
+
+
 async def test_a_caller_that_was_told_a_codec_keeps_it(session, client):
     await session.open(CALLER)
     session.told()
