@@ -362,5 +362,5 @@ def parse_reason(value: str | None) -> tuple[int, str]:
         if name.lower() == "cause" and given.isdigit() and is_sip:
             cause = int(given[:3])
         elif name.lower() == "text":
-            text = re.sub(r"\\(.)", r"\1", given.strip('"'))
+            text = re.sub(r"\\(.)", r"\1", given[1:-1] if given.startswith('"') else given)
     return cause, text
