@@ -32,6 +32,7 @@ from core.sip.endpoint import Endpoint
 from core.sip.listen import CannotListen, Listen, from_settings
 from core.trunk.board import TrunkBoard, TrunkState
 from core.trunk.keeper import TrunkKeeper
+from tenants.callcommands import CommandExecutor
 from tenants.callstore import DatabaseCallStore
 from tenants.db import Database
 from tenants.directory import MemoryDirectory
@@ -194,6 +195,9 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         raise SettingError(name=name, problem=str(error)) from error
     stack.push_async_callback(endpoint.stop)
     stack.push_async_callback(switchboard.stop)
+    commands = CommandExecutor(common.database, common.listener, switchboard)
+    commands.start()
+    stack.push_async_callback(commands.close)
     state.endpoints = _endpoints(endpoint)
     keeper = TrunkKeeper(endpoint, directory.trunks, carriers, clock)
     await _keep_carriers(common, stack, keeper)

@@ -31,9 +31,12 @@ __all__ = [
     "number_routes",
     "operator_session",
     "operator_token",
+    "present_calls",
+    "purge_commands",
     "purge_sessions",
     "tenant_of_session",
     "tenant_of_token",
+    "tenants_with_commands",
     "tenants_with_pending_lines",
     "tenants_with_plugin",
     "trunks",
@@ -219,6 +222,40 @@ async def clear_board(database: Database) -> None:
     async with database.directory() as session:
         await session.execute("DELETE FROM live_calls")
         await session.execute("DELETE FROM live_lines")
+
+
+async def present_calls(database: Database, tenant_id: UUID | None) -> list[Row]:
+    """The calls of this moment, of one company or of all, the oldest first.
+
+    A row for each call and employee in it, with the names of both.
+    """
+    async with database.directory() as session:
+        return await session.fetch(
+            "SELECT c.*, t.name AS tenant, e.name"
+            " FROM live_calls c JOIN tenants t ON t.id = c.tenant_id"
+            " LEFT JOIN employees e ON e.tenant_id = c.tenant_id AND e.id = c.employee_id"
+            " WHERE $1::uuid IS NULL OR c.tenant_id = $1"
+            " ORDER BY c.started_at, c.call_id, e.position",
+            tenant_id,
+        )
+
+
+async def tenants_with_commands(database: Database) -> list[UUID]:
+    """Companies that want something of a call and have no answer yet."""
+    async with database.directory() as session:
+        rows = await session.fetch(
+            "SELECT DISTINCT tenant_id FROM call_commands"
+            " WHERE answered_at IS NULL AND expires_at > now()"
+        )
+    return [row["tenant_id"] for row in rows]
+
+
+async def purge_commands(database: Database) -> None:
+    """Remove commands whose asker went away before the answer."""
+    async with database.directory() as session:
+        await session.execute(
+            "DELETE FROM call_commands WHERE expires_at < now() - interval '1 minute'"
+        )
 
 
 async def kept_snapshots(database: Database, hashes: Sequence[str]) -> set[str]:

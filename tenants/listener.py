@@ -1,9 +1,10 @@
 """One connection that listens to PostgreSQL's notifications and tells whoever subscribed.
 
-Channels: ``sunsim_config`` (routing configuration) and ``sunsim_live`` (present calls and lines). A
-payload is JSON of a tenant, a kind and a version, nothing else: what has changed is read from the
-tables, under row-level security. Hence notices of one tenant and kind that nobody has taken yet are
-merged, and a slow subscriber costs no memory.
+Channels: ``sunsim_config`` (routing configuration), ``sunsim_live`` (present calls and lines) and
+``sunsim_commands`` (what somebody wants of a call). A payload is JSON of a tenant, a kind and a
+version, nothing else: what has changed is read from the tables, under row-level security. Hence
+notices of one tenant and kind that nobody has taken yet are merged, and a slow subscriber costs no
+memory.
 
 The connection is made again whenever it is lost; since notices may have been missed, every subscriber
 then gets one of kind ``resync``, as it does at the first connection.
@@ -24,13 +25,24 @@ from msgspec import Struct
 
 from tenants.failures import DATABASE_AWAY
 
-__all__ = ["CALLS", "CONFIG", "LIVE", "NOBODY", "RESYNC", "Listener", "Notice", "Subscription"]
+__all__ = [
+    "CALLS",
+    "COMMANDS",
+    "CONFIG",
+    "LIVE",
+    "NOBODY",
+    "RESYNC",
+    "Listener",
+    "Notice",
+    "Subscription",
+]
 
 log = structlog.get_logger(__name__)
 
 CONFIG = "sunsim_config"
 LIVE = "sunsim_live"
-CHANNELS = (CONFIG, LIVE)
+COMMANDS = "sunsim_commands"
+CHANNELS = (CONFIG, LIVE, COMMANDS)
 CALLS = "calls"
 """On ``sunsim_live``: the history has a new call."""
 RESYNC = "resync"

@@ -58,6 +58,7 @@ DIRECTORY_WRITES = {
     "outbox_done": "DELETE",
     "live_lines": "DELETE",  # when the process whose present this was starts anew
     "live_calls": "DELETE",
+    "call_commands": "DELETE",  # what nobody took away again
 }
 """What the directory role may do to tenants' rows besides reading them."""
 

@@ -102,6 +102,7 @@ REASONS = {
     "caller_left": N_("the caller hung up"),
     "not_allowed": N_("calls to this number are not allowed"),
     "shutdown": N_("the service was stopped"),
+    "hung_up": N_("it was hung up from outside"),
     "media_lost": N_("the media server failed"),
     "limit": N_("the longest duration of a call was reached"),
     "no_offer": N_("the call came without audio"),
@@ -263,6 +264,9 @@ def _answered(words: _Words, step: CallStep) -> Iterator[_Said]:
 
 def _ended(words: _Words, step: CallStep) -> Iterator[_Said]:
     data, _ = step.data, words.gettext
+    if data.get("who"):
+        yield _Said(_("The call was hung up by {who}").format(who=data["who"]))
+        return
     who = _(ENDED_BY.get(str(data.get("by")), ENDED_BY["system"]))
     if data.get("cause"):
         who = _("{who}: {cause}").format(who=who, cause=words.reason(data["cause"]))

@@ -87,12 +87,14 @@ class Surroundings(Protocol):
 
 
 class CallEnd(NamedTuple):
-    """How a call ended: ``by`` is ``caller``, ``callee`` or ``system``."""
+    """How a call ended: ``by`` is ``caller``, ``callee`` or ``system``; ``who`` names somebody outside
+    of the call."""
 
     outcome: Outcome
     sip_status: int
     by: str
     cause: str = ""
+    who: str = ""
 
 
 class Call:
@@ -139,12 +141,13 @@ class Call:
         await self._media.close()
         return self.record.finish(*end)
 
-    def leave(self, cause: str) -> None:
-        """End the call from outside its steps, whatever its state; who still waits hears 503."""
+    def leave(self, cause: str, *, status: int = _NOT_NOW, who: str = "") -> None:
+        """End the call from outside its steps, whatever its state; who still waits hears ``status``."""
         self._dialler.gone = cause
-        answered = self.caller.answered
-        outcome, status = (Outcome.ANSWERED, 200) if answered else (Outcome.FAILED, _NOT_NOW)
-        self._leave(CallEnd(outcome, status, "system", cause))
+        if self.caller.answered:
+            self._leave(CallEnd(Outcome.ANSWERED, 200, "system", cause, who))
+        else:
+            self._leave(CallEnd(outcome_of(status), status, "system", cause, who))
 
     # --- verbs for steps -------------------------------------------------------------------------
 

@@ -70,10 +70,13 @@ class CallRecord:
         self.answered_at = self.add(StepCode.ANSWERED, ring)
         self.answered_by = ring
 
-    def finish(self, outcome: Outcome, sip_status: int, ended_by: str, cause: str = "") -> Cdr:
-        """Close the log; ``ended_by`` is ``caller``, ``callee`` or ``system``."""
-        ended_at = self.add(StepCode.ENDED, by=ended_by, sip_status=sip_status, cause=cause)
-        facts, who = self.facts, self.answered_by
+    def finish(
+        self, outcome: Outcome, sip_status: int, ended_by: str, cause: str = "", who: str = ""
+    ) -> Cdr:
+        """Close the log; ``ended_by`` is ``caller``, ``callee`` or ``system``, ``who`` is the name of
+        somebody outside of the call who ended it."""
+        ended_at = self.add(StepCode.ENDED, by=ended_by, sip_status=sip_status, cause=cause, who=who)
+        facts, answerer = self.facts, self.answered_by
         return Cdr(
             call_id=facts.call_id,
             tenant_id=facts.tenant_id,
@@ -92,8 +95,8 @@ class CallRecord:
             trunk_id=facts.trunk_id,
             scenario_id=self.decision.scenario_id if self.decision else None,
             caller_employee_id=facts.employee_id,
-            answered_employee_id=who.employee_id if who else None,
-            answered_terminal_id=who.terminal_id if who else None,
+            answered_employee_id=answerer.employee_id if answerer else None,
+            answered_terminal_id=answerer.terminal_id if answerer else None,
             steps=tuple(self._steps),
             snapshot_hash=self._hash,
             seed=seed_of(facts.call_id),

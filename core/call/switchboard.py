@@ -43,6 +43,7 @@ P = ParamSpec("P")
 _NOT_FOUND = 404
 _INCOMPLETE = 484
 _OVERLOADED = 503
+_DECLINED = 603
 _RETRY_AFTER = ("Retry-After", "5")
 
 # Seconds, within those that a process has to close.
@@ -106,6 +107,14 @@ class Switchboard:
         """The media server died: nobody in these calls hears anything any more, so they end."""
         for call in list(self._calls.values()):
             call.leave("media_lost")
+
+    def hang_up(self, tenant_id: UUID, call_id: UUID, who: str) -> bool:
+        """End a call because somebody outside of it wants so; whether this company has it here."""
+        call = self._calls.get(call_id)
+        if call is None or call.facts.tenant_id != tenant_id:
+            return False
+        call.leave("hung_up", status=_DECLINED, who=who)
+        return True
 
     async def stop(self) -> None:
         """End every call; wait until their records are stored and the phones know it."""

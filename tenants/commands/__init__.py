@@ -1,4 +1,4 @@
-"""The operator's commands: ``sunsim tenant|number|trunk|plugin|token|db …``; ``cli.py`` composes them.
+"""The operator's commands: ``sunsim tenant|number|trunk|calls|plugin|token|db …``, for ``cli.py``.
 
 ``ctx.obj`` of click is the ``Settings``. Every command takes ``--json`` and prints one JSON value with
 it. What goes wrong is one line on stderr and an exit code (see ``frame.EXIT_CODES``).
@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import click
 
-from tenants.commands import db, number, plugin, tenant, token, trunk
+from tenants.commands import calls, db, number, plugin, tenant, token, trunk
 
 __all__ = ["groups"]
 
 
 def groups() -> list[click.Group]:
     """The groups, to be added to the main command."""
-    return [tenant.group, number.group, trunk.group, plugin.group, token.group, db.group]
+    return [
+        tenant.group,
+        number.group,
+        trunk.group,
+        calls.group,
+        plugin.group,
+        token.group,
+        db.group,
+    ]

@@ -35,6 +35,7 @@ SCOPES = (
     "numbers:read",
     "numbers:write",
     "calls:read",
+    "calls:write",
     "trunks:read",
     "trunks:write",
     "audit:read",

@@ -19,5 +19,6 @@ def chores(db: Database, issuer: LineIssuer) -> tuple[Chore, ...]:
         Chore("lines.renew", _DAY, lambda: lines.renew_digests(db, issuer)),
         Chore("trunks.reseal", _DAY, lambda: trunks.reseal(db, issuer.vault)),
         Chore("lines.activate", 10, lambda: lines.activate_all_pending(db, issuer)),
+        Chore("commands.purge", 3600, lambda: crosstenant.purge_commands(db)),
         Chore("sessions.purge", 3600, lambda: crosstenant.purge_sessions(db)),
     )

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from piccolo.columns import UUID, Text, Timestamptz
+from piccolo.columns import JSONB, UUID, Text, Timestamptz
+from piccolo.columns.defaults.timestamptz import TimestamptzNow
 
 from tenants.tables.base import TenantTable
 
-__all__ = ["LiveCall", "LiveCallState", "LiveLine"]
+__all__ = ["CallCommand", "LiveCall", "LiveCallState", "LiveLine"]
 
 
 class LiveCallState(StrEnum):
@@ -44,3 +45,16 @@ class LiveCall(TenantTable, tablename="live_calls"):
     terminal_id = UUID(default=None, null=True)
     started_at = Timestamptz(default=None)
     answered_at = Timestamptz(default=None, null=True)
+
+
+class CallCommand(TenantTable, tablename="call_commands"):
+    """What somebody wants of the calls: executed and answered by the SIP process that has them.
+
+    Whoever asks takes the row away again; one that was left behind is void after ``expires_at``.
+    """
+
+    body = JSONB(default=None, help_text="tenants.callcommands.Command.")
+    created_at = Timestamptz(default=TimestamptzNow())
+    expires_at = Timestamptz(default=None)
+    answered_at = Timestamptz(default=None, null=True)
+    answer = Text(default=None, null=True, help_text="tenants.callcommands.Answer.")

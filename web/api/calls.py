@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Controller, Request, get
+from litestar import Controller, Request, delete, get
 from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 from msgspec.structs import replace
 
 from core.contracts import Direction
 from core.errors import FieldError, Invalid
-from tenants.services import calls, contracts
+from tenants.services import callcontrol, calls, contracts
 from tenants.services.calls import CallCard, CallQuery, CallRow, PresentCall
 from web.api.access import TheActor, needs
 from web.api.schema import ApiOperation
@@ -60,7 +60,7 @@ class PresentCallList(Struct, frozen=True):
 
 
 class CallsController(Controller):
-    """Read only."""
+    """The history, which is read only, and the calls of this moment, which can be ended."""
 
     path = "/calls"
     tags = ("Calls",)
@@ -101,6 +101,14 @@ class CallsController(Controller):
         Who rings and who talks now.
         """
         return PresentCallList(await calls.present(context.database, actor))
+
+    @delete("/present/{call_id:uuid}", operation_class=ApiOperation, **needs("calls:write"))
+    async def hang_up(self, context: TheContext, actor: TheActor, call_id: FromPath[UUID]) -> None:
+        """Hang up a call that goes on.
+
+        It ends for both sides; its record says who wanted it.
+        """
+        await callcontrol.hang_up(context.database, actor, call_id)
 
     @get("/{call_id:uuid}", operation_class=ApiOperation, **needs("calls:read"))
     async def card(

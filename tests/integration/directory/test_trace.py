@@ -132,6 +132,10 @@ def test_a_call_in_russian():
         ),
         (CallStep(1, StepCode.ENDED, data={"by": "caller"}), "The caller hung up"),
         (
+            CallStep(1, StepCode.ENDED, data={"by": "system", "cause": "hung_up", "who": "Анна"}),
+            "The call was hung up by Анна",
+        ),
+        (
             CallStep(1, StepCode.ENDED, data={"by": "system", "cause": "media_unavailable"}),
             "The call was ended by the system: the media server does not answer",
         ),

@@ -444,3 +444,28 @@ def test_the_caller_may_leave_during_a_step():
     (cdr,) = play(office, scene)
     assert ended == [True]
     assert cdr.outcome is Outcome.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("after", "outcome", "heard"),
+    [(5, Outcome.ANSWERED, "bye"), (0.5, Outcome.REFUSED, ("reject", 603))],
+)
+def test_a_call_is_hung_up_from_outside(after, outcome, heard):
+    office = Office()
+    phone = office.phone(ANNA, answers(1))
+    seen = []
+
+    async def scene():
+        seen.append(office.from_carrier())
+        await asyncio.sleep(after)
+        (call_id,) = office.switchboard._calls
+        assert not office.switchboard.hang_up(UUID(int=99), call_id, "Чужой")
+        assert not office.switchboard.hang_up(TENANT, UUID(int=99), "Анна")
+        assert office.switchboard.hang_up(TENANT, call_id, "Анна")
+
+    (cdr,) = play(office, scene)
+    assert (cdr.outcome, cdr.ended_by) == (outcome, "system")
+    assert cdr.steps[-1].data["cause"] == "hung_up"
+    assert cdr.steps[-1].data["who"] == "Анна"
+    assert heard in seen[0].did or (heard, ()) in seen[0].did
+    assert phone.session.did[-1][0] == "bye"

@@ -1,0 +1,158 @@
+"""What somebody wants of a call that goes on: a row with an answer, from any process to the SIP one.
+
+``ask`` writes the row and waits; a notice wakes the executor of each SIP process, and the one that has
+the call does what is wanted and writes the answer in the same transaction. Whoever asked takes the row
+away: with its answer, or without one when the time is over, and then nobody can execute it any more.
+So what was reported as failed never happens later, and nothing is done twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from core.errors import Unavailable
+from core.ids import new_id
+from tenants.crosstenant import tenants_with_commands
+from tenants.db import Database, Session
+from tenants.failures import DATABASE_AWAY
+from tenants.listener import COMMANDS, Listener
+
+__all__ = ["Answer", "Calls", "Command", "CommandExecutor", "HangUp", "ask"]
+
+log = structlog.get_logger(__name__)
+
+ANSWER_SECONDS = 4.0
+_GLANCE, _LONGEST_GLANCE = 0.02, 0.2
+_RETRY_SECONDS = 1.0
+
+
+class HangUp(Struct, frozen=True, tag="hang_up"):
+    """End the call; ``who`` wants it, for the record."""
+
+    call_id: UUID
+    who: str = ""
+
+
+Command = HangUp
+
+
+class Answer(StrEnum):
+    """What became of a command."""
+
+    DONE = "done"
+
+
+class Calls(Protocol):
+    """The calls of a process, as far as commands reach."""
+
+    def hang_up(self, tenant_id: UUID, call_id: UUID, who: str) -> bool:
+        """End a call; whether this company has it here."""
+        ...
+
+
+async def ask(
+    database: Database, tenant_id: UUID, command: Command, seconds: float = ANSWER_SECONDS
+) -> Answer:
+    """Have it done, within so many seconds. Not to be called inside a session, which would hide the
+    row. Raises Unavailable if no process has the call or answers; nothing will be done then."""
+    command_id = new_id()
+    async with database.tenant(tenant_id) as session:
+        await session.execute(
+            "INSERT INTO call_commands (id, tenant_id, body, expires_at)"
+            " VALUES ($1, $2, $3::jsonb, now() + make_interval(secs => $4))",
+            command_id,
+            tenant_id,
+            msgspec.json.encode(command).decode(),
+            seconds,
+        )
+    loop = asyncio.get_running_loop()
+    deadline, glance = loop.time() + seconds, _GLANCE
+    while loop.time() < deadline:
+        await asyncio.sleep(glance)
+        glance = min(glance * 1.5, _LONGEST_GLANCE)
+        answer = await _take(database, tenant_id, command_id, answered=True)
+        if answer is not None:
+            return answer
+    answer = await _take(database, tenant_id, command_id, answered=False)
+    if answer is None:
+        raise Unavailable("The telephone service does not answer.")
+    return answer
+
+
+async def _take(
+    database: Database, tenant_id: UUID, command_id: UUID, *, answered: bool
+) -> Answer | None:
+    """Take the row away, only once it is ``answered`` or at any rate; the answer it had."""
+    condition = " AND answered_at IS NOT NULL" if answered else ""
+    async with database.tenant(tenant_id) as session:
+        text = await session.fetchval(
+            f"DELETE FROM call_commands WHERE id = $1{condition} RETURNING answer", command_id
+        )
+    return None if text is None else Answer(text)
+
+
+class CommandExecutor:
+    """One for each SIP process."""
+
+    def __init__(self, database: Database, listener: Listener, calls: Calls) -> None:
+        self._database = database
+        self._listener = listener
+        self._calls = calls
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Execute commands from now on."""
+        self._task = asyncio.create_task(self._run(), name="call-commands")
+
+    async def close(self) -> None:
+        """Leave what comes to others."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        with self._listener.subscribe(COMMANDS) as subscription:
+            while True:
+                for notice in await subscription.take():
+                    try:
+                        await self._obey(notice.tenant_id)
+                    except DATABASE_AWAY as error:  # a resync follows, and who asked gives up
+                        log.warning("call_commands_wait", error=type(error).__name__)
+                        await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _obey(self, tenant_id: UUID | None) -> None:
+        """What one company wants; after a lost connection, what any does."""
+        everybody = await tenants_with_commands(self._database) if tenant_id is None else [tenant_id]
+        for each in everybody:
+            async with self._database.tenant(each) as session:
+                rows = await session.fetch(
+                    "SELECT id, body FROM call_commands"
+                    " WHERE answered_at IS NULL AND expires_at > now()"
+                    " ORDER BY created_at FOR UPDATE SKIP LOCKED"
+                )
+                for row in rows:
+                    await self._execute(session, each, row["id"], row["body"])
+
+    async def _execute(self, session: Session, tenant_id: UUID, command_id: UUID, body: str) -> None:
+        """Do it if the call is here; else another process has it, or nobody any more."""
+        try:
+            command = msgspec.json.decode(body, type=Command)
+        except msgspec.MsgspecError:
+            log.warning("call_command_unknown", tenant=str(tenant_id))
+            return
+        if self._calls.hang_up(tenant_id, command.call_id, command.who):
+            log.info("call_command_done", call=str(command.call_id), tenant=str(tenant_id))
+            await session.execute(
+                "UPDATE call_commands SET answer = $2, answered_at = now() WHERE id = $1",
+                command_id,
+                Answer.DONE,
+            )

@@ -1,0 +1,37 @@
+"""What somebody wants of a call: rows that the SIP process executes and answers."""
+
+from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+from piccolo.columns import JSONB, UUID, Text, Timestamptz
+from piccolo.columns.defaults.timestamptz import TimestamptzNow
+from piccolo.columns.defaults.uuid import UUID4
+from piccolo.table import Table
+
+ID = "2026-11-23T12:00:00:000010"
+VERSION = "1.38.0"
+DESCRIPTION = "Commands to calls."
+
+
+class CallCommand(Table, tablename="call_commands"):
+    id = UUID(primary_key=True, default=UUID4())
+    tenant_id = UUID(default=None)
+    body = JSONB(default=None)
+    created_at = Timestamptz(default=TimestamptzNow())
+    expires_at = Timestamptz(default=None)
+    answered_at = Timestamptz(default=None, null=True)
+    answer = Text(default=None, null=True)
+
+
+async def forwards() -> MigrationManager:
+    manager = MigrationManager(migration_id=ID, app_name="tenants", description=DESCRIPTION)
+    name, tablename = CallCommand.__name__, CallCommand._meta.tablename
+    manager.add_table(class_name=name, tablename=tablename)
+    for column in CallCommand._meta.columns:
+        manager.add_column(
+            table_class_name=name,
+            tablename=tablename,
+            column_name=column._meta.name,
+            column_class_name=type(column).__name__,
+            column_class=type(column),
+            params=column._meta.params,
+        )
+    return manager

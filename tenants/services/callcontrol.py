@@ -1,0 +1,139 @@
+"""What people do to calls that go on, from pages, API and CLI; the SIP process does it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+from core.contracts import Direction
+from core.errors import Conflict, NotFound
+from tenants import crosstenant
+from tenants.callcommands import HangUp, ask
+from tenants.db import Database
+from tenants.services import audit, visibility
+from tenants.services.actor import Actor, operator, require_operator, require_scope
+from tenants.tables import LiveCallState
+
+__all__ = ["PresentCallAnywhere", "everywhere", "find", "hang_up", "hang_up_all"]
+
+_AT_ONCE = 4
+_SHORTEST = 4
+
+
+class PresentCallAnywhere(Struct, frozen=True):
+    """A call of some company that goes on now. ``legs`` counts the parties that it has or rings;
+    ``parties`` names those who are employees."""
+
+    call_id: UUID
+    tenant_id: UUID
+    tenant: str
+    direction: Direction
+    caller: str | None
+    called: str
+    state: LiveCallState
+    since: datetime
+    legs: int
+    parties: tuple[str, ...]
+
+
+async def hang_up(db: Database, actor: Actor, call_id: UUID) -> None:
+    """End a call for both sides. An employee may end those that they are a party of.
+
+    Raises NotFound for a call that is not there or not to be seen, Unavailable if nobody could do it.
+    """
+    tenant_id = require_scope(actor, "calls:write")
+    await _require_present(db, actor, tenant_id, call_id)
+    try:
+        await ask(db, tenant_id, HangUp(call_id, who=actor.name or actor.role.value))
+    except Exception:
+        await _require_present(db, actor, tenant_id, call_id)  # it ended by itself meanwhile
+        raise
+    async with db.tenant(tenant_id):
+        await audit.record(actor, "call.hang_up", call_id)
+
+
+async def _require_present(db: Database, actor: Actor, tenant_id: UUID, call_id: UUID) -> None:
+    visible = visibility.live_calls(actor, 2)
+    async with db.tenant(tenant_id) as session:
+        found = await session.fetchval(
+            f"SELECT count(*) FROM live_calls AS c WHERE c.call_id = $1 AND {visible.sql}",
+            call_id,
+            *visible.args,
+        )
+    if not found:
+        raise NotFound
+
+
+# --- the operator's ---------------------------------------------------------------------------
+
+
+async def everywhere(
+    db: Database, actor: Actor, tenant_id: UUID | None = None
+) -> list[PresentCallAnywhere]:
+    """The calls of this moment of all companies, or of one; the oldest first."""
+    require_operator(actor, "calls:read")
+    by_call: dict[UUID, list[dict[str, Any]]] = {}
+    for row in await crosstenant.present_calls(db, tenant_id):
+        by_call.setdefault(row["call_id"], []).append(dict(row))
+    return [_present(rows) for rows in by_call.values()]
+
+
+async def find(
+    db: Database, actor: Actor, text: str, tenant_id: UUID | None = None
+) -> PresentCallAnywhere:
+    """The present call whose id, or the last group of it, begins so. Raises NotFound, Conflict."""
+    wanted = text.strip().lower()
+    matching = [
+        call
+        for call in await everywhere(db, actor, tenant_id)
+        if str(call.call_id).startswith(wanted) or str(call.call_id)[24:].startswith(wanted)
+    ]
+    if not matching or len(wanted) < _SHORTEST:
+        raise NotFound("There is no call “{text}” now.", text=text)
+    if len(matching) > 1:
+        raise Conflict("Several calls begin so: give more of the id.")
+    return matching[0]
+
+
+async def hang_up_all(
+    db: Database, actor: Actor, calls: Sequence[PresentCallAnywhere]
+) -> list[PresentCallAnywhere]:
+    """End these calls; returns those that were ended by it, not those that ended by themselves."""
+    require_operator(actor, "calls:write")
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(call: PresentCallAnywhere) -> bool:
+        async with gate:
+            try:
+                await hang_up(db, operator(actor.name, call.tenant_id), call.call_id)
+            except NotFound:
+                return False
+            return True
+
+    done = await asyncio.gather(*(one(call) for call in calls))
+    return [call for call, ended in zip(calls, done, strict=True) if ended]
+
+
+def _present(rows: list[dict[str, Any]]) -> PresentCallAnywhere:
+    first = rows[0]
+    state = LiveCallState(first["state"])
+    caller = first["direction"] != Direction.INCOMING  # then one of the rows is who calls
+    others = sum(row["employee_id"] is not None for row in rows) - caller
+    rung = {LiveCallState.STARTED: 0, LiveCallState.RINGING: max(1, others), LiveCallState.TALKING: 1}
+    return PresentCallAnywhere(
+        call_id=first["call_id"],
+        tenant_id=first["tenant_id"],
+        tenant=first["tenant"],
+        direction=Direction(first["direction"]),
+        caller=first["caller"],
+        called=first["called"],
+        state=state,
+        since=first["answered_at"] or first["started_at"],
+        legs=1 + rung[state],
+        parties=tuple(row["name"] for row in rows if row["name"]),
+    )
