@@ -13,7 +13,8 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import structlog
 from litestar import Litestar
@@ -27,7 +28,8 @@ from core.errors import SettingError, SunSimError
 from core.host import Host
 from core.media.server import RtpengineServer
 from core.metrics import Reading, register
-from core.settings import Settings
+from core.ports import MediaServer
+from core.settings import MediaSettings, Settings
 from core.sip.endpoint import Endpoint
 from core.sip.listen import CannotListen, Listen, from_settings
 from core.trunk.board import TrunkBoard, TrunkState
@@ -56,12 +58,33 @@ Open = Callable[["Common", AsyncExitStack, State], Awaitable[None]]
 """Opens what a role needs and leaves the closing to the stack."""
 
 
+class RunningMedia(MediaServer, Protocol):
+    """A media server with its beginning and its end."""
+
+    async def start(self) -> None:
+        """Be ready for sessions."""
+        ...
+
+    async def stop(self) -> None:
+        """End what ``start`` began."""
+        ...
+
+
+MakeMedia = Callable[[MediaSettings, Path, Callable[[], None]], RunningMedia]
+"""From settings, a folder of its own, and whom to tell that all its sessions are lost."""
+
+
+def _rtpengine(settings: MediaSettings, folder: Path, on_death: Callable[[], None]) -> RtpengineServer:
+    return RtpengineServer(settings, folder, on_death=on_death)
+
+
 class Common:
     """What every role has: settings, plugins, keys, and once opened the database and its notices."""
 
-    def __init__(self, role: str, settings: Settings) -> None:
+    def __init__(self, role: str, settings: Settings, media: MakeMedia) -> None:
         self.role = role
         self.settings = settings
+        self.media = media
         self.host = Host.load()
         self.vault = Vault.open(settings.data)
         self.database: Database
@@ -87,9 +110,12 @@ class Common:
         return directory
 
 
-def create_app(role: str, settings: Settings) -> Litestar:
-    """The ASGI application of one process. Raises SettingError and PluginError before it serves."""
-    common = Common(role, settings)
+def create_app(role: str, settings: Settings, *, media: MakeMedia = _rtpengine) -> Litestar:
+    """The ASGI application of one process. Raises SettingError and PluginError before it serves.
+
+    ``media`` is for a benchmark that leaves rtpengine out.
+    """
+    common = Common(role, settings, media)
     if role == "web":
         return _web(common)
     opener = {"sip": _open_sip, "worker": _open_worker}[role]
@@ -147,10 +173,10 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
     board = DatabaseLiveBoard(common.database, common.listener)
     board.start()
     stack.push_async_callback(board.close)
-    media = RtpengineServer(
+    media = common.media(
         settings.media,
         settings.data.dir.resolve() / "media",
-        on_death=lambda: switchboard.media_lost(),  # noqa: PLW0108 - it is made below
+        lambda: switchboard.media_lost(),  # noqa: PLW0108 - it is made below
     )
     await media.start()
     stack.push_async_callback(media.stop)

@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
@@ -33,6 +33,9 @@ from tenants.embedded import EmbeddedPostgres
 from tenants.migrate import migrate
 from tenants.secrets import Vault
 
+if TYPE_CHECKING:
+    from litestar import Litestar
+
 __all__ = ["ANYWHERE", "ENDPOINTS", "ROLES", "Everything", "serve_all", "serve_role"]
 
 ROLES = ("web", "sip", "worker")
@@ -45,19 +48,23 @@ STOP_SECONDS = 9
 log = structlog.get_logger(__name__)
 
 Prepare = Callable[[], Awaitable[None]]
+Create = Callable[[str, Settings], "Litestar"]
 
 
-def serve_role(role: str, settings: Settings, ready_fd: int | None) -> None:
+def serve_role(
+    role: str, settings: Settings, ready_fd: int | None, create: Create | None = None
+) -> None:
     """Run one role until SIGTERM or SIGINT; tells ``ready_fd`` where it listens.
 
-    Raises what kept the role from starting, if it is a SunSimError.
+    Raises what kept the role from starting, if it is a SunSimError. ``create`` makes the application
+    in place of ``app.create_app``: a benchmark's with other media.
     """
     from app import create_app  # imports everything; the supervising parent needs none of it
 
     configure(settings.log, role)
     _make_folder(settings.data.dir.resolve())
     listener = _bind(settings.http.listen)
-    application = create_app(role, settings)
+    application = (create or create_app)(role, settings)
     config = uvicorn.Config(
         application,
         log_config=None,

@@ -1,10 +1,11 @@
-"""CPU time per 1000 calls: a whole SunSim beside sippy's ``b2bua_simple``, in turn, in one run.
+"""CPU time per 1000 calls of the SIP role, with and without rtpengine, beside sippy's ``b2bua_simple``.
 
-    python -m benchmarks.calls [--rate 100] [--seconds 20] [--rounds 2]
+    python -m benchmarks.calls [--seconds 10] [--rounds 2] [--media with|without]
 
-Prints one JSON object. Both servers get the same calls from the same SIPp, without RTP; only CPU time
-of their processes is compared, so a busy machine disturbs little. Exits with 1 if a call failed, has
-no record, or left something behind.
+Prints one JSON object. All servers get the same calls from the same SIPp, without RTP, each on a core
+of its own; only CPU time of their processes is compared, and rounds at the rate of the comparison take
+turns, so a busy machine disturbs little. Exits with 1 if a call of the comparison failed, has no
+record, or left something behind; figures beside their goals are for people to judge.
 """
 
 from __future__ import annotations
@@ -12,321 +13,167 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import shutil
 import signal
-import subprocess
 import sys
-import tempfile
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import Any, Protocol
+from contextlib import ExitStack
+from typing import Any
 
-from benchmarks.cpu import children, cpu_seconds, resident_kib
-from benchmarks.load import Carrier, RoundFailed, Traffic, percentiles, until_bound
-from core.media.ports import free_range
-from tenants import crosstenant
-from tenants.db import Database
-from tenants.secrets import Vault
-from tenants.services import activation, numbers, trunks
-from tenants.services.actor import operator
-from tenants.services.lines import LineIssuer
-from tests.support.instance import PASSWORD, Instance
-from tests.support.sipp import free_port
+from benchmarks.load import Carrier, RoundFailed, Traffic, percentiles
+from benchmarks.servers import Round, Server, Sippy, SunSim, sippy, sunsim
+from benchmarks.transit import observed
 
-OURS = (
-    "whole product path: trunk recognition, tenant directory, scenario and dial plan, plugin hooks, "
-    "two SIP dialogs, rtpengine control messages for each leg, live board, CDR with steps and outbox "
-    "event in PostgreSQL, log lines at info"
-)
-THEIRS = "two SIP dialogs; no routing, media control, record or log (SIPLOG_BEND=none)"
+COMPARED = 100  # calls a second at which servers are compared
+RATES = {False: (300, 1000), True: (300,)}  # by whether media are controlled
 _WARM_UP = 2  # seconds of calls before anything is measured
 _HOST = "127.9.0.1"  # of the carrier
 _NUMBERS = tuple(f"+7495000{index:04}" for index in range(10))
-_CHANNELS = 100  # calls at once of one terminal, the most that there can be
-_RTP_PORTS = 3000  # eight for each call at once
-_GAUGES = ("sunsim_calls", "sunsim_sip_sessions", "sunsim_sip_transactions")
-_FORGET = 45  # seconds until the last transaction is forgotten: 64 * T1 and a reserve (RFC 3261 §17)
-
-
-class Server(Protocol):
-    """What is measured. The figure named ``main`` is that of its signalling process."""
-
-    name: str
-    includes: str
-    address: tuple[str, int]
-    carrier: Carrier
-    rounds: list[Round]
-
-    def cpu(self) -> dict[str, float]:
-        """CPU seconds so far by process."""
-        ...
-
-    def memory(self) -> int:
-        """KiB of RAM of the main process."""
-        ...
-
-    def settle(self) -> None:
-        """Wait until what the calls left to do is done."""
-        ...
-
-
-class Round:
-    """Traffic and CPU seconds of one round."""
-
-    def __init__(self, traffic: Traffic, cpu: dict[str, float]) -> None:
-        self.traffic = traffic
-        self.cpu = cpu
-
-
-class SunSim:
-    """An instance of ours whose companies ring their administrators through the trunk."""
-
-    name = "sunsim"
-    includes = OURS
-
-    def __init__(self, instance: Instance, carrier: Carrier, database: int) -> None:
-        self.instance = instance
-        self.carrier = carrier
-        self.rounds: list[Round] = []
-        self.address = instance.sip
-        roles = {role: said["pid"] for role, said in instance.endpoints["roles"].items()}
-        self._pids = {"main": roles["sip"], "web": roles["web"], "worker": roles["worker"]}
-        self._rtpengine = children(roles["sip"])
-        self._database = database
-
-    def cpu(self) -> dict[str, float]:
-        """CPU seconds so far by process; the database's with all its backends."""
-        backends = children(self._database)
-        database = cpu_seconds([self._database], reaped=True) + cpu_seconds(backends)
-        return {
-            **{name: cpu_seconds([pid]) for name, pid in self._pids.items()},
-            "rtpengine": cpu_seconds(self._rtpengine),
-            "postgresql": database,
-        }
-
-    def memory(self) -> int:
-        """KiB of RAM of the SIP process."""
-        return resident_kib(self._pids["main"])
-
-    def settle(self) -> None:
-        """Wait for the last calls' records."""
-        self._wait(_GAUGES[:2], 10)
-        time.sleep(0.5)
-
-    def left(self) -> dict[str, float]:
-        """The gauges once everything should have been forgotten."""
-        return self._wait(_GAUGES, _FORGET)
-
-    async def records(self) -> int:
-        """How many calls stand in the history."""
-        database = await Database.open(self.instance.settings.data)
-        try:
-            async with crosstenant.operator_session(database) as session:
-                return await session.fetchval("SELECT count(*) FROM calls WHERE outcome = 'answered'")
-        finally:
-            await database.close()
-
-    def _wait(self, gauges: tuple[str, ...], seconds: float) -> dict[str, float]:
-        deadline = time.monotonic() + seconds
-        while True:
-            metrics = self.instance.metrics("sip")
-            values = {name.removeprefix("sunsim_"): metrics[name] for name in gauges}
-            if not any(values.values()) or time.monotonic() > deadline:
-                return values
-            time.sleep(0.25)
-
-
-class Sippy:
-    """sippy's example of a B2BUA, which sends every call on to the callee."""
-
-    name = "sippy"
-    includes = THEIRS
-
-    def __init__(
-        self, process: subprocess.Popen[bytes], address: tuple[str, int], carrier: Carrier
-    ) -> None:
-        self.process = process
-        self.carrier = carrier
-        self.address = address
-        self.rounds: list[Round] = []
-
-    def cpu(self) -> dict[str, float]:
-        """CPU seconds so far."""
-        return {"main": cpu_seconds([self.process.pid])}
-
-    def memory(self) -> int:
-        """KiB of RAM."""
-        return resident_kib(self.process.pid)
-
-    def settle(self) -> None:
-        """It stores nothing, so there is nothing to wait for but the last message."""
-        time.sleep(0.5)
-
-
-@contextmanager
-def sunsim(carrier: Carrier) -> Iterator[SunSim]:
-    """A running instance in a folder of its own; gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="bench-calls-"))
-    ports = free_range(_RTP_PORTS)
-    ports.release()
-    environ = {"SUNSIM_MEDIA_PORT_MIN": str(ports.first), "SUNSIM_MEDIA_PORT_MAX": str(ports.last)}
-    instance = Instance(folder, environ=environ)
-    try:
-        instance.start()
-        asyncio.run(_companies(instance, carrier))
-        yield SunSim(instance, carrier, _postmaster(folder))
-    finally:
-        try:
-            instance.stop()
-        except subprocess.TimeoutExpired:
-            instance.process.kill()
-            instance.process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-async def _companies(instance: Instance, carrier: Carrier) -> None:
-    """A trunk at the carrier's address and one company for each number."""
-    data = instance.settings.data
-    everywhere = operator("benchmark")
-    issuer = LineIssuer(Vault.open(data), instance.settings.sip.domain)
-    database = await Database.open(data)
-    try:
-        await trunks.add(
-            database, everywhere, trunks.AddTrunk("carrier", carrier.host, carrier.callee_port)
-        )
-        for index, number in enumerate(carrier.numbers):
-            await numbers.add(database, everywhere, numbers.AddNumber(number, trunk="carrier"))
-            company = activation.ActivateContract(
-                company=f"Company {index}",
-                name="Administrator",
-                email=f"admin{index}@example.org",
-                phone=f"+7916000{index:04}",
-                numbers=(number,),
-                password=PASSWORD,
-            )
-            made = await activation.activate(database, issuer, everywhere, company)
-            async with database.tenant(made.tenant.id) as session:
-                await session.execute("UPDATE terminals SET channels = $1", _CHANNELS)
-    finally:
-        await database.close()
-    await asyncio.sleep(1)  # until the directory of the SIP process knows them
-
-
-def _postmaster(folder: Path) -> int:
-    (path,) = folder.glob("**/postmaster.pid")
-    return int(path.read_text().split()[0])
-
-
-@contextmanager
-def sippy(carrier: Carrier) -> Iterator[Sippy]:
-    """A running ``b2bua_simple``; gone afterwards."""
-    address = "127.0.0.1", free_port("127.0.0.1")
-    command = [str(Path(sys.executable).with_name("b2bua_simple")), "-f", "-l", address[0]]
-    command += ["-p", str(address[1]), "-n", f"{carrier.host}:{carrier.callee_port}", "-L", os.devnull]
-    process = subprocess.Popen(
-        command,
-        env={**os.environ, "SIPLOG_BEND": "none"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        until_bound(process, address[1])
-        yield Sippy(process, address, carrier)
-    finally:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+_AT_ONCE, _TALK = 500, 10.0  # calls that are held to see how much memory one needs, and how long
 
 
 def play(server: Server, rate: float, calls: int) -> Round:
     """One round of calls and the CPU that it took."""
     before = server.cpu()
-    traffic = server.carrier.run(server.address, rate, calls)
+    with observed(server.address[1]) as transit:
+        traffic = server.carrier.run(server.address, rate, calls)
     server.settle()
     after = server.cpu()
-    return Round(traffic, {name: after[name] - before[name] for name in after})
+    cpu = {name: after[name] - before[name] for name in after}
+    return Round(traffic, cpu, transit.milliseconds() if transit else [])
 
 
-def report(server: Server, memory_before: int) -> dict[str, Any]:
-    """Sums over the rounds of one server."""
-    traffic = [each.traffic for each in server.rounds]
+def report(rounds: list[Round]) -> dict[str, Any]:
+    """Sums over the rounds of one server at one rate."""
+    traffic = [each.traffic for each in rounds]
     calls = sum(each.calls for each in traffic)
     cpu = {
-        name: round(sum(each.cpu[name] for each in server.rounds) / calls * 1000, 3)
-        for name in server.rounds[0].cpu
+        name: round(sum(each.cpu[name] for each in rounds) / calls * 1000, 3) for name in rounds[0].cpu
     }
     return {
         "cpu_seconds_per_1000_calls": cpu.pop("main"),
         "cpu_seconds_per_1000_calls_by_round": [
-            round(each.cpu["main"] / each.traffic.calls * 1000, 3) for each in server.rounds
+            round(each.cpu["main"] / each.traffic.calls * 1000, 3) for each in rounds
         ],
         "other_processes": cpu,
         "setup_ms": percentiles([setup for each in traffic for setup in each.setups]),
+        "invite_in_to_out_ms": percentiles([each for some in rounds for each in some.transit], 3),
         "calls": calls,
         "failed": sum(each.failed for each in traffic),
         "rate": [each.rate for each in traffic],
         "retransmissions": sum(each.retransmissions for each in traffic),
-        "memory_kib": {"before": memory_before, "after": server.memory()},
-        "includes": server.includes,
     }
 
 
-def measure(rate: float, seconds: float, rounds: int) -> dict[str, Any]:
+class Bench:
+    """The servers and what they did."""
+
+    def __init__(self, seconds: float, rounds: int, servers: list[Server]) -> None:
+        self.seconds = seconds
+        self.rounds = rounds
+        self.servers = servers
+        self.good = dict.fromkeys((each.name for each in servers), 0)
+        self.results: dict[str, dict[str, Any]] = {each.name: {} for each in servers}
+
+    def run(self) -> None:
+        """Every round of every server."""
+        compared: dict[str, list[Round]] = {each.name: [] for each in self.servers}
+        for server in self.servers:
+            self._play(server, COMPARED, _WARM_UP)
+            if isinstance(server, SunSim):  # before a faster round takes memory that is used again
+                self.results[server.name]["memory_kib_per_call"] = self._memory(server)
+        for _ in range(self.rounds):
+            for server in self.servers:
+                compared[server.name].append(self._play(server, COMPARED, self.seconds))
+        for name, rounds in compared.items():
+            self.results[name][str(COMPARED)] = report(rounds)
+        for server in self.servers:
+            if isinstance(server, SunSim):
+                self._ours(server)
+
+    def _ours(self, server: SunSim) -> None:
+        result = self.results[server.name]
+        for rate in RATES[server.media]:
+            result[str(rate)] = report([self._play(server, rate, self.seconds)])
+        result["records_missing"] = self.good[server.name] - asyncio.run(server.records())
+        result["left"] = server.left()
+
+    def _play(self, server: Server, rate: float, seconds: float) -> Round:
+        done = play(server, rate, int(rate * seconds))
+        self.good[server.name] += done.traffic.calls - done.traffic.failed
+        figure = done.cpu["main"] / done.traffic.calls * 1000
+        text = f"{server.name} at {rate}/s: {figure:.3f} s per 1000 calls, {done.traffic.failed} failed"
+        print(text, file=sys.stderr, flush=True)
+        return done
+
+    def _memory(self, server: SunSim) -> float:
+        """KiB of one call: while many are held, against before the first of them."""
+        before, traffic = server.memory(), list[Traffic]()
+
+        def hold() -> None:
+            traffic.append(server.carrier.run(server.address, COMPARED, _AT_ONCE, _TALK))
+
+        holding = threading.Thread(target=hold)
+        holding.start()
+        most = (0.0, before)
+        while holding.is_alive():
+            most = max(most, (server.metrics()["sunsim_calls"], server.memory()))
+            time.sleep(0.2)
+        holding.join()
+        self.good[server.name] += sum(each.calls - each.failed for each in traffic)
+        calls, kib = most
+        return round((kib - before) / calls, 1) if calls else 0.0
+
+
+def measure(
+    seconds: float, rounds: int, media: tuple[str, ...] = ("without", "with")
+) -> dict[str, Any]:
     """The whole comparison as it is printed."""
     with ExitStack() as stack:
         # A carrier for each: what one server sends late must not reach the other's callee.
-        ours = stack.enter_context(sunsim(Carrier(_NUMBERS, _HOST)))
-        theirs = stack.enter_context(sippy(Carrier(_NUMBERS, _HOST)))
-        servers: tuple[Server, ...] = (ours, theirs)
-        warm_up = max(1, int(rate * _WARM_UP))
-        warmed = {each.name: play(each, rate, warm_up) for each in servers}
-        memory = {each.name: each.memory() for each in servers}
-        for turn in range(1, rounds + 1):
-            for server in servers:
-                server.rounds.append(play(server, rate, int(rate * seconds)))
-                _say(turn, server)
-        results = {each.name: report(each, memory[each.name]) for each in servers}
-        made = warm_up + results[ours.name]["calls"]
-        missing = made - warmed[ours.name].traffic.failed - asyncio.run(ours.records())
-        results[ours.name] |= {"records_missing": missing, "left": ours.left()}
-    ratio = _ratio(*(results[each.name]["cpu_seconds_per_1000_calls"] for each in servers))
-    return {"rate": rate, "seconds": seconds, "rounds": rounds, "ratio": ratio, **results}
+        servers: list[Server] = [
+            stack.enter_context(sunsim(Carrier(_NUMBERS, _HOST), media=how == "with")) for how in media
+        ]
+        servers.append(stack.enter_context(sippy(Carrier(_NUMBERS, _HOST))))
+        bench = Bench(seconds, rounds, servers)
+        bench.run()
+        results = bench.results
+    theirs = _cpu(results[Sippy.name])
+    ours = {name: _cpu(result) for name, result in results.items() if name != Sippy.name}
+    return {
+        "ratio_to_sippy": {name: _ratio(cpu, theirs) for name, cpu in ours.items()},
+        **results,
+        "includes": {each.name: each.includes for each in servers},
+    }
 
 
 def failed(result: dict[str, Any]) -> bool:
-    """Whether a call failed or something of ours was lost or left."""
-    ours = result[SunSim.name]
-    calls = ours["failed"] + result[Sippy.name]["failed"]
-    return bool(calls or ours["records_missing"] or any(ours["left"].values()))
+    """Whether a call of the comparison failed or something of ours was lost or left."""
+    servers = [each for each in result.values() if str(COMPARED) in each]
+    calls = sum(each[str(COMPARED)]["failed"] for each in servers)
+    lost = any(each.get("records_missing") or any(each.get("left", {}).values()) for each in servers)
+    return bool(calls or lost)
+
+
+def _cpu(result: dict[str, Any]) -> float:
+    return result[str(COMPARED)]["cpu_seconds_per_1000_calls"]
 
 
 def _ratio(ours: float, theirs: float) -> float | None:
     return round(ours / theirs, 3) if theirs else None
 
 
-def _say(turn: int, server: Server) -> None:
-    last = server.rounds[-1]
-    figure = last.cpu["main"] / last.traffic.calls * 1000
-    text = f"round {turn}: {server.name} {figure:.3f} s per 1000 calls, {last.traffic.failed} failed"
-    print(text, file=sys.stderr, flush=True)
-
-
 def main() -> int:
     """Measure, print, and say by the exit status whether all went well."""
     parser = argparse.ArgumentParser(prog="benchmarks.calls", description="CPU time per 1000 calls")
-    parser.add_argument("--rate", type=float, default=100, help="calls a second")
-    parser.add_argument("--seconds", type=float, default=20, help="of calls in a round")
-    parser.add_argument("--rounds", type=int, default=2, help="for each server")
+    parser.add_argument("--seconds", type=float, default=10, help="of calls in a round")
+    parser.add_argument("--rounds", type=int, default=2, help="for each server at 100 calls a second")
+    parser.add_argument("--media", choices=("with", "without"), help="only this half of ours")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
+    media = (options.media,) if options.media else ("without", "with")
     try:
-        result = measure(options.rate, options.seconds, options.rounds)
+        result = measure(options.seconds, options.rounds, media)
     except RoundFailed as error:
         print(f"benchmarks.calls: {error}", file=sys.stderr)
         return 1

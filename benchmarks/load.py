@@ -44,18 +44,20 @@ class Carrier:
         self.caller_port = free_port(host)
         self.callee_port = free_port(host)
 
-    def run(self, server: tuple[str, int], rate: float, calls: int) -> Traffic:
-        """So many calls at ``rate`` a second through ``server``; returns when all have ended."""
+    def run(self, server: tuple[str, int], rate: float, calls: int, seconds: float = 0.5) -> Traffic:
+        """So many calls at ``rate`` a second through ``server``, each with a talk of ``seconds``;
+        returns when all have ended."""
         with tempfile.TemporaryDirectory(prefix="bench-calls-") as name:
             folder = Path(name)
             (folder / "numbers.csv").write_text("\n".join(("SEQUENTIAL", *self.numbers, "")))
             callee = self._sipp(folder, "callee", server, self.callee_port, calls)
             try:
                 until_bound(callee, self.callee_port)
-                limits = ["-r", str(rate), "-l", str(int(rate * 20)), "-inf", "numbers.csv"]
+                limits = ["-r", str(rate), "-l", str(int(rate * (20 + seconds)))]
+                limits += ["-inf", "numbers.csv", "-d", str(int(seconds * 1000))]
                 caller = self._sipp(folder, "caller", server, self.caller_port, calls, *limits)
                 try:
-                    _wait(caller, calls / rate + _GRACE)
+                    _wait(caller, calls / rate + seconds + _GRACE)
                 finally:
                     _end(caller)
                 _settle(callee)
@@ -75,13 +77,13 @@ class Carrier:
         )
 
 
-def percentiles(values: list[float]) -> dict[str, float]:
+def percentiles(values: list[float], digits: int = 1) -> dict[str, float]:
     """Median, 95th and 99th percentile and the largest, in the unit of the values."""
     if len(values) < 2:
         return {}
     cuts = statistics.quantiles(values, n=100, method="inclusive")
     picked = {"p50": cuts[49], "p95": cuts[94], "p99": cuts[98], "max": max(values)}
-    return {name: round(value, 1) for name, value in picked.items()}
+    return {name: round(value, digits) for name, value in picked.items()}
 
 
 def until_bound(process: subprocess.Popen[bytes], port: int) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.calls import Round, SunSim, failed, report
+from benchmarks.calls import failed, report
 from benchmarks.cpu import children, cpu_seconds, resident_kib
 from benchmarks.load import Carrier, Traffic, percentiles
+from benchmarks.servers import Round
+from benchmarks.transit import Transit
 
 SCENARIOS = Path(__file__).parents[2] / "benchmarks" / "sipp"
 BURN = "import time\nwhile time.process_time() < 0.3: pass\nprint('done', flush=True); input()"
@@ -71,53 +74,59 @@ def test_calls_without_a_server_between():
     assert 30 < traffic.rate < 50
 
 
-class Measured:
-    """A server after two rounds."""
-
-    includes = "everything"
-
-    def __init__(self, *rounds):
-        self.rounds = list(rounds)
-
-    def memory(self):
-        return 200
-
-
 def test_report_sums_rounds():
-    first = Round(Traffic(1000, 0, 100.0, 0, [110.0] * 3), {"main": 3.0, "rtpengine": 1.0})
-    second = Round(Traffic(1000, 2, 99.0, 1, [130.0] * 3), {"main": 5.0, "rtpengine": 2.0})
-    result = report(Measured(first, second), 100)
+    first = Round(Traffic(1000, 0, 100.0, 0, [110.0] * 3), {"main": 3.0, "rtpengine": 1.0}, [1.0])
+    second = Round(Traffic(1000, 2, 99.0, 1, [130.0] * 3), {"main": 5.0, "rtpengine": 2.0}, [3.0])
+    result = report([first, second])
     assert result["cpu_seconds_per_1000_calls"] == 4.0
     assert result["cpu_seconds_per_1000_calls_by_round"] == [3.0, 5.0]
     assert result["other_processes"] == {"rtpengine": 1.5}
     assert (result["calls"], result["failed"], result["retransmissions"]) == (2000, 2, 1)
     assert result["setup_ms"]["p50"] == 120
-    assert result["memory_kib"] == {"before": 100, "after": 200}
+    assert result["invite_in_to_out_ms"]["max"] == 3.0
 
 
 @pytest.mark.parametrize(
     ("ours", "theirs", "bad"),
     [
-        ({}, {}, False),
-        ({"failed": 1}, {}, True),
-        ({}, {"failed": 1}, True),
-        ({"records_missing": 1}, {}, True),
-        ({"left": {"calls": 0.0, "sip_sessions": 1.0}}, {}, True),
+        ({}, 0, False),
+        ({"100": {"failed": 1}}, 0, True),
+        ({}, 1, True),
+        ({"records_missing": 1}, 0, True),
+        ({"left": {"calls": 0.0, "sip_sessions": 1.0}}, 0, True),
+        ({"1000": {"failed": 1}}, 0, False),
     ],
 )
 def test_what_counts_as_a_failure(ours, theirs, bad):
-    good = {"failed": 0, "records_missing": 0, "left": {"calls": 0.0}}
-    assert failed({SunSim.name: good | ours, "sippy": {"failed": 0} | theirs}) is bad
+    good = {"100": {"failed": 0}, "records_missing": 0, "left": {"calls": 0.0}}
+    result = {"sunsim_with_media": good | ours, "sippy": {"100": {"failed": theirs}}, "includes": {}}
+    assert failed(result) is bad
+
+
+def _frame(source, target, text):
+    header = bytes([0x45]) + bytes(19) + struct.pack("!HHHH", source, target, 0, 0)
+    return bytes(14) + header + text
+
+
+def test_an_invite_is_found_again_when_it_comes_out():
+    transit = Transit(server=5060)
+    came = b'INVITE sip:a SIP/2.0\r\nFrom: "Caller 7" <sip:b>;tag=1\r\n\r\n'
+    left = b"INVITE sip:c SIP/2.0\r\nVia: x\r\nFrom: Caller 7 <sip:d>;tag=2\r\n\r\n"
+    transit.packet(_frame(9, 5060, came), 1_000_000)
+    transit.packet(_frame(5060, 9, left), 4_000_000)
+    transit.packet(_frame(5060, 9, left), 9_000_000)
+    transit.packet(_frame(9, 5060, came.replace(b"7", b"8")), 5_000_000)
+    assert transit.milliseconds() == [3.0], "from the first in to the first out, of whole calls only"
 
 
 @pytest.mark.proof
 @pytest.mark.skipif(os.environ.get("SUNSIM_PROOF") != "1", reason="a long proof: make proof")
 @pytest.mark.timeout(300)
 def test_the_whole_comparison():
-    command = [sys.executable, "-m", "benchmarks.calls", "--rate", "20", "--seconds", "3"]
-    done = subprocess.run(
-        [*command, "--rounds", "1"], capture_output=True, text=True, check=True, timeout=300
-    )
+    command = [sys.executable, "-m", "benchmarks.calls", "--seconds", "3", "--rounds", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     result = json.loads(done.stdout)
-    assert result["ratio"] > 0
-    assert result["sunsim"]["left"] == {"calls": 0, "sip_sessions": 0, "sip_transactions": 0}
+    for name, ratio in result["ratio_to_sippy"].items():
+        assert ratio > 0
+        assert result[name]["left"] == {"calls": 0, "sip_sessions": 0, "sip_transactions": 0}
+        assert result[name]["memory_kib_per_call"] > 0
