@@ -31,7 +31,7 @@ STRONG = (StepCode.ARRIVED, StepCode.DIALLED, StepCode.ANSWERED)
 
 
 class Bar(Struct):
-    """One telephone that rang, or did not: ``left`` and ``width`` within the track."""
+    """One attempt at a telephone, whether it rang or not: ``left`` and ``width`` within the track."""
 
     owner: str
     device: str
@@ -73,7 +73,8 @@ def course(found: CallCard, page: Page) -> list[Entry]:
             if group is None:
                 group = Entry(when, "phone-calling", "")
                 entries.append(group)
-            if (bar := bars[_key(line)]) not in group.rings:
+            bar = bars[_key(line)]
+            if not any(bar is known for known in group.rings):
                 group.rings.append(bar)
         elif line.code is StepCode.ROUTED and entries and not entries[-1].note:
             entries[-1].note = line.text  # the scenario stands below the number that it handles
@@ -102,8 +103,11 @@ def _key(line: TraceLine) -> object:
 
 
 def _ring(bars: dict[object, Bar], line: TraceLine, what: str) -> None:
-    """Note on the telephone's bar what this line says of it."""
-    bar = bars.setdefault(_key(line), Bar(line.owner, line.device))
+    """Note on the telephone's bar what this line says of it; each attempt has a bar (HIS-12)."""
+    key = _key(line)
+    bar = bars.setdefault(key, Bar(line.owner, line.device))
+    if line.code is StepCode.RINGING and (bar.ended is not None or bar.note):
+        bar = bars[key] = Bar(line.owner, line.device)
     if line.code is StepCode.RINGING:
         bar.started, bar.ended, bar.note = line.at, None, ""
     elif line.code is StepCode.ANSWERED:
@@ -118,7 +122,11 @@ def _finish(entries: Sequence[Entry], found: CallCard, page: Page) -> None:
     over = found.call.ended_at.timestamp()
     for group in (entry for entry in entries if entry.icon == "phone-calling"):
         rung = [bar for bar in group.rings if bar.started is not None]
-        group.text = page.counted("Rings {count} phone", "Rings {count} phones", len(rung))
+        group.text = page.counted(
+            "Rings {count} phone",
+            "Rings {count} phones",
+            len({(bar.owner, bar.device) for bar in rung}),
+        )
         _name(group)
         if not rung:
             group.text = page.text("No phone could ring")

@@ -10,7 +10,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -225,6 +225,13 @@ class Stage:
                 "UPDATE users SET password_hash = $1, status = 'active' WHERE email = $2", hashed, email
             )
 
+    async def speaks(self, email: str, locale: str) -> None:
+        """Whoever signs in with this e-mail has chosen a language."""
+        async with self.database.directory() as session:
+            tenant = await session.fetchval("SELECT tenant_id FROM users WHERE email = $1", email)
+        async with self.database.tenant(tenant) as session:
+            await session.execute("UPDATE users SET locale = $1 WHERE email = $2", locale, email)
+
     @staticmethod
     def now_in_moscow_day() -> float:
         """An instant of the current day of Moscow, early enough for a minute to follow."""
@@ -244,9 +251,11 @@ class Stage:
         *,
         at: float | None = None,
         talk: float = 186,
+        steps: Sequence[CallStep] = (),
         **more: Any,
     ) -> UUID:
-        """A call that is over: answered by ``person`` on the SIP line, or by nobody."""
+        """A call that is over: answered by ``person`` on the SIP line, or by nobody; ``steps`` is its
+        log if it is not the usual one."""
         facts = self.facts(company, **more)
         snapshot = await self._snapshot(company.id, person)
         began = at or time.time() - talk - 40
@@ -272,7 +281,7 @@ class Stage:
                 caller_employee_id=facts.employee_id,
                 answered_employee_id=person.id if person else None,
                 answered_terminal_id=answerer.id if answerer else None,
-                steps=tuple(_steps(facts, snapshot, person, began, over)),
+                steps=tuple(steps or _steps(facts, snapshot, person, began, over)),
                 facts=facts,
                 snapshot_hash=snapshot.hash,
             )

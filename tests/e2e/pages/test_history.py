@@ -7,7 +7,7 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from core.contracts import Direction
+from core.contracts import CallStep, Direction, StepCode
 from tests.e2e.pages.conftest import Open
 from tests.e2e.pages.stage import HOSTILE, Company, Stage
 
@@ -104,6 +104,41 @@ def test_the_card_tells_the_course_of_the_call(visit: Open, company: Company) ->
     expect(page.locator(".k-drawer")).to_have_count(0)
     page.go_back()
     expect(page.locator(".k-drawer")).to_be_visible()
+
+
+@pytest.mark.spec("HIS-12", at="page")
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("ru", ["занято", "другая сторона", "0:05"]),
+        ("en", ["busy", "the other side", "0:05"]),
+    ],
+)
+def test_each_attempt_is_on_the_card(
+    visit: Open, stage: Stage, company: Company, language: str, expected: list[str]
+) -> None:
+    person = stage.run(stage.person(company, "Марина Кравцова"))
+    line = person.lines[1]
+    here = {"terminal_id": line.id, "employee_id": person.id, "address": line.login}
+    mobile = "+79031112233"
+    course = [
+        (1, StepCode.RINGING, here, {}),
+        (3, StepCode.LEG_ENDED, here, {"status": 486}),
+        (3, StepCode.RINGING, {"address": mobile}, {}),
+        (7, StepCode.LEG_ENDED, {"address": mobile}, {"status": 503}),
+        (7, StepCode.RINGING, here, {}),
+        (12, StepCode.ANSWERED, here, {}),
+    ]
+    began = time.time() - 300
+    steps = [CallStep(began + at, code, data=data, **where) for at, code, where, data in course]
+    call = stage.run(stage.ended(company, person, at=began, steps=steps, caller="+74991230000"))
+    stage.run(stage.speaks(company.email, language))
+    page = visit(f"/history/{call}", company.email)
+    bars = page.locator(".k-rings li")
+    expect(bars).to_have_count(3)
+    for bar, words in zip(bars.all(), expected, strict=True):
+        expect(bar).to_contain_text(words)
+    stage.run(stage.speaks(company.email, "ru"))
 
 
 def test_a_call_between_colleagues_has_their_names(visit: Open, stage: Stage, company: Company) -> None:

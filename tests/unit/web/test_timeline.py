@@ -44,3 +44,29 @@ def test_of_those_who_lost_the_call_it_says_how_long_they_rang():
         step(9, StepCode.ANSWERED, "0050000001"),
         step(9, StepCode.LEG_ENDED, "0050000002", reason="elsewhere"),
     ) == {"0050000001": "0:09", "0050000002": "0:09", "0050000003": "busy"}
+
+
+def test_each_attempt_at_a_telephone_has_a_line_of_its_own():
+    (group,) = (
+        entry
+        for entry in course(
+            card(
+                step(0, StepCode.NOT_RUNG, "0050000001", reason="busy"),
+                step(0, StepCode.RINGING, "+79160000001"),
+                step(4, StepCode.LEG_ENDED, "+79160000001", status=503),
+                step(4, StepCode.RINGING, "+79160000001"),
+                step(10, StepCode.LEG_ENDED, "+79160000001", status=486),
+                step(10, StepCode.RINGING, "0050000001"),
+                step(20, StepCode.ANSWERED, "0050000001"),
+            ),
+            PAGE,
+        )
+        if entry.rings
+    )
+    assert group.text == "Rings 2 phones"
+    assert [(bar.name, bar.note) for bar in group.rings] == [
+        ("0050000001", "busy with another call"),
+        ("+7 916 000-00-01", "the other side cannot take calls now"),
+        ("+7 916 000-00-01", "busy"),
+        ("0050000001", "0:10"),
+    ]
