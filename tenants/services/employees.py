@@ -7,6 +7,7 @@ mode and the external number (AVL-02, INV-11, H-8).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import UUID
@@ -46,6 +47,7 @@ __all__ = [
 
 EXTENSION_TAKEN = "This extension is taken."
 _LONGEST_NAME = 120
+_MOST_CHANNELS = 100
 
 
 class CreateEmployee(Struct, frozen=True):
@@ -61,7 +63,11 @@ class CreateEmployee(Struct, frozen=True):
 
 
 class UpdateEmployee(Struct, frozen=True):
-    """Changes of a card; what is left out stays. ``version`` is the one that was looked at."""
+    """Changes of a card; what is left out stays. ``version`` is the one that was looked at.
+
+    ``channels`` says of a telephone how many conversations it carries at once; a telephone that is not
+    named keeps what it has (EMP-09).
+    """
 
     id: UUID
     version: int
@@ -74,11 +80,13 @@ class UpdateEmployee(Struct, frozen=True):
     timezone: str | UnsetType | None = UNSET
     caller_id: UUID | UnsetType | None = UNSET
     external_number: str | UnsetType | None = UNSET
+    channels: dict[TerminalKind, int] | UnsetType = UNSET
 
 
 class EmployeeView(Struct, frozen=True):
     """A card. ``account`` is the state of the cabinet login, ``None`` without one; ``lines`` is
-    empty where the viewer may not see them; ``editable`` says whether the viewer is administrator."""
+    empty where the viewer may not see them; ``editable`` says whether the viewer is administrator.
+    ``channels`` is how many conversations each telephone carries; 1: busy while it talks (EMP-10)."""
 
     id: UUID
     name: str
@@ -94,6 +102,7 @@ class EmployeeView(Struct, frozen=True):
     account: UserStatus | None
     external_number: str | None
     lines: tuple[LineView, ...]
+    channels: dict[TerminalKind, int]
     editable: bool
 
 
@@ -183,19 +192,23 @@ async def update(db: Database, actor: Actor, command: UpdateEmployee) -> Employe
         values = await _checked(given)
         await _keep_an_administrator(before, values)
         external = values.pop("external_number", UNSET)
+        channels = values.pop("channels", UNSET)
         await Employee.update(
             {**values, Employee.version: Employee.version + 1}  # the card is one thing to its editors
         ).where(Employee.id == command.id)
         if external is not UNSET:
             before["external_number"] = await _set_external(command.id, external)
             values["external_number"] = external
+        if channels is not UNSET:
+            before["channels"] = await _set_channels(command.id, channels)
+            values["channels"] = before["channels"] | channels
         if "email" in values:
             await _move_account(command.id, values["email"])
         await audit.record(actor, "employee.update", command.id, *audit.changes(before, values))
         return await _view(actor, command.id)
 
 
-_OWN_FIELDS = {"mode", "timezone", "dial_mode", "external_number"}
+_OWN_FIELDS = {"mode", "timezone", "dial_mode", "external_number", "channels"}
 
 
 def constraints() -> AbstractAsyncContextManager[None]:
@@ -271,6 +284,18 @@ async def _set_external(employee_id: UUID, address: str | None) -> str | None:
     return row["address"] if row else None
 
 
+async def _set_channels(employee_id: UUID, channels: dict[TerminalKind, int]) -> dict[str, int]:
+    """Set them for the telephones that are named; returns those of all before. Raises Invalid."""
+    mine = Terminal.employee_id == employee_id
+    rows = await Terminal.select(Terminal.kind, Terminal.channels).where(mine)
+    before = {row["kind"]: row["channels"] for row in rows}
+    if not channels.keys() <= before.keys():
+        raise Invalid(channels=FieldError("The employee has no such telephone."))
+    for kind, count in channels.items():
+        await Terminal.update({Terminal.channels: count}).where(mine & (Terminal.kind == kind))
+    return before
+
+
 # --- checks of fields -------------------------------------------------------------------------
 
 
@@ -289,8 +314,16 @@ def timezone(text: str) -> str:
     return text
 
 
-_CHECKS = {
+def channel_counts(counts: dict[TerminalKind, int]) -> dict[TerminalKind, int]:
+    """How many conversations each telephone carries. Raises FieldError."""
+    if not all(1 <= count <= _MOST_CHANNELS for count in counts.values()):
+        raise FieldError("A telephone has 1 to 100 channels.")
+    return counts
+
+
+_CHECKS: dict[str, Callable[[Any], Any]] = {
     "name": person_name,
+    "channels": channel_counts,
     "email": phones.email,
     "extension": phones.extension,
     "timezone": timezone,
@@ -318,8 +351,10 @@ async def _views(actor: Actor, employee_id: UUID | None = None) -> list[Employee
         users = users.where(User.employee_id == employee_id)
     external: dict[UUID, str] = {}
     own_lines: dict[UUID, list[LineView]] = {}
+    channels: dict[UUID, dict[TerminalKind, int]] = {}
     rows = await terminals
     for row in rows:
+        channels.setdefault(row["employee_id"], {})[TerminalKind(row["kind"])] = row["channels"]
         if row["kind"] == TerminalKind.EXTERNAL:
             external[row["employee_id"]] = row["address"]
     for line in await lines.views(r for r in rows if r["kind"] in lines.LINE_KINDS):
@@ -342,6 +377,7 @@ async def _views(actor: Actor, employee_id: UUID | None = None) -> list[Employee
             account=accounts_by_employee.get(row["id"]),
             external_number=external.get(row["id"]),
             lines=tuple(own_lines.get(row["id"], ())),
+            channels=channels.get(row["id"], {}),
             editable=actor.is_administrator,
         )
         for row in await people

@@ -129,6 +129,21 @@ async def test_an_employee_changes_only_a_few_things_of_only_themselves(company)
         await employees.create(company.db, company.issuer, me, employees.CreateEmployee("Ещё один"))
 
 
+@pytest.mark.spec("EMP-09", at="rule")
+async def test_a_telephone_has_one_channel_unless_it_is_given_more(company):
+    card = await company.hire(external_number="89160000001")
+    assert card.channels == dict.fromkeys(TerminalKind, 1)
+    changed = await change(company, card, channels={TerminalKind.SIP: 3, TerminalKind.EXTERNAL: 2})
+    assert (changed.channels[TerminalKind.SIP], changed.channels[TerminalKind.EXTERNAL]) == (3, 2)
+    assert changed.channels[TerminalKind.WEB] == 1
+    for wrong in (0, -1, 101):
+        with pytest.raises(Invalid) as caught:
+            await change(company, changed, channels={TerminalKind.SIP: wrong})
+        assert set(caught.value.errors) == {"channels"}
+    with pytest.raises(Invalid):  # no external number, so no channels of it
+        await change(company, await company.hire("Вера"), channels={TerminalKind.EXTERNAL: 2})
+
+
 async def test_the_last_administrator_stays_one(company):
     first = company.activated.employee
     with pytest.raises(Invalid) as caught:
