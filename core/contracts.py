@@ -134,13 +134,17 @@ class Group(Struct, frozen=True):
 
 
 class Number(Struct, frozen=True):
-    """A multichannel number of the contract and the one scenario that handles it (NUM-02)."""
+    """A multichannel number of the contract and the one scenario that handles it (NUM-02).
+
+    With ``shows_called`` phones are shown this number in place of who calls (NUM-07).
+    """
 
     id: UUID
     e164: str
     label: str = ""
     scenario_id: UUID | None = None
     trunk_id: UUID | None = None
+    shows_called: bool = False
 
 
 class Addressee(Struct, frozen=True):
@@ -181,11 +185,15 @@ class Chain(Struct, frozen=True):
 
 
 class Branch(Struct, frozen=True):
-    """One filter of a scenario with its chain; ids are kept across versions."""
+    """One filter of a scenario with its chain; ids are kept across versions.
+
+    ``shows_called`` is as for a number; one of the two is enough.
+    """
 
     id: UUID
     name: str
     chain: Chain
+    shows_called: bool = False
 
 
 class Scenario(Struct, frozen=True):
@@ -399,13 +407,17 @@ class DialPlan(Struct, frozen=True):
 
 
 class Decision(Struct, frozen=True):
-    """Which branch of which scenario handles the call. ``trace`` holds codes with their ids."""
+    """Which branch of which scenario handles the call. ``trace`` holds codes with their ids.
+
+    With ``shows_called`` whoever rings sees the called number as the caller's (NUM-07).
+    """
 
     scenario_id: UUID
     scenario_version: int
     branch_id: UUID
     chain: Chain
     trace: tuple[tuple[str, ...], ...] = ()
+    shows_called: bool = False
 
 
 class StepCode(StrEnum):

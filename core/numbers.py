@@ -8,10 +8,24 @@ from __future__ import annotations
 
 import phonenumbers
 
-__all__ = ["is_domestic", "is_extension", "normalize", "pretty"]
+__all__ = [
+    "EMERGENCY",
+    "is_domestic",
+    "is_extension",
+    "is_outside",
+    "normalize",
+    "pretty",
+    "public_short",
+]
 
 _DROP = str.maketrans("", "", " \t-.()\u00a0\u2011\u2013")
 _PREMIUM = frozenset({"803", "809"})
+EMERGENCY = frozenset({"101", "102", "103", "104", "112"})
+"""Fire, police, ambulance, gas, and the one number for all of them: never refused."""
+
+_SERVICES = frozenset({"115", "122", "123"})  # public services, health, children in danger
+_SHORT = EMERGENCY | _SERVICES
+_OLD_EMERGENCY = frozenset({"01", "02", "03", "04"})  # as people learnt them, and still dial
 _ANONYMOUS = frozenset({"", "anonymous", "unknown", "restricted", "unavailable"})
 
 
@@ -39,11 +53,28 @@ def is_extension(text: str) -> bool:
     return 2 <= len(text) <= 6 and text.isascii() and text.isdigit()
 
 
+def public_short(text: str) -> str | None:
+    """The short number of the public network that was dialled, as carriers know it; ``None`` if none.
+
+    They look like extensions; who has such an extension is asked first (ADR 0006).
+    """
+    if text in _OLD_EMERGENCY:
+        return f"1{text}"
+    return text if text in _SHORT else None
+
+
+def is_outside(address: str) -> bool:
+    """Whether a ring's address is a telephone number, for a carrier, and not a SIP login."""
+    return address.startswith("+") or address in _SHORT
+
+
 def is_domestic(e164: str) -> bool:
-    """Whether a call there costs what calls within the country cost.
+    """Whether a call there costs what calls within the country cost, or nothing.
 
     +7 6xx and +7 7xx are Kazakhstan; +7 803 and +7 809 are services that charge extra.
     """
+    if e164 in _SHORT:
+        return True
     return e164.startswith("+7") and e164[2:3] not in ("6", "7") and e164[2:5] not in _PREMIUM
 
 

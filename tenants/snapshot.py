@@ -126,6 +126,7 @@ def _number(row: Row) -> Number:
         label=row["label"],
         scenario_id=row["scenario_id"],
         trunk_id=row["trunk_id"],
+        shows_called=row["shows_called"],
     )
 
 

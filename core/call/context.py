@@ -36,7 +36,7 @@ from core.contracts import (
 )
 from core.contributions import Next
 from core.errors import SunSimError
-from core.numbers import is_domestic
+from core.numbers import EMERGENCY, is_domestic
 from core.settings import SipSettings
 from core.tenant_hooks import TenantHooks
 
@@ -142,6 +142,7 @@ class CallContext:
         live = self._moment.live(self._compiled.consulted(step))
         record.live = live
         facts = record.facts
+        self._placing.shows_called = record.decision is not None and record.decision.shows_called
         self._placing.options = self._hooks.dial_options(self.tenant, facts, record.decision)
         return routing.plan(
             self._compiled, step, facts, live, record.started_at, seed_of(facts.call_id)
@@ -178,6 +179,8 @@ class CallContext:
 
     def _admit(self, record: CallRecord) -> None:
         facts = record.facts
+        if facts.direction is Direction.OUTGOING and facts.called in EMERGENCY:
+            return  # neither debts nor limits nor plugins stand between people and help
         if self.snapshot.suspended:
             raise CallRefused(_FORBIDDEN, "the contract is suspended")
         if facts.direction is Direction.OUTGOING:

@@ -20,6 +20,7 @@ from core.call.leg import COMPLETED_ELSEWHERE, CalleeLeg
 from core.call.record import CallRecord
 from core.contracts import Par, PlanNode, Ring, Seq, StepCode
 from core.errors import MediaUnavailable, Unavailable
+from core.numbers import is_outside
 from core.ports import MediaSession
 from core.sip._wire import WireError
 from core.sip.session import Answered, Ended, Failed, Progress, Session, SessionEvent
@@ -174,8 +175,7 @@ class Dialler:
             self._record.add(StepCode.NOT_RUNG, ring, reason="no_carrier")
             return NotAnswered((_NO_CARRIER,))
         if not rounds[0]:
-            outside = ring.address.startswith("+")
-            reason = "not_allowed" if outside else "not_registered"
+            reason = "not_allowed" if is_outside(ring.address) else "not_registered"
             self._record.add(StepCode.NOT_RUNG, ring, reason=reason)
             return NotAnswered((_NOBODY,))
         legs: list[CalleeLeg] = []

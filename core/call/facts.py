@@ -7,7 +7,7 @@ from uuid import UUID
 
 from core.contracts import CallFacts, Direction, Employee, Line, Number, Snapshot, Trunk
 from core.ids import new_id
-from core.numbers import is_extension, normalize
+from core.numbers import is_extension, normalize, public_short
 from core.sip._wire import Message
 from core.sip.uri import NameAddr, SipUri, UriError
 from core.trunk.caller import Caller
@@ -59,11 +59,15 @@ def from_outside(caller: Caller, trunk: Trunk, snapshot: Snapshot, number: Numbe
 
 
 def from_company(request: Message, line: Line, snapshot: Snapshot) -> CallFacts | None:
-    """An employee dials an extension or a number; ``None`` if it is neither."""
+    """An employee dials an extension or a number; ``None`` if it is neither.
+
+    A short number of the public network is an extension for those who gave it to somebody.
+    """
     dialled = user_of(request.uri)
     employee = _employee(snapshot, line.employee_id)
     name = employee.name if employee else ""
-    if is_extension(dialled):
+    short = None if _has_extension(snapshot, dialled) else public_short(dialled)
+    if short is None and is_extension(dialled):
         return CallFacts(
             call_id=new_id(),
             tenant_id=line.tenant_id,
@@ -74,7 +78,7 @@ def from_company(request: Message, line: Line, snapshot: Snapshot) -> CallFacts 
             employee_id=line.employee_id,
             terminal_id=line.terminal_id,
         )
-    called = normalize(dialled)
+    called = short or normalize(dialled)
     if called is None:
         return None
     number = number_shown(snapshot, employee)
@@ -100,6 +104,12 @@ def number_shown(snapshot: Snapshot, employee: Employee | UUID | None) -> Number
     chosen = employee.caller_id if employee else None
     number = next((n for n in snapshot.numbers if n.id == chosen), None)
     return number or next(iter(snapshot.numbers), None)
+
+
+def _has_extension(snapshot: Snapshot, extension: str) -> bool:
+    employees = (employee.extension for employee in snapshot.employees)
+    groups = (group.extension for group in snapshot.groups)
+    return extension in employees or extension in groups
 
 
 def _employee(snapshot: Snapshot, employee_id: UUID) -> Employee | None:

@@ -4,6 +4,7 @@ What the called side sees as the caller is decided here. Phones of the company s
 and name; the outside world sees one of the company's numbers, or the client's when a call for the
 company is forwarded to an employee's external number (with Diversion, RFC 5806). A colleague whose
 external number rings sees the company's number, too: no carrier takes an extension for a caller.
+Where the called number is to be seen in place of the client's (NUM-07), all see that one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from core.call.facts import number_shown
 from core.call.leg import Header
 from core.contracts import CallFacts, Direction, Number, Ring, Snapshot, Trunk
 from core.contributions import DialOptions
-from core.numbers import is_domestic
+from core.numbers import is_domestic, is_outside
 from core.ports import TenantDirectory
 from core.sip.endpoint import Endpoint
 from core.sip.flow import Target, host_port
@@ -31,10 +32,14 @@ __all__ = ["Placing"]
 log = structlog.get_logger(__name__)
 
 _PATIENCE = 4.0  # seconds for a first sign of life, if there is another carrier
+_SIGN_OF_LIFE = 8.0  # seconds for one of a phone: its INVITE was sent five times by then
 
 
 class Placing:
-    """The placer of one call; ``options`` is what plugins want the phones to be told."""
+    """The placer of one call; ``options`` is what plugins want the phones to be told.
+
+    With ``shows_called`` they are told which number was called in place of who calls.
+    """
 
     def __init__(
         self,
@@ -62,10 +67,11 @@ class Placing:
         self._board = board
         self._caller = caller
         self.options = DialOptions()
+        self.shows_called = False
 
     def __call__(self, ring: Ring) -> Sequence[Place] | InTurn:
         """One INVITE for each contact of the line, or one to each carrier in turn."""
-        if ring.address.startswith("+"):
+        if is_outside(ring.address):
             return self._outside(ring.address)
         to = f"<sip:{ring.address}@{self._domain}>"
         return [
@@ -102,7 +108,11 @@ class Placing:
         host = host_port(trunk.host, trunk.port) if ":" in trunk.host else trunk.host
         target = Target(f"sip:{user}@{host}", host=trunk.host, port=trunk.port)
         from_, headers = introduce(
-            trunk, own.e164, self._caller, forwarded=self._forwarded, domain=self._domain
+            trunk,
+            own.e164,
+            Caller() if self.shows_called else self._caller,
+            forwarded=self._forwarded and not self.shows_called,
+            domain=self._domain,
         )
 
         def place(sdp: bytes, listener: Callable[[SessionEvent], None]) -> Session:
@@ -152,12 +162,17 @@ class Placing:
                 headers=headers,
                 listener=listener,
                 max_forwards=self._max_forwards,
+                patience=_SIGN_OF_LIFE,
             )
 
         return place
 
     def _as_seen_inside(self) -> str:
         facts = self._facts
-        uri = f"sip:{facts.caller}@{self._domain}" if facts.caller else NOBODY
-        name = (self.options.caller_name or facts.caller_name).replace("\\", "").replace('"', "")
+        number, own_name = facts.caller, facts.caller_name
+        if self.shows_called:
+            own = self._own_number()
+            number, own_name = facts.called, own.label if own else ""
+        uri = f"sip:{number}@{self._domain}" if number else NOBODY
+        name = (self.options.caller_name or own_name).replace("\\", "").replace('"', "")
         return f'"{name}" <{uri}>' if name else f"<{uri}>"

@@ -84,6 +84,7 @@ class Compiled:
         "employees",
         "groups",
         "owners",
+        "shown",
         "snapshot",
         "table",
         "terminal_index",
@@ -100,6 +101,7 @@ class Compiled:
         self.employees = _index(employee.id for employee in snapshot.employees)
         self.groups = _index(group.id for group in snapshot.groups)
         self.owners = self._extensions()
+        self.shown = frozenset(n.e164 for n in snapshot.numbers if n.shows_called)
         self.branches: tuple[tuple[Scenario, Branch], ...] = tuple(
             (scenario, branch)
             for scenario in snapshot.scenarios

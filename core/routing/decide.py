@@ -27,7 +27,7 @@ _REASONS = tuple(SkipReason)
 
 
 def route(compiled: Compiled, facts: CallFacts, instant: float) -> Decision | None:
-    """Which branch handles an incoming call (SCN-01, NUM-02).
+    """Which branch handles an incoming call (SCN-01, NUM-02), and as whom it rings (NUM-07).
 
     ``None`` if nothing does: the call does not come from outside, the number is nobody's or has no
     enabled scenario, or the company is suspended.
@@ -39,6 +39,7 @@ def route(compiled: Compiled, facts: CallFacts, instant: float) -> Decision | No
     if index < 0:
         return None
     scenario, branch = compiled.branches[index]
+    shows_called = branch.shows_called or facts.called in compiled.shown
     return Decision(
         scenario_id=scenario.id,
         scenario_version=scenario.version,
@@ -49,6 +50,7 @@ def route(compiled: Compiled, facts: CallFacts, instant: float) -> Decision | No
             ("scenario", str(scenario.id), str(scenario.version)),
             ("branch", str(branch.id)),
         ),
+        shows_called=shows_called,
     )
 
 

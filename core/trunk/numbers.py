@@ -10,8 +10,11 @@ __all__ = ["from_uri", "read", "write"]
 
 
 def write(e164: str, form: NumberFormat) -> str:
-    """``+E.164`` as the carrier wants it in the user part of a URI (RFC 3261 §19.1.1)."""
-    if form is NumberFormat.E164:
+    """``+E.164`` as the carrier wants it in the user part of a URI (RFC 3261 §19.1.1).
+
+    A short number has one form only.
+    """
+    if form is NumberFormat.E164 or not e164.startswith("+"):
         return e164
     if form is NumberFormat.DIGITS:
         return e164[1:]

@@ -39,7 +39,10 @@ _LONGEST_LABEL = 60
 
 
 class NumberView(Struct, frozen=True):
-    """A number of the company with the scenario that handles it (NUM-01)."""
+    """A number of the company with the scenario that handles it (NUM-01).
+
+    With ``shows_called`` phones are shown this number in place of who calls (NUM-05, NUM-07).
+    """
 
     id: UUID
     e164: str
@@ -47,15 +50,18 @@ class NumberView(Struct, frozen=True):
     scenario_id: UUID | None
     scenario_name: str | None
     version: int
+    shows_called: bool
 
 
 class UpdateNumber(Struct, frozen=True):
-    """Changes of a number: display name (NUM-03) and scenario (NUM-02, NUM-11)."""
+    """Changes of a number: display name (NUM-03), scenario (NUM-02, NUM-11), «Многоканальный номер в
+    качестве АОН» (NUM-05)."""
 
     id: UUID
     version: int
     label: str | UnsetType = UNSET
     scenario_id: UUID | UnsetType = UNSET
+    shows_called: bool | UnsetType = UNSET
 
 
 class AddNumber(Struct, frozen=True):
@@ -170,6 +176,7 @@ async def _views(session: Session, number_id: UUID | None = None) -> list[Number
             scenario_id=row["scenario_id"],
             scenario_name=row["scenario_name"],
             version=row["version"],
+            shows_called=row["shows_called"],
         )
         for row in rows
     ]

@@ -31,6 +31,8 @@ def extension(text: str) -> str:
     plain = text.strip()
     if not is_extension(plain):
         raise FieldError("An extension has 2 to 6 digits.")
+    if plain == "112":  # ADR 0006
+        raise FieldError("The emergency number 112 cannot be an extension.")
     return plain
 
 

@@ -18,6 +18,9 @@ class Number(TenantTable, tablename="numbers"):
     label = Text(default="", help_text="Display name (NUM-03).")
     scenario_id = UUID(default=None, null=True)
     trunk_id = UUID(default=None, null=True)
+    shows_called = Boolean(
+        default=False, help_text="Phones are shown this number in place of who calls (NUM-05)."
+    )
     position = Integer(default=0)
     created_at = Timestamptz(default=TimestamptzNow())
     version = Integer(default=1)

@@ -262,11 +262,11 @@ class Company:
             yield sipp
 
     @asynccontextmanager
-    async def phone(self, line, script):
+    async def phone(self, line, script, **options):
         """A SIPp phone registered with a line, following the script when it is called."""
         port = free_port("127.0.0.1")
         await self.register(line, port=port)
-        async with script.running(self.instance.sip, "127.0.0.1", port) as sipp:
+        async with script.running(self.instance.sip, "127.0.0.1", port, **options) as sipp:
             yield sipp
 
     async def register(self, line, password=None, port=0, expect=200, expires=60, by="udp"):

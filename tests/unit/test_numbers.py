@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.numbers import is_domestic, is_extension, normalize, pretty
+from core.numbers import (
+    EMERGENCY,
+    is_domestic,
+    is_extension,
+    is_outside,
+    normalize,
+    pretty,
+    public_short,
+)
 
 
 @pytest.mark.parametrize(
@@ -68,3 +76,31 @@ def test_extensions_have_two_to_six_digits():
         "104",
         "123456",
     ]
+
+
+@pytest.mark.parametrize(
+    ("dialled", "expected"),
+    [
+        ("112", "112"),
+        ("03", "103"),
+        ("103", "103"),
+        ("122", "122"),
+        ("105", None),
+        ("1", None),
+        ("", None),
+    ],
+)
+def test_short_numbers_of_the_public_network(dialled, expected):
+    assert public_short(dialled) == expected
+
+
+@pytest.mark.parametrize("short", sorted(EMERGENCY))
+def test_emergency_numbers_are_outside_and_cost_nothing(short):
+    assert is_outside(short)
+    assert is_domestic(short)
+    assert pretty(short) == short
+
+
+def test_a_login_is_not_outside():
+    assert not is_outside("0051234567")
+    assert is_outside("+74951234567")

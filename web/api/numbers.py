@@ -55,7 +55,8 @@ class NumbersController(Controller):
     ) -> NumberView:
         """Change a number.
 
-        Its display name, or the scenario that handles its calls. Send the version that you have
+        Its display name, the scenario that handles its calls, or whether phones show this number in
+        place of who calls. Send the version that you have
         read; the answer is 409 if somebody changed the number meanwhile.
         """
         command = command_of(UpdateNumber, data, id=number_id)

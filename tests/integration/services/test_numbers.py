@@ -46,6 +46,18 @@ async def test_a_number_has_a_display_name(company):
         assert set(caught.value.errors) == set(wrong)
 
 
+@pytest.mark.spec("NUM-05", at="rule")
+async def test_the_called_number_is_shown_if_the_company_wants_it(company, vault):
+    number = company.activated.numbers[0]
+    assert not number.shows_called
+    wish = UpdateNumber(number.id, number.version, shows_called=True)
+    assert (await numbers.update(company.db, company.admin, wish)).shows_called
+    async with directory_of(company.db, vault) as directory:
+        snapshot, known = directory.number(number.e164)
+        assert known.shows_called
+        assert [each.shows_called for each in snapshot.numbers] == [True, False]
+
+
 async def test_who_may_change_numbers(company):
     number = company.activated.numbers[0]
     boris = await company.hire("Борис Кузнецов")

@@ -10,14 +10,28 @@ from msgspec.structs import replace
 from core.call.facts import called_number
 from core.contracts import (
     CarrierAccount,
+    Direction,
+    Group,
     IdentityHeader,
     NumberFormat,
     Outcome,
     StepCode,
     Trunk,
 )
+from core.settings import SipSettings
 from core.sip.identity import FromLine, FromTrunk
-from tests.unit.call.office import ANNA, CARRIER, LOGIN, NUMBER, TENANT, Line, Office, invite, play
+from tests.unit.call.office import (
+    ANNA,
+    BORIS,
+    CARRIER,
+    LOGIN,
+    NUMBER,
+    TENANT,
+    Line,
+    Office,
+    invite,
+    play,
+)
 from tests.unit.call.world import FakeSession, answers, hangs_up, refuses, rings
 
 CLIENT = "+79161112233"
@@ -30,6 +44,7 @@ class Carriers(Office):
 
     def __init__(self, *trunks, first=CARRIER, **settings):
         super().__init__(**settings)
+        self.domain = SipSettings().domain
         self.scripts = {}
         self.tried = []
         self.closing = []
@@ -345,3 +360,102 @@ def test_where_we_are_registered_the_number_may_be_in_to():
     assert called_number(contact, registered) == NUMBER
     assert called_number(contact, CARRIER) is None
     assert called_number(invite("sunsim"), registered) is None
+
+
+# --- short numbers of the public network ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("dialled", "called"), [("112", "112"), ("03", "103"), ("122", "122")])
+@pytest.mark.parametrize("form", list(NumberFormat))
+def test_short_numbers_reach_the_carrier_as_they_are(dialled, called, form):
+    office = Carriers(first=replace(CARRIER, number_format=form))
+    office.carrier(CARRIER, answers(1), hangs_up(2))
+    cdr, _ = office.run(to=dialled)
+    ((target, _),) = office.tried
+    assert target.uri == f"sip:{called}@{CARRIER.host}"
+    assert (cdr.direction, cdr.called) == (Direction.OUTGOING, called)
+    assert cdr.outcome is Outcome.ANSWERED
+
+
+@pytest.mark.parametrize("owner", ["employee", "group"])
+def test_who_has_the_number_as_extension_goes_before_the_public_network(owner):
+    office = Carriers()
+    snapshot = office.snapshot
+    if owner == "group":
+        group = Group(UUID(int=70), "Врачи", "103", members=(BORIS,))
+        office.directory.put(replace(snapshot, groups=(group,)))
+    else:
+        employees = (snapshot.employees[0], replace(snapshot.employees[1], extension="103"))
+        office.directory.put(replace(snapshot, employees=employees))
+    office.phone(BORIS, answers(1), hangs_up(2))
+    cdr, _ = office.run(to="103")
+    assert (cdr.direction, cdr.outcome) == (Direction.INTERNAL, Outcome.ANSWERED)
+
+
+@pytest.mark.parametrize("dialled", ["112", "103", "02"])
+def test_help_is_never_refused(dialled):
+    office = Carriers(outgoing_calls=0)
+    office.directory.put(replace(office.snapshot, suspended=True))
+    office.carrier(CARRIER, answers(1), hangs_up(2))
+    cdr, _ = office.run(to=dialled)
+    assert cdr.outcome is Outcome.ANSWERED
+
+
+def test_a_service_is_refused_like_any_number():
+    office = Carriers()
+    office.directory.put(replace(office.snapshot, suspended=True))
+    cdr, _ = office.run(to="122")
+    assert (cdr.outcome, cdr.sip_status) == (Outcome.REFUSED, 403)
+
+
+# --- the called number as caller ID -----------------------------------------------------------------
+
+
+def marked(**number):
+    office = Carriers()
+    marked = replace(office.snapshot.numbers[0], shows_called=True, **number)
+    office.snapshot = replace(office.snapshot, numbers=(marked,))
+    office.directory.put(office.snapshot)
+    return office
+
+
+def ring_anna(office, **fields):
+    async def scene():
+        office.from_carrier(**fields)
+
+    return play(office, scene)
+
+
+@pytest.mark.spec("NUM-07", at="rule")
+@pytest.mark.parametrize("caller", ["+79161112233", "anonymous"])
+def test_a_line_sees_which_number_was_called(caller):
+    office = marked(label="Продажи")
+    office.phone(ANNA, answers(1), hangs_up(2))
+    (cdr,) = ring_anna(office, caller=caller, name='"Иван"')
+    ((_, said),) = office.tried
+    assert said.from_ == f'"Продажи" <sip:{NUMBER}@{office.domain}>'
+    assert cdr.caller == (None if caller == "anonymous" else caller)
+
+
+@pytest.mark.spec("NUM-08", at="rule")
+@pytest.mark.parametrize("caller", ["+79161112233", "anonymous"])
+def test_a_mobile_sees_which_number_was_called(caller):
+    office = marked()
+    office.external(ANNA, "+79260000001")
+    office.carrier(CARRIER, answers(1), hangs_up(2))
+    ring_anna(office, caller=caller)
+    ((_, said),) = office.tried
+    assert said.from_.startswith(f"<sip:{NUMBER}@")
+    assert [name for name, _ in said.headers] == ["P-Asserted-Identity"]
+    assert NUMBER in said.headers[0][1]
+
+
+# --- phones that are gone ---------------------------------------------------------------------------
+
+
+def test_a_phone_without_a_sign_of_life_is_not_waited_for():
+    office = Carriers()
+    office.phone(ANNA, answers(1), hangs_up(2))
+    ring_anna(office)
+    ((_, said),) = office.tried
+    assert 4 <= said.patience <= 10

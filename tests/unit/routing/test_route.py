@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from core.contracts import Addressee, AddresseeKind, Dial, Direction
 from tests.unit.routing.company import NUMBER, Company
@@ -100,3 +101,19 @@ def test_a_number_that_is_none_does_not_catch_anonymous_calls(company):
     company.number("broken", company.scenario(Dial((company.employee("a"),))))
     assert company.route("broken") is None
     assert company.route("") is None
+
+
+@pytest.mark.spec("NUM-07", at="rule")
+@pytest.mark.parametrize(
+    ("number", "branch", "shown"),
+    [(False, False, False), (True, False, True), (False, True, True), (True, True, True)],
+)
+def test_the_called_number_is_shown_if_the_number_or_the_branch_says_so(company, number, branch, shown):
+    _default(company)
+    (scenario,) = company.scenarios
+    default = replace(scenario.default, shows_called=branch)
+    company.scenarios = [replace(scenario, default=default)]
+    company.numbers = [replace(company.numbers[0], shows_called=number)]
+    company.number(OTHER, company.scenario(Dial((company.employee("sales"),))))
+    assert company.route().shows_called is shown
+    assert company.route(OTHER).shows_called is False

@@ -60,7 +60,7 @@ def test_extensions(good):
     assert phones.extension(good) == good.strip()
 
 
-@pytest.mark.parametrize("bad", ["", "1", "1234567", "10a", "١٢٣", "-10", "1 0"])
+@pytest.mark.parametrize("bad", ["", "1", "1234567", "10a", "١٢٣", "-10", "1 0", "112"])
 def test_what_is_no_extension(bad):
     with pytest.raises(FieldError):
         phones.extension(bad)
