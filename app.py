@@ -26,7 +26,7 @@ from core.clock import SystemClock
 from core.contracts import Tenant
 from core.errors import SettingError, SunSimError
 from core.host import Host
-from core.media.server import RtpengineServer
+from core.media.server import Lost, RtpengineServer, ServerState
 from core.metrics import Reading, register
 from core.ports import MediaServer
 from core.settings import MediaSettings, Settings
@@ -70,12 +70,12 @@ class RunningMedia(MediaServer, Protocol):
         ...
 
 
-MakeMedia = Callable[[MediaSettings, Path, Callable[[], None]], RunningMedia]
-"""From settings, a folder of its own, and whom to tell that all its sessions are lost."""
+MakeMedia = Callable[[MediaSettings, Path, Lost], RunningMedia]
+"""From settings, a folder of its own, and whom to tell that sessions are lost."""
 
 
-def _rtpengine(settings: MediaSettings, folder: Path, on_death: Callable[[], None]) -> RtpengineServer:
-    return RtpengineServer(settings, folder, on_death=on_death)
+def _rtpengine(settings: MediaSettings, folder: Path, on_lost: Lost) -> RtpengineServer:
+    return RtpengineServer(settings, folder, on_lost=on_lost)
 
 
 class Common:
@@ -176,7 +176,7 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
     media = common.media(
         settings.media,
         settings.data.dir.resolve() / "media",
-        lambda: switchboard.media_lost(),  # noqa: PLW0108 - it is made below
+        lambda calls: switchboard.media_lost(calls),  # noqa: PLW0108 - it is made below
     )
     await media.start()
     stack.push_async_callback(media.stop)
@@ -229,6 +229,8 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
     await _keep_carriers(common, stack, keeper)
     _measure(switchboard, endpoint, bus, common.host)
     _measure_carriers(keeper)
+    if isinstance(media, RtpengineServer):
+        _measure_media(media)
 
 
 async def _keep_carriers(common: Common, stack: AsyncExitStack, keeper: TrunkKeeper) -> None:
@@ -273,6 +275,28 @@ def _measure_carriers(keeper: TrunkKeeper) -> None:
         gauge("up", "Carriers: 1 if calls can be sent there.", lambda state: float(state.up)),
         gauge("registered", "Carriers where we register: 1 if we are.", lambda state: state.registered),
         gauge("calls", "Channels taken, both ways.", lambda state: state.calls),
+    )
+
+
+def _measure_media(media: RtpengineServer) -> None:
+    def of(
+        name: str, meaning: str, value: Callable[[ServerState], float], *, counter: bool = False
+    ) -> Reading:
+        def read() -> dict[str, float]:
+            return {state.name: value(state) for state in media.servers()}
+
+        return Reading(f"sunsim_media_{name}", meaning, read, label="server", counter=counter)
+
+    register(
+        of("up", "rtpengines: 1 if it answers.", lambda s: s.up),
+        of("draining", "1 if it gets no new calls.", lambda s: s.draining),
+        of("calls", "Calls of ours at this rtpengine.", lambda s: s.calls),
+        of("sessions", "All calls of this rtpengine.", lambda s: s.reported.sessions),
+        of("transcoded", "Streams being transcoded.", lambda s: s.reported.transcoded),
+        of("ports_used", "RTP ports in use.", lambda s: s.reported.ports_used),
+        of("ports", "RTP ports it has.", lambda s: s.reported.ports_total),
+        of("failures", "Requests without an answer.", lambda s: s.failures, counter=True),
+        of("full", "Calls refused for want of ports.", lambda s: s.full, counter=True),
     )
 
 

@@ -103,10 +103,11 @@ class Switchboard:
         else:
             self._from_line(session, request, origin.line)
 
-    def media_lost(self) -> None:
-        """The media server died: nobody in these calls hears anything any more, so they end."""
-        for call in list(self._calls.values()):
-            call.leave("media_lost")
+    def media_lost(self, calls: Iterable[UUID]) -> None:
+        """Their media server died: nobody in these calls hears anything any more, so they end."""
+        for call_id in calls:
+            if call_id in self._calls:
+                self._calls[call_id].leave("media_lost")
 
     def hang_up(self, tenant_id: UUID, call_id: UUID, who: str) -> bool:
         """End a call because somebody outside of it wants so; whether this company has it here."""

@@ -8,6 +8,7 @@ which makes a dead server on this machine known in less than a millisecond.
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Mapping
 from itertools import count
@@ -19,7 +20,7 @@ from core.errors import MediaRefused, MediaUnavailable
 from core.media.bencode import BencodeError, Value, decode, encode
 from core.settings import Address
 
-__all__ = ["NgClient", "Reply"]
+__all__ = ["NgClient", "NoRoom", "Reply", "ServerGone", "UnknownCall"]
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +28,25 @@ Reply = Mapping[str, Value]
 
 _RETRANSMIT = (0.2, 0.4, 0.8)  # seconds after the one before; loopback loses nothing, a busy server may
 _DEADLINE = 2.0
+_FULL = re.compile("ports|limit|load", re.IGNORECASE)
+
+
+class ServerGone(MediaUnavailable):
+    """The media server is not there."""
+
+    code = "media_gone"
+
+
+class UnknownCall(MediaUnavailable):
+    """The media server does not know the call."""
+
+    code = "media_unknown_call"
+
+
+class NoRoom(MediaUnavailable):
+    """The media server takes no more calls."""
+
+    code = "media_full"
 
 
 class NgClient(asyncio.DatagramProtocol):
@@ -34,7 +54,6 @@ class NgClient(asyncio.DatagramProtocol):
 
     def __init__(self, address: Address) -> None:
         self.address = address
-        self.failed_at = float("-inf")  # monotonic seconds of the last request without an answer
         self._transport: asyncio.DatagramTransport | None = None
         self._waiting: dict[bytes, asyncio.Future[Reply]] = {}
         self._cookies = count(1)
@@ -63,11 +82,12 @@ class NgClient(asyncio.DatagramProtocol):
     ) -> Reply:
         """Send one command with the protocol's own names of arguments and return its answer.
 
-        Raises MediaUnavailable when no answer came within ``deadline`` seconds or when the server
-        refused for want of ports or sessions, and MediaRefused when it could not use the SDP.
+        Raises MediaUnavailable when no answer came within ``deadline`` seconds, its kin ServerGone
+        when nobody listens there, NoRoom for want of ports or sessions, UnknownCall, and
+        MediaRefused when the server could not use the SDP.
         """
         if self.closed:
-            raise MediaUnavailable()
+            raise ServerGone()
         loop = asyncio.get_running_loop()
         cookie = f"{self._prefix}_{next(self._cookies)}".encode()
         packet = b"%b %b" % (cookie, encode({**(arguments or {}), "command": command}))
@@ -99,15 +119,14 @@ class NgClient(asyncio.DatagramProtocol):
                 loop.call_later(_RETRANSMIT[attempt], self._send, packet, attempt + 1, timers)
             )
 
-    def _give_up(self, cookie: bytes) -> None:
+    def _give_up(self, cookie: bytes, why: type[MediaUnavailable] = MediaUnavailable) -> None:
         answer = self._waiting.pop(cookie, None)
         if answer is not None and not answer.done():
-            self.failed_at = asyncio.get_running_loop().time()
-            answer.set_exception(MediaUnavailable())
+            answer.set_exception(why())
 
     def _fail(self) -> None:
         for cookie in list(self._waiting):
-            self._give_up(cookie)
+            self._give_up(cookie, ServerGone)
 
     # --- asyncio.DatagramProtocol ---
 
@@ -145,5 +164,9 @@ def _checked(command: str, reply: Reply) -> Reply:
     reason = reply.get("error-reason", result)
     text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
     log.warning("ng.refused", command=command, reason=text)
-    # The only refusals that are the other side's fault speak of its SDP; the rest is our shortage.
-    raise (MediaRefused if "SDP" in text else MediaUnavailable)()
+    # The only refusals that are the other side's fault speak of its SDP.
+    if "SDP" in text:
+        raise MediaRefused()
+    if "Unknown call" in text:
+        raise UnknownCall()
+    raise NoRoom() if _FULL.search(text) else MediaUnavailable()

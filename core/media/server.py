@@ -1,138 +1,182 @@
-"""The media server as calls know it: one supervised child, or the rtpengines that settings name."""
+"""The media servers as calls know them: one supervised child, or a pool of rtpengines that settings
+name. A new call goes to the one with the least to do; it stays there until that one dies."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import secrets
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import UUID
 
+import structlog
 from msgspec import Struct
 
 from core.errors import MediaUnavailable
+from core.media.drain import drained
+from core.media.node import MediaNode, MediaStatistics, Seat
 from core.media.process import RtpengineProcess
 from core.media.prompts import Prompts
-from core.media.rtpengine import NgClient, Reply
+from core.media.rtpengine import NgClient
 from core.media.session import RtpengineSession
+from core.media.watch import Watch
 from core.settings import MediaSettings
 
-__all__ = ["MediaStatistics", "RtpengineServer"]
+__all__ = ["Lost", "MediaStatistics", "RtpengineServer", "ServerState"]
+
+log = structlog.get_logger(__name__)
 
 _HEALTHY_WITHIN = 0.5
-_SHUN = 2.0  # seconds without new calls for a server that failed, unless no other is left
+
+Lost = Callable[[Sequence[UUID]], None]
+"""Hears which calls were lost with their server."""
 
 
-class MediaStatistics(Struct, frozen=True):
-    """What rtpengine says of this moment, summed over all servers that answer.
-
-    ``sessions`` and ports are exact; the other two lag by up to two seconds.
+class ServerState(Struct, frozen=True):
+    """One server for metrics. ``calls`` are ours, ``failures`` requests without an answer, ``full``
+    those refused for want of ports; the ``reported`` figures are at most two seconds old.
     """
 
-    sessions: int = 0
-    transcoded: int = 0
-    packets_per_second: int = 0
-    ports_used: int = 0
-    ports_total: int = 0
+    name: str
+    up: bool
+    draining: bool
+    calls: int
+    failures: int
+    full: int
+    reported: MediaStatistics
 
 
 class RtpengineServer:
     """Implements ``core.ports.MediaServer``. ``folder`` is where its files go (prompts, recordings).
 
-    ``on_death`` is called, from the loop, when the supervised child died unasked: its calls have no
-    audio any more, while new sessions use the next child.
+    ``on_lost`` hears, from the loop, the ids of calls that their server forgot: they have no audio
+    any more, while new sessions use another server or the next child.
     """
 
     def __init__(
-        self, settings: MediaSettings, folder: Path, *, on_death: Callable[[], None] = lambda: None
+        self, settings: MediaSettings, folder: Path, *, on_lost: Lost = lambda _: None
     ) -> None:
         self._settings = settings
+        self._folder = folder
+        self._on_lost = on_lost
         self._prompts = Prompts(folder / "prompts")
-        self._neighbours: list[NgClient] = []
+        self._prefix = ""
+        self._clients: list[NgClient] = []
+        self._watches: list[Watch] = []
         self.process: RtpengineProcess | None = None
         if not settings.rtpengine:
-            self.process = RtpengineProcess(settings, folder, on_death=on_death)
+            self.process = RtpengineProcess(settings, folder, on_death=self._child_died)
 
     async def start(self) -> None:
-        """Start the child and wait for it, or open sockets to the neighbours without waiting.
+        """Start the child and wait for it, or look once at each server of the pool.
 
         Raises MediaUnavailable or SettingError as ``RtpengineProcess.start`` does.
         """
-        if self.process is not None:
-            await self.process.start()
+        self._prefix = _instance(self._folder)
+        process = self.process
+        if process is not None:
+            await process.start()
+            self._watch("child", lambda: process.client)
         for address in self._settings.rtpengine:
-            self._neighbours.append(await NgClient.open(address))
+            client = await NgClient.open(address)
+            self._clients.append(client)
+            self._watch(str(address), _always(client))
+        await asyncio.gather(*(watch.start() for watch in self._watches))
 
     async def stop(self) -> None:
         """End the child, or leave the neighbours alone."""
+        for watch in self._watches:
+            await watch.stop()
+            watch.node.up = False
         if self.process is not None:
             await self.process.stop()
-        for client in self._neighbours:
+        for client in self._clients:
             client.close()
-        self._neighbours.clear()
+        self._clients.clear()
+        self._watches.clear()
 
     def session(self, call_id: UUID) -> RtpengineSession:
         """A session for one call; which server carries it is chosen when it opens."""
-        return RtpengineSession(call_id, self._choose)
+        name = f"{self._prefix}{call_id}"
+        return RtpengineSession(name, lambda: Seat(call_id, name, self._servers))
 
     async def healthy(self) -> bool:
         """Whether any server answers a ping now."""
-        replies = await self._ask("ping")
-        return bool(replies)
+
+        async def answers(node: MediaNode) -> bool:
+            try:
+                await node.ping(_HEALTHY_WITHIN)
+            except MediaUnavailable:
+                return False
+            return True
+
+        return any(await asyncio.gather(*(answers(watch.node) for watch in self._watches)))
 
     async def sessions(self) -> int:
         """How many calls the servers hold."""
         return (await self.statistics()).sessions
 
     async def statistics(self) -> MediaStatistics:
-        """Present figures for metrics; all zero when no server answers."""
-        figures = [_figures(reply) for reply in await self._ask("statistics")]
+        """Present figures, summed over all servers that answer."""
+        asked = (watch.node.report(_HEALTHY_WITHIN) for watch in self._watches)
+        failed = await asyncio.gather(*asked, return_exceptions=True)
+        told = [
+            watch.node.reported
+            for watch, result in zip(self._watches, failed, strict=True)
+            if not isinstance(result, BaseException)
+        ]
         fields = MediaStatistics.__struct_fields__
-        return MediaStatistics(**{name: sum(getattr(f, name) for f in figures) for name in fields})
+        return MediaStatistics(**{name: sum(getattr(f, name) for f in told) for name in fields})
+
+    def servers(self) -> list[ServerState]:
+        """Each server as it was seen last."""
+        nodes = [watch.node for watch in self._watches]
+        return [
+            ServerState(n.name, n.up, n.draining, len(n.seats), n.failures, n.full, n.reported)
+            for n in nodes
+        ]
 
     def prompt(self, name: str, language: str) -> Path | None:
         """The file of a ready-made prompt; see ``Prompts``."""
         return self._prompts.find(name, language)
 
-    def _clients(self) -> list[NgClient]:
-        if self.process is None:
-            return self._neighbours
-        try:
-            return [self.process.client]
-        except MediaUnavailable:
-            return []
+    def _watch(self, name: str, client: Callable[[], NgClient]) -> None:
+        node = MediaNode(name, client)
+        self._watches.append(
+            Watch(node, self._prefix, draining=self._draining, others=self._others, lost=self._lost)
+        )
 
-    def _choose(self) -> NgClient:
-        """The first server that did not fail lately. Spreading calls over several comes later."""
-        clients = self._clients()
-        if not clients:
-            raise MediaUnavailable()
-        now = asyncio.get_running_loop().time()
-        return min(clients, key=lambda client: now - client.failed_at < _SHUN)
+    def _servers(self) -> list[MediaNode]:
+        """Who may take a new call, the least loaded first."""
+        nodes = (watch.node for watch in self._watches)
+        return sorted((n for n in nodes if n.up and not n.draining), key=MediaNode.preference)
 
-    async def _ask(self, command: str) -> list[Reply]:
-        asked = (client.request(command, deadline=_HEALTHY_WITHIN) for client in self._clients())
-        answers = await asyncio.gather(*asked, return_exceptions=True)
-        return [answer for answer in answers if isinstance(answer, Mapping)]
+    def _others(self, node: MediaNode) -> bool:
+        return any(other is not node for other in self._servers())
 
+    def _draining(self, name: str) -> bool:
+        return name in drained(self._folder)
 
-def _figures(reply: Reply) -> MediaStatistics:
-    statistics = _mapping(reply.get("statistics"))
-    current = _mapping(statistics.get("currentstatistics"))
-    interfaces = statistics.get("interfaces")
-    interfaces = interfaces if isinstance(interfaces, list) else []
-    ports = [_mapping(_mapping(each).get("ports")) for each in interfaces]
-    return MediaStatistics(
-        sessions=_integer(current.get("sessionstotal")),
-        transcoded=_integer(current.get("transcodedmedia")),
-        packets_per_second=_integer(current.get("packetrate")),
-        ports_used=sum(_integer(each.get("used")) for each in ports),
-        ports_total=sum(_integer(each.get("totals")) for each in ports),
-    )
+    def _lost(self, seats: Sequence[Seat]) -> None:
+        log.error("media.calls_lost", calls=len(seats))
+        self._on_lost([seat.call_id for seat in seats])
+
+    def _child_died(self) -> None:
+        for watch in self._watches:
+            watch.node.suspected.set()
 
 
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
+def _always(client: NgClient) -> Callable[[], NgClient]:
+    return lambda: client
 
 
-def _integer(value: object) -> int:
-    return value if isinstance(value, int) else 0
+def _instance(folder: Path) -> str:
+    """What our calls begin with at a server that others use, too; kept, so that a process that was
+    killed finds its calls again."""
+    path = folder / "instance"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(".new")
+        fresh.write_text(secrets.token_hex(6))
+        fresh.replace(path)
+    return path.read_text().strip() + "-"

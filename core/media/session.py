@@ -14,14 +14,14 @@ the same codec in the next one, hence ``told``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from uuid import UUID
+from typing import Protocol
 
 import structlog
 
 from core import sdp
 from core.errors import MediaRefused, MediaUnavailable
 from core.media.bencode import Value
-from core.media.rtpengine import NgClient, Reply
+from core.media.rtpengine import Reply
 
 __all__ = ["RtpengineSession"]
 
@@ -48,13 +48,28 @@ _PLAIN = (
 _DEAF = ("sendonly", "inactive")
 
 
-class RtpengineSession:
-    """Implements ``core.ports.MediaSession``; ``engine`` is asked for a client when the call opens."""
+class Place(Protocol):
+    """The server of one call."""
 
-    def __init__(self, call_id: UUID, engine: Callable[[], NgClient]) -> None:
-        self.call_id = str(call_id)
+    async def request(self, command: str, arguments: Mapping[str, Value]) -> Reply:
+        """As ``NgClient.request``; the first one chooses the server."""
+        ...
+
+    def leave(self) -> None:
+        """The call is deleted."""
+        ...
+
+
+class RtpengineSession:
+    """Implements ``core.ports.MediaSession``; ``engine`` gives a place when the call opens.
+
+    ``call_id`` is what rtpengine calls it.
+    """
+
+    def __init__(self, call_id: str, engine: Callable[[], Place]) -> None:
+        self.call_id = call_id
         self._engine = engine
-        self._client: NgClient | None = None
+        self._client: Place | None = None
         self._closed = False
         self._offered = b""  # by the caller, as it came
         self._caller = b""  # the caller's audio, restricted to what it was told
@@ -175,6 +190,8 @@ class RtpengineSession:
             await self._client.request("delete", {"call-id": self.call_id, "delete-delay": 0})
         except MediaUnavailable:
             log.warning("media.close_failed", call_id=self.call_id)
+        finally:
+            self._client.leave()
 
     async def _renegotiate(self, leg: str | None, body: bytes) -> bytes:
         """Join the two anew with what one of them says now; returns what rtpengine answers it."""

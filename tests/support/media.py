@@ -5,17 +5,25 @@ Use ``running_media`` as a context manager, or import the fixture ``media`` into
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager
+import asyncio
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from core.errors import MediaUnavailable
 from core.media.ports import free_range
+from core.media.rtpengine import NgClient
 from core.media.server import RtpengineServer
-from core.settings import MediaSettings
+from core.settings import Address, MediaSettings
+from core.supervisor import die_with_parent
 
-__all__ = ["media", "media_settings", "running_media"]
+__all__ = ["Rtpengine", "media", "media_settings", "running_media"]
 
 
 _lent = ExitStack()
@@ -32,13 +40,72 @@ def media_settings(size: int = 100, until: ExitStack = _lent) -> MediaSettings:
     return MediaSettings(port_min=ports.first, port_max=ports.last)
 
 
+class Rtpengine:
+    """An rtpengine that somebody else runs, at an address that it keeps when it is started again."""
+
+    def __init__(self, folder: Path, size: int = 100, *options: str) -> None:
+        self.ports = media_settings(size)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = Address(*free.getsockname())
+        self._log = folder / f"rtpengine-{self.address.port}.log"
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> Rtpengine:
+        """Start it and wait until it answers."""
+        folder = self._log.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                ["rtpengine", "--config-file=none", "--foreground", "--log-stderr", "--log-level=4"]
+                + ["--table=-1", "--interface=127.0.0.1", f"--listen-ng={self.address}"]
+                + [f"--port-min={self.ports.port_min}", f"--port-max={self.ports.port_max}"]
+                + ["--timeout=3600", "--silent-timeout=3600", *self._options],
+                stdout=log,
+                stderr=log,
+                preexec_fn=die_with_parent(signal.SIGKILL),  # noqa: PLW1509 - forked from one thread
+            )
+        client = await NgClient.open(self.address)
+        try:
+            async with asyncio.timeout(20):
+                while True:
+                    with suppress(MediaUnavailable):
+                        await client.request("ping", deadline=0.3)
+                        return self
+                    await asyncio.sleep(0.02)
+        finally:
+            client.close()
+
+    async def calls(self) -> list[str]:
+        """What it calls its calls."""
+        client = await NgClient.open(self.address)
+        try:
+            reply = await client.request("list", {"limit": 1000}, deadline=10)
+        finally:
+            client.close()
+        return [call.decode() for call in reply["calls"]]
+
+    def signal(self, number: int) -> None:
+        """Send it a signal; after SIGKILL it is gone."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        if number == signal.SIGKILL:
+            self._process.wait()
+
+    def stop(self) -> None:
+        """It is gone afterwards, whatever its state."""
+        if self._process is not None and self._process.poll() is None:
+            self.signal(signal.SIGKILL)
+
+
 @asynccontextmanager
 async def running_media(
-    folder: Path, size: int = 100, on_death: Callable[[], None] = lambda: None
+    folder: Path, size: int = 100, on_lost: Callable[[Sequence[UUID]], None] = lambda _: None
 ) -> AsyncIterator[RtpengineServer]:
     """A started server; it and its child are gone afterwards."""
     with ExitStack() as ended:
-        server = RtpengineServer(media_settings(size, ended), folder, on_death=on_death)
+        server = RtpengineServer(media_settings(size, ended), folder, on_lost=on_lost)
         await server.start()
         try:
             yield server

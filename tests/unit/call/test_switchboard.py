@@ -293,7 +293,7 @@ def test_calls_end_when_their_media_is_lost():
     async def scene():
         office.from_carrier()
         await asyncio.sleep(9)
-        office.switchboard.media_lost()
+        office.switchboard.media_lost([*office.media.sessions, UUID(int=99)])
 
     (cdr,) = play(office, scene)
     assert cdr.steps[-1].data["cause"] == "media_lost"

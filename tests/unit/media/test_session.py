@@ -36,6 +36,9 @@ class Client:
         self.asked.append((command, arguments))
         return {"result": b"ok", "sdp": arguments.get("sdp", b"")}
 
+    def leave(self):
+        self.left = True
+
     def commands(self):
         """(command, from, to) since the last look."""
         asked, self.asked = self.asked, []
@@ -49,7 +52,7 @@ def client():
 
 @pytest.fixture
 def session(client) -> MediaSession:
-    return RtpengineSession(CALL, lambda: client)
+    return RtpengineSession(str(CALL), lambda: client)
 
 
 TRANSCODE = {"transcode": ("PCMA", "PCMU", "opus", "G722")}
@@ -166,7 +169,7 @@ async def test_closing_once_is_enough_and_nothing_comes_after(session, client):
 async def test_closing_never_raises(session, client):
     await session.close()
     assert client.asked == []
-    other = RtpengineSession(CALL, lambda: client)
+    other = RtpengineSession(str(CALL), lambda: client)
     await other.open(CALLER)
     client.fail = True
     await other.close()
