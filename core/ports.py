@@ -13,6 +13,7 @@ from uuid import UUID
 
 from core.contracts import CallFacts, Cdr, Line, Number, Snapshot, Trunk
 from core.events import Event
+from core.sdp import PLAIN, Profile
 
 __all__ = ["CallStore", "Clock", "LiveBoard", "MediaServer", "MediaSession", "TenantDirectory"]
 
@@ -124,10 +125,11 @@ class MediaSession(Protocol):
         """
         ...
 
-    async def ring(self, leg: str) -> bytes:
+    async def ring(self, leg: str, profile: Profile = PLAIN) -> bytes:
         """The offer for one callee, made from the stub, so that rings do not disturb the caller.
 
-        Any number of legs may ring at once.
+        ``profile`` is how its audio travels: a browser and a desk phone are offered different
+        things. Any number of legs may ring at once.
         """
         ...
 
@@ -140,7 +142,7 @@ class MediaSession(Protocol):
         """
         ...
 
-    async def offer(self) -> bytes:
+    async def offer(self, profile: Profile = PLAIN) -> bytes:
         """Instead of ``open`` for a caller who made no offer: ours. ``connect`` needs the answer."""
         ...
 

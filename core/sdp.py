@@ -7,26 +7,38 @@ MediaRefused (488).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from enum import StrEnum
 from typing import NamedTuple
 
 from core.errors import MediaRefused
 
 __all__ = [
+    "BEST_EFFORT",
+    "PLAIN",
+    "SDES",
+    "WEBRTC",
     "Codec",
+    "Keys",
+    "Profile",
     "answer_direction",
     "audio_only",
+    "cheapest_first",
     "codecs",
     "connection",
     "direction",
     "formats",
     "hold",
     "preferred",
+    "profile",
     "restrict_codecs",
     "successor",
     "with_rejected",
+    "without_keys",
 ]
 
 EVENTS = "TELEPHONE-EVENT"
+_CHEAP = ("PCMA", "PCMU")
+_NO_VOICE = frozenset({"CN", "RED"})  # nobody can speak with these alone
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 _ANSWERS = {
@@ -41,6 +53,32 @@ _STATIC = {b"0": "PCMU/8000", b"3": "GSM/8000", b"4": "G723/8000", b"8": "PCMA/8
 _STATIC |= {b"9": "G722/8000", b"13": "CN/8000", b"18": "G729/8000"}
 
 _Lines = list[bytes]
+
+
+class Keys(StrEnum):
+    """Where the keys of encrypted audio come from."""
+
+    NONE = "none"
+    SDES = "sdes"  # they stand in the body (RFC 4568), so the signalling has to be secret
+    DTLS = "dtls"  # they are agreed upon between the media ports (RFC 5763)
+
+
+class Profile(NamedTuple):
+    """How a party's audio travels: the protocol of its stream, its keys, and whether by ICE."""
+
+    protocol: str
+    keys: Keys = Keys.NONE
+    ice: bool = False
+
+
+PLAIN = Profile("RTP/AVP")
+BEST_EFFORT = Profile("RTP/AVP", Keys.SDES)
+"""Keys in an offer of plain RTP: who does not know them speaks plain RTP (RFC 8643)."""
+SDES = Profile("RTP/SAVP", Keys.SDES)
+WEBRTC = Profile("UDP/TLS/RTP/SAVPF", Keys.DTLS, ice=True)
+
+_PROTOCOLS = frozenset({"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF"})
+_PROTOCOLS |= {"UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"}
 
 
 class Codec(NamedTuple):
@@ -63,10 +101,33 @@ def codecs(sdp: bytes) -> list[str]:
 
 def preferred(sdp: bytes) -> str:
     """The codec to answer with: G.711 where there is some, as it costs least to relay."""
-    names = codecs(sdp)
+    names = [name for name in codecs(sdp) if name not in _NO_VOICE]
     if not names:
         raise MediaRefused()
-    return next((name for name in ("PCMA", "PCMU") if name in names), names[0])
+    return next((name for name in _CHEAP if name in names), names[0])
+
+
+def profile(sdp: bytes) -> Profile:
+    """How the party that sent this body wants its audio to travel."""
+    body = _Body(sdp)
+    protocol = body.audio[0].split()[2].decode("latin-1").upper()
+    names = {line.partition(b":")[0] for line in (*body.session, *body.audio)}
+    if protocol not in _PROTOCOLS:
+        raise MediaRefused()
+    if b"a=fingerprint" in names and "SAVP" in protocol:
+        return Profile(protocol, Keys.DTLS, b"a=ice-ufrag" in names)
+    if b"a=crypto" in names:
+        return Profile(protocol, Keys.SDES)
+    if "SAVP" in protocol:
+        raise MediaRefused()
+    return Profile(protocol)
+
+
+def without_keys(sdp: bytes) -> bytes:
+    """The body without the keys that it offers for plain RTP: they came where others could read."""
+    body = _Body(sdp)
+    body.media[body.index] = [line for line in body.audio if not line.startswith(b"a=crypto:")]
+    return body.joined()
 
 
 def connection(sdp: bytes) -> tuple[str, int]:
@@ -145,9 +206,23 @@ def restrict_codecs(sdp: bytes, keep: Collection[str]) -> bytes:
         for number, codec in offered
         if codec.name in wanted or (codec.name == EVENTS and codec.rate in rates)
     ]
-    stream = b" ".join((*body.audio[0].split()[:3], *kept))
-    others = [line for line in body.audio[1:] if _payload(line) is None]
-    body.media[body.index] = [stream, *others, *_described(body.audio, kept)]
+    _keep(body, kept)
+    return body.joined()
+
+
+def cheapest_first(sdp: bytes) -> bytes:
+    """The body with G.711 before all other codecs, so that it is chosen where both sides have it.
+
+    Redundant audio (RED, RFC 2198) goes: it names its codec by a number that is a leg's own.
+    """
+    body = _Body(sdp)
+    offered = [pair for pair in _formats(body.audio) if pair[1].name != "RED"]
+    kept = [number for number, _ in sorted(offered, key=lambda pair: pair[1].name not in _CHEAP)]
+    if not kept:
+        raise MediaRefused()
+    if kept == body.audio[0].split()[3:]:
+        return sdp
+    _keep(body, kept)
     return body.joined()
 
 
@@ -229,6 +304,13 @@ def _formats(section: _Lines) -> Iterator[tuple[bytes, Codec]]:
             rate = rate.partition("/")[0]
             known = rate.isascii() and rate.isdigit() and len(rate) < 9
             yield number, Codec(int(number), name.upper(), int(rate) if known else 0)
+
+
+def _keep(body: _Body, numbers: Collection[bytes]) -> None:
+    """Leave these payload types alone in the stream."""
+    stream = b" ".join((*body.audio[0].split()[:3], *numbers))
+    others = [line for line in body.audio[1:] if _payload(line) is None]
+    body.media[body.index] = [stream, *others, *_described(body.audio, numbers)]
 
 
 def _described(section: _Lines, numbers: Collection[bytes]) -> _Lines:

@@ -28,6 +28,7 @@ from core.contracts import (
 from core.errors import MediaUnavailable
 from core.host import Host
 from core.ids import new_id
+from core.sdp import PLAIN, Profile
 
 __all__ = [
     "FakeClock",
@@ -194,7 +195,7 @@ class MemoryMediaSession:
         """Note it."""
         self.verbs.append("told")
 
-    async def ring(self, leg: str) -> bytes:
+    async def ring(self, leg: str, profile: Profile = PLAIN) -> bytes:
         """The offer for this leg."""
         return self._do(f"ring {leg}", f"offer {leg}".encode())
 
@@ -202,7 +203,7 @@ class MemoryMediaSession:
         """The caller's SDP with this leg."""
         return self._do(f"connect {leg}", f"answer {leg}".encode())
 
-    async def offer(self) -> bytes:
+    async def offer(self, profile: Profile = PLAIN) -> bytes:
         """The offer for a caller who made none."""
         return self._do("offer", b"offer caller")
 

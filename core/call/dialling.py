@@ -22,8 +22,9 @@ from core.contracts import Par, PlanNode, Ring, Seq, StepCode
 from core.errors import MediaUnavailable, Unavailable
 from core.numbers import is_outside
 from core.ports import MediaSession
+from core.sdp import PLAIN, Profile
 from core.sip._wire import WireError
-from core.sip.session import Answered, Ended, Failed, Progress, Session, SessionEvent
+from core.sip.session import Answered, Ended, Failed, Listener, Progress, Session, SessionEvent
 
 __all__ = ["Answer", "Dialler", "InTurn", "NoPlace", "NotAnswered", "Placer", "Result"]
 
@@ -35,7 +36,12 @@ _UNWRITABLE = 500  # the INVITE would not have been SIP
 _NO_CARRIER = 503
 _OF_CARRIER = frozenset({401, 407, 408})  # and 5xx: said by a carrier, not by who is called
 
-Place = Callable[[bytes, Callable[[SessionEvent], None]], Session]
+
+class Place(NamedTuple):
+    """One phone or one carrier: ``invite`` sends the INVITE with an SDP that fits its ``profile``."""
+
+    invite: Callable[[bytes, Listener], Session]
+    profile: Profile = PLAIN
 
 
 class NoPlace(Unavailable):
@@ -56,7 +62,7 @@ class Placer(Protocol):
     def __call__(self, ring: Ring) -> Sequence[Place] | InTurn:
         """Each item sends an INVITE with the given SDP; none if the terminal cannot be reached.
 
-        A place raises NoPlace when its carrier takes no more calls.
+        Its INVITE raises NoPlace when its carrier takes no more calls.
         """
         ...
 
@@ -221,7 +227,7 @@ class Dialler:
         leg = CalleeLeg(f"leg{self._count}", ring)
         legs.append(leg)
         self._open.append(leg)
-        sdp = await self._media.ring(leg.name)
+        sdp = await self._media.ring(leg.name, place.profile)
 
         def listen(event: SessionEvent) -> None:
             if leg.answered:
@@ -231,7 +237,7 @@ class Dialler:
             inbox.put_nowait((leg, event))
 
         try:
-            leg.session = place(sdp, listen)
+            leg.session = place.invite(sdp, listen)
         except WireError:  # a plugin's header, or a phone's address: the others may well ring
             log.warning("leg.unwritable", terminal=str(ring.terminal_id))
             listen(Failed(_UNWRITABLE, ""))

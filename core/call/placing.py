@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterator, Sequence
 import structlog
 
 from core.call.dialling import InTurn, NoPlace, Place
+from core.call.encryption import profile_of
 from core.call.facts import number_shown
-from core.call.leg import Header
 from core.contracts import CallFacts, Direction, Number, Ring, Snapshot, Trunk
 from core.contributions import DialOptions
 from core.numbers import is_domestic, is_outside
 from core.ports import TenantDirectory
 from core.sip.endpoint import Endpoint
 from core.sip.flow import Target, host_port
-from core.sip.session import Session, SessionEvent
+from core.sip.session import Listener, Session
 from core.trunk.board import TrunkBoard
 from core.trunk.caller import NOBODY, Caller, introduce
 from core.trunk.numbers import write
@@ -75,8 +75,8 @@ class Placing:
             return self._outside(ring.address)
         to = f"<sip:{ring.address}@{self._domain}>"
         return [
-            self._invite(contact.target(), self._as_seen_inside(), to, self.options.headers)
-            for contact in self._endpoint.contacts(ring.address)
+            Place(self._invite(phone, to), profile_of(phone))
+            for phone in (contact.target() for contact in self._endpoint.contacts(ring.address))
         ]
 
     def _outside(self, number: str) -> Sequence[Place] | InTurn:
@@ -115,7 +115,7 @@ class Placing:
             domain=self._domain,
         )
 
-        def place(sdp: bytes, listener: Callable[[SessionEvent], None]) -> Session:
+        def place(sdp: bytes, listener: Listener) -> Session:
             if not self._board.take(trunk):
                 raise NoPlace
             log.info("call.carrier", trunk=trunk.name)
@@ -136,7 +136,7 @@ class Placing:
                 self._board.release(trunk)
                 raise
 
-        return place
+        return Place(place)
 
     @property
     def _forwarded(self) -> bool:
@@ -152,8 +152,10 @@ class Placing:
             return number_shown(self._snapshot, facts.employee_id)
         return next((n for n in self._snapshot.numbers if n.id == facts.number_id), None)
 
-    def _invite(self, target: Target, from_: str, to: str, headers: Sequence[Header]) -> Place:
-        def place(sdp: bytes, listener: Callable[[SessionEvent], None]) -> Session:
+    def _invite(self, target: Target, to: str) -> Callable[[bytes, Listener], Session]:
+        from_, headers = self._as_seen_inside(), self.options.headers
+
+        def place(sdp: bytes, listener: Listener) -> Session:
             return self._endpoint.invite(
                 target,
                 from_=from_,

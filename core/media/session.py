@@ -4,7 +4,9 @@ How it works, in the words of rtpengine: the caller is the tag ``A``. While nobo
 joined to ``ivr``, a stub that sends nothing, so that prompts can be played to it. A callee ``X`` is
 offered from a stub of its own, ``ring-X``: its early media and its answer touch nobody else. When X
 answers, A is offered to X anew; thanks to ``port-latching`` neither side's port changes, so neither
-needs a re-INVITE. Tags are ours, not SIP's, and every leg has one via-branch.
+needs a re-INVITE. Tags are ours, not SIP's, and every leg has one via-branch. Each party has a
+profile (plain RTP, SDES, WebRTC): a caller's stands in its offer, a callee's is what it is offered
+until its answer tells.
 
 Two traps, both measured. Without ``zero-address`` rtpengine leaves the stub's 0.0.0.0 in what it gives
 to the other side, which a phone takes for being put on hold. And whoever was told an SDP must be told
@@ -20,26 +22,25 @@ import structlog
 
 from core import sdp
 from core.errors import MediaRefused, MediaUnavailable
+from core.media import profiles
 from core.media.bencode import Value
 from core.media.rtpengine import Reply
+from core.sdp import PLAIN, Profile
 
 __all__ = ["RtpengineSession"]
 
 log = structlog.get_logger(__name__)
 
-_Flags = tuple[str, ...]
 _Codec = Mapping[str, tuple[str, ...]]
 
 _CALLER = "A"
 _STUB = "ivr"
-_LATCH: _Flags = ("port-latching",)
-_STUB_FLAGS: _Flags = ("port-latching", "original-sendrecv")
 # What a callee may speak that the caller does not; a codec that is offered anyway is not doubled.
 _TRANSCODE: _Codec = {"transcode": ("PCMA", "PCMU", "opus", "G722")}
 
 
 # What a caller who made no offer is offered: what every telephone speaks.
-_PLAIN = (
+_EVERYBODYS = (
     b"v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n"
     b"m=audio 9 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\n"
     b"a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
@@ -81,20 +82,23 @@ class RtpengineSession:
         self._asked = False  # the caller was offered something by us: its SDP is no answer
         self._held = False  # the caller put us on hold before anybody answered
         self._sent: dict[str, bytes] = {}  # our last body to each party, by its tag
+        self._profiles: dict[str, Profile] = {}  # of the parties, by tag; a stub is plain
 
     async def open(self, caller_sdp: bytes) -> bytes:
         """Join the caller to the stub; the answer is ready to be sent as early media."""
         self._offered = caller_sdp
-        self._caller = sdp.audio_only(caller_sdp)
+        self._profiles[_CALLER] = sdp.profile(caller_sdp)
+        self._caller = sdp.cheapest_first(sdp.audio_only(caller_sdp))
         self._client = self._engine()
         return await self._to_stub()
 
-    async def offer(self) -> bytes:
+    async def offer(self, profile: Profile = PLAIN) -> bytes:
         """An offer for a caller who made none; ``answered`` follows, and only then ``connect``."""
-        self._caller = _PLAIN
+        self._profiles[_CALLER] = profile
+        self._caller = _EVERYBODYS
         self._client = self._engine()
         self._delayed = self._asked = True
-        body = await self._offer(_STUB, _CALLER, _PLAIN, _STUB_FLAGS)
+        body = await self._offer(_STUB, _CALLER, _EVERYBODYS)
         self._sent[_CALLER] = body
         return body
 
@@ -103,8 +107,9 @@ class RtpengineSession:
         if leg is not None or not self._delayed:
             await self._renegotiate(leg, answer)
             return
+        self._profiles[_CALLER] = sdp.profile(answer)
         body = sdp.audio_only(answer)
-        await self._answer(_STUB, _CALLER, body, _LATCH)
+        await self._answer(_STUB, _CALLER, body)
         self._caller = sdp.restrict_codecs(body, sdp.codecs(body)[:1])
         self._delayed = False
 
@@ -114,10 +119,11 @@ class RtpengineSession:
             return
         self._caller = sdp.restrict_codecs(self._caller, sdp.codecs(self._told))
 
-    async def ring(self, leg: str) -> bytes:
+    async def ring(self, leg: str, profile: Profile = PLAIN) -> bytes:
         """The offer for the callee ``leg``, from a stub that speaks what the caller speaks."""
+        self._profiles[leg] = profile
         stub = sdp.hold(self._caller)
-        offer = await self._offer(_ring(leg), leg, stub, _STUB_FLAGS, _TRANSCODE)
+        offer = await self._offer(_ring(leg), leg, stub, _TRANSCODE)
         self._sent[leg] = offer
         return offer
 
@@ -131,11 +137,12 @@ class RtpengineSession:
             raise MediaRefused()
         if leg == self._connected and answer == self._callee:
             return self._sent[_CALLER]
+        self._profiles[leg] = sdp.profile(answer)
         if leg not in self._joined:
-            await self._answer(_ring(leg), leg, answer, _LATCH)
-        await self._offer(_CALLER, leg, self._caller, _LATCH, _TRANSCODE)
+            await self._answer(_ring(leg), leg, answer)
+        await self._offer(_CALLER, leg, self._caller, _TRANSCODE)
         fitting = sdp.answer_direction(answer, self._caller) if self._held else answer
-        reply = await self._answer(_CALLER, leg, fitting, _LATCH)
+        reply = await self._answer(_CALLER, leg, fitting)
         if self._held:
             await self._mute(leg, self._caller)
         if leg not in self._joined:
@@ -200,8 +207,8 @@ class RtpengineSession:
         if other is None or (leg is not None and leg != self._connected):
             raise MediaRefused()
         own = sdp.restrict_codecs(sdp.audio_only(body), sdp.codecs(self._sent[party]))
-        await self._offer(party, other, own, _LATCH, _TRANSCODE)
-        answer = await self._answer(party, other, sdp.answer_direction(far, body), _LATCH)
+        await self._offer(party, other, own, _TRANSCODE)
+        answer = await self._answer(party, other, sdp.answer_direction(far, body))
         await self._mute(other, body)
         if leg is None:
             self._caller = own
@@ -215,9 +222,9 @@ class RtpengineSession:
         await self._request("block media" if deaf else "unblock media", {"from-tag": other})
 
     async def _to_stub(self) -> bytes:
-        offered = await self._offer(_CALLER, _STUB, self._caller, _LATCH)
+        offered = await self._offer(_CALLER, _STUB, self._caller)
         stub = sdp.hold(sdp.restrict_codecs(offered, {sdp.preferred(offered)}))
-        return self._to_caller(await self._answer(_CALLER, _STUB, stub, _STUB_FLAGS))
+        return self._to_caller(await self._answer(_CALLER, _STUB, stub))
 
     def _to_caller(self, answer: bytes) -> bytes:
         self._told = answer
@@ -226,35 +233,42 @@ class RtpengineSession:
         return whole
 
     async def _offer(
-        self, from_tag: str, to_tag: str, body: bytes, flags: _Flags, codec: _Codec | None = None
+        self, from_tag: str, to_tag: str, body: bytes, codec: _Codec | None = None
     ) -> bytes:
-        # Keys end at rtpengine: a leg is offered plain RTP whatever its other side speaks.
-        extra: dict[str, Value] = {"transport-protocol": "RTP/AVP"}
+        arguments = profiles.for_offer(self._profile(from_tag), self._profile(to_tag))
         if codec is not None:
-            extra["codec"] = codec
-        return await self._exchange("offer", from_tag, to_tag, {"sdp": body, "flags": flags, **extra})
+            arguments["codec"] = codec
+        return await self._exchange("offer", from_tag, to_tag, body, arguments)
 
-    async def _answer(self, from_tag: str, to_tag: str, body: bytes, flags: _Flags) -> bytes:
-        return await self._exchange("answer", from_tag, to_tag, {"sdp": body, "flags": flags})
+    async def _answer(self, from_tag: str, to_tag: str, body: bytes) -> bytes:
+        arguments = profiles.for_answer(self._profile(to_tag), self._profile(from_tag))
+        return await self._exchange("answer", from_tag, to_tag, body, arguments)
 
     async def _exchange(
-        self, command: str, from_tag: str, to_tag: str, arguments: Mapping[str, Value]
+        self, command: str, from_tag: str, to_tag: str, body: bytes, arguments: dict[str, Value]
     ) -> bytes:
+        """An offer of ``from_tag`` to ``to_tag``, or the answer that goes the other way."""
+        sender = from_tag if command == "offer" else to_tag
+        if sender not in self._profiles:  # a stub: it would look like somebody who is on hold
+            arguments["flags"] = (*_words(arguments["flags"]), "original-sendrecv")
         reply = await self._request(
             command,
             {
                 "from-tag": from_tag,
                 "to-tag": to_tag,
                 "via-branch": f"br-{to_tag}",
-                "ICE": "remove",
                 "replace": ("origin", "zero-address"),
+                "sdp": body,
                 **arguments,
             },
         )
-        body = reply.get("sdp")
-        if not isinstance(body, bytes):
+        told = reply.get("sdp")
+        if not isinstance(told, bytes):
             raise MediaRefused()
-        return body
+        return told
+
+    def _profile(self, tag: str) -> Profile:
+        return self._profiles.get(tag, PLAIN)
 
     async def _delete(self, tags: Mapping[str, Value]) -> None:
         await self._request("delete", {**tags, "delete-delay": 0})
@@ -264,6 +278,10 @@ class RtpengineSession:
         if self._closed or self._client is None:
             raise MediaUnavailable()
         return await self._client.request(command, {"call-id": self.call_id, **arguments})
+
+
+def _words(value: Value) -> tuple[Value, ...]:
+    return value if isinstance(value, tuple) else ()
 
 
 def _ring(leg: str) -> str:

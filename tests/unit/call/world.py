@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from core.call.call import Call
+from core.call.dialling import Place
 from core.call.record import CallRecord
 from core.contracts import CallFacts, Dial, DialPlan, Direction, Ring, Tenant
 from core.errors import MediaUnavailable
@@ -74,7 +75,7 @@ class FakeMedia:
         await self._do("open")
         return b"stub"
 
-    async def ring(self, leg):
+    async def ring(self, leg, profile):
         await self._do("ring", leg)
         return b"offer " + leg.encode()
 
@@ -82,7 +83,7 @@ class FakeMedia:
         await self._do("connect", leg)
         return b"joined " + answer
 
-    async def offer(self):
+    async def offer(self, profile=None):
         await self._do("offer")
         return b"our offer"
 
@@ -177,7 +178,7 @@ class World:
 
     def place(self, ring):
         phone = self.phones.get(ring.address)
-        return [phone.ring] if phone else []
+        return [Place(phone.ring)] if phone else []
 
     def ringing(self, record, plan):
         self.rung.append(plan)
