@@ -94,6 +94,14 @@ def test_a_phone_that_gives_up_at_unknown_algorithms_is_offered_md5_alone(world)
     assert "algorithm=MD5," in offered
 
 
+@pytest.mark.parametrize("transport", ["WS", "WSS"])
+def test_a_phone_in_a_browser_is_offered_md5_alone(world, transport):
+    request = call(phone()).replace(b"SIP/2.0/UDP", f"SIP/2.0/{transport}".encode())
+    (response,) = world.receive(request, PHONE)
+    (offered,) = response.message.headers("WWW-Authenticate")
+    assert "algorithm=MD5," in offered
+
+
 def test_an_unknown_user_and_a_wrong_password_are_answered_alike(world):
     answers = []
     for login, password in ((LOGIN, "wrong"), ("0050000000", "wrong"), ("0050000000", PASSWORD)):
