@@ -34,6 +34,7 @@ from core.sip.endpoint import Endpoint
 from core.sip.listen import CannotListen, Listen, from_settings
 from core.trunk.board import TrunkBoard, TrunkState
 from core.trunk.keeper import TrunkKeeper
+from tenants.bindings import DatabaseBindings
 from tenants.callcommands import CommandExecutor
 from tenants.callstore import DatabaseCallStore
 from tenants.db import Database
@@ -173,6 +174,10 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
     board = DatabaseLiveBoard(common.database, common.listener)
     board.start()
     stack.push_async_callback(board.close)
+    bindings = DatabaseBindings(common.database, common.vault.derive("bindings"))
+    await bindings.load()
+    bindings.start()
+    stack.push_async_callback(bindings.close)
     media = common.media(
         settings.media,
         settings.data.dir.resolve() / "media",
@@ -212,10 +217,12 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         secret=common.vault.derive("sip nonces"),
         algorithms=settings.sip.digest,
         max_sessions=2 * settings.sip.max_calls,
+        bindings=bindings,
     )
     switchboard.endpoint = endpoint
+    directory.watch_lines(endpoint.forget)
     try:
-        await endpoint.start()
+        await endpoint.start(bindings.restored(directory.line))
     except CannotListen as error:
         name = f"SUNSIM_SIP_LISTEN_{error.transport}".removesuffix("_UDP")
         raise SettingError(name=name, problem=str(error)) from error

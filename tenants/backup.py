@@ -2,9 +2,10 @@
 
 The file is gzipped SQL, which any PostgreSQL can read. A cut-off or altered file is refused by its
 checksum and its last line before anything is touched (pg_dump's own format lacks both). The present
-(unlogged tables) is left out. A backup must hold every tenant's rows, so the role in the DSN needs
-BYPASSRLS (the embedded server's owner has it); without it pg_dump refuses rather than write half a
-backup. Stop the instance before restoring: it would go on with the configuration it has in memory.
+(unlogged tables, bindings of phones) is left out. A backup must hold every tenant's rows, so the role
+in the DSN needs BYPASSRLS (the embedded server's owner has it); without it pg_dump refuses rather than
+write half a backup. Stop the instance before restoring: it would go on with the configuration it has
+in memory.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ async def backup(dsn: str, target: Path) -> int:
     """
     with _whole_or_nothing(target) as output:
         arguments = ["--compress=gzip", "--no-owner", "--no-unlogged-table-data"]
+        arguments.append("--exclude-table-data=line_bindings")
         await _run("pg_dump", arguments, dsn, stdout=output.fileno())
         return os.fstat(output.fileno()).st_size
 

@@ -21,6 +21,7 @@ __all__ = [
     "Configuration",
     "Row",
     "account",
+    "bindings",
     "clear_board",
     "configuration_versions",
     "configurations",
@@ -34,12 +35,14 @@ __all__ = [
     "present_calls",
     "purge_commands",
     "purge_sessions",
+    "renew_lines",
     "tenant_of_session",
     "tenant_of_token",
     "tenants_with_commands",
     "tenants_with_pending_lines",
     "tenants_with_plugin",
     "trunks",
+    "write_bindings",
 ]
 
 Row = Mapping[str, Any]
@@ -256,6 +259,45 @@ async def purge_commands(database: Database) -> None:
         await session.execute(
             "DELETE FROM call_commands WHERE expires_at < now() - interval '1 minute'"
         )
+
+
+async def renew_lines(database: Database, terminals: Sequence[UUID], until: Sequence[datetime]) -> None:
+    """Put off when these lines' registrations run out."""
+    async with database.directory() as session:
+        await session.execute(
+            "UPDATE live_lines l SET expires_at = new.expires_at"
+            " FROM unnest($1::uuid[], $2::timestamptz[]) AS new (terminal_id, expires_at)"
+            " WHERE l.terminal_id = new.terminal_id",
+            terminals,
+            until,
+        )
+
+
+async def write_bindings(database: Database, present: str, gone: Sequence[UUID]) -> None:
+    """Put the bindings of lines (a JSON list of rows) and delete those of other lines, by terminal.
+
+    Not synced to disk one by one: the last moment before a power cut may be lost.
+    """
+    async with database.directory() as session:
+        await session.execute("SET LOCAL synchronous_commit = off")
+        if gone:
+            await session.execute("DELETE FROM line_bindings WHERE terminal_id = ANY($1)", gone)
+        await session.execute(
+            "INSERT INTO line_bindings (tenant_id, terminal_id, login, account, contacts, expires_at)"
+            " SELECT tenant_id, terminal_id, login, account, contacts, expires_at"
+            " FROM jsonb_populate_recordset(NULL::line_bindings, $1::jsonb)"
+            " ON CONFLICT (terminal_id) DO UPDATE"
+            " SET (tenant_id, login, account, contacts, expires_at) = (excluded.tenant_id,"
+            " excluded.login, excluded.account, excluded.contacts, excluded.expires_at)",
+            present,
+        )
+
+
+async def bindings(database: Database) -> list[Row]:
+    """The bindings of all lines that have not run out; those that have are deleted."""
+    async with database.directory() as session:
+        await session.execute("DELETE FROM line_bindings WHERE expires_at < now()")
+        return await session.fetch("SELECT * FROM line_bindings")
 
 
 async def kept_snapshots(database: Database, hashes: Sequence[str]) -> set[str]:

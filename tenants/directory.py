@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from uuid import UUID
 
 import msgspec
@@ -65,6 +65,10 @@ class _SealedLine(Struct):
     opened: Line | None = None
     broken: bool = False
 
+    def same_account(self, other: _SealedLine) -> bool:
+        """Whether the login, its terminal and its password are the same."""
+        return self.terminal_id == other.terminal_id and self.ha1 == other.ha1
+
 
 class _Held(Struct):
     """What of one tenant stands in the indexes."""
@@ -90,6 +94,11 @@ class MemoryDirectory:
         self._unkept: dict[str, Snapshot] = {}
         self._some_unkept = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._on_line_gone: Callable[[str], None] = lambda login: None
+
+    def watch_lines(self, on_gone: Callable[[str], None]) -> None:
+        """Tell of every line that is no more: deleted, not active, suspended, another password."""
+        self._on_line_gone = on_gone
 
     async def start(self) -> None:
         """Load everything, then follow the changes. Raises Unavailable if there is no database."""
@@ -248,26 +257,41 @@ class MemoryDirectory:
 
     def _put(self, held: _Held) -> None:
         tenant_id = held.snapshot.tenant_id
-        self._drop(tenant_id)
+        before = self._remove(tenant_id)
         self._tenants[tenant_id] = held
         self._unkept[held.snapshot.hash] = held.snapshot
         self._some_unkept.set()
         for number in held.numbers:
             self._numbers[number.e164] = (held.snapshot, number)
         for line in held.lines:
+            old = before.pop(line.login, None)
+            if old is not None and line.same_account(old):
+                line.opened = old.opened if line.employee_id == old.employee_id else None
+            elif old is not None:
+                self._on_line_gone(line.login)
             self._lines[line.login] = (tenant_id, line)
+        for login in before:
+            self._on_line_gone(login)
 
     def _drop(self, tenant_id: UUID) -> None:
-        """A number may be another tenant's by now, hence the comparisons."""
+        for login in self._remove(tenant_id):
+            self._on_line_gone(login)
+
+    def _remove(self, tenant_id: UUID) -> dict[str, _SealedLine]:
+        """Take a tenant out of the indexes; returns its lines by login.
+
+        A number may be another tenant's by now, hence the comparisons.
+        """
         held = self._tenants.pop(tenant_id, None)
         if held is None:
-            return
+            return {}
         for number in held.numbers:
             if (found := self._numbers.get(number.e164)) and found[0].tenant_id == tenant_id:
                 del self._numbers[number.e164]
         for line in held.lines:
             if (owned := self._lines.get(line.login)) and owned[0] == tenant_id:
                 del self._lines[line.login]
+        return {line.login: line for line in held.lines}
 
     def _put_trunks(self, rows: Iterable[snapshots.Row], routes: Iterable[snapshots.Row]) -> None:
         found = [_trunk(row, self._vault) for row in rows]

@@ -1,7 +1,8 @@
 """The present moment on the board that other processes read: calls that go on, lines with a phone.
 
 The SIP process keeps its present calls and lines here in memory and writes what changed of them to the
-unlogged live tables, one short transaction for each tenant and beat. When the connection that listens
+unlogged live tables, one short transaction for each tenant and beat; registrations that are only
+renewed wait a little longer and are written together. When the connection that listens
 was lost, the server may have crashed and lost its unlogged tables, so the whole of it is written again.
 A process that just started has no calls, so it begins by removing what is left of the one before.
 """
@@ -20,7 +21,7 @@ import structlog
 from msgspec import Struct
 
 from core.contracts import CallFacts, Direction, Line
-from tenants.crosstenant import clear_board
+from tenants.crosstenant import clear_board, renew_lines
 from tenants.db import Database, Session
 from tenants.failures import DATABASE_AWAY
 from tenants.listener import LIVE, NOBODY, Listener
@@ -32,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 0.2
 RETRY_SECONDS = 2.0
+RENEWAL_SECONDS = 2.0
 
 
 class PresentCall(Struct, frozen=True):
@@ -103,6 +105,7 @@ class DatabaseLiveBoard:
         self._boards: dict[UUID, _Board] = defaultdict(_Board)
         self._dirty: set[UUID] = set()
         self._changed = asyncio.Event()
+        self._renewed: dict[UUID, datetime] = {}  # terminal → until when
         self._tasks: list[asyncio.Task[None]] = []
         self._cleaned = False
 
@@ -112,6 +115,7 @@ class DatabaseLiveBoard:
         self._tasks = [
             asyncio.create_task(self._beat(), name="live-board"),
             asyncio.create_task(self._rewrite_after_loss(), name="live-board-resync"),
+            asyncio.create_task(self._renew(), name="live-board-renewals"),
         ]
 
     async def close(self) -> None:
@@ -156,9 +160,11 @@ class DatabaseLiveBoard:
         board = self._boards[line.tenant_id]
         before = board.lines.get(line.terminal_id)
         since = before.registered_at if before else _instant(at)
-        board.lines[line.terminal_id] = PresentLine(
-            line.terminal_id, since, _instant(expires_at), user_agent, source
-        )
+        until = _instant(expires_at)
+        board.lines[line.terminal_id] = PresentLine(line.terminal_id, since, until, user_agent, source)
+        if before and (before.user_agent, before.source) == (user_agent, source):
+            self._renewed[line.terminal_id] = until
+            return
         board.dirty_lines.add(line.terminal_id)
         self._touch(line.tenant_id)
 
@@ -220,6 +226,18 @@ class DatabaseLiveBoard:
                 self._changed.set()
                 await asyncio.sleep(RETRY_SECONDS)
             await asyncio.sleep(BEAT_SECONDS)
+
+    async def _renew(self) -> None:
+        """Renewals are news for nobody: now and then those of all companies together."""
+        while True:
+            await asyncio.sleep(RENEWAL_SECONDS)
+            renewed, self._renewed = self._renewed, {}
+            try:
+                if renewed:
+                    await renew_lines(self._database, list(renewed), list(renewed.values()))
+            except DATABASE_AWAY as error:
+                log.warning("live_board_renewals_wait", error=type(error).__name__)
+                self._renewed = {**renewed, **self._renewed}
 
     async def _write_all(self) -> None:
         if not self._cleaned:

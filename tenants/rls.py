@@ -56,7 +56,8 @@ DIRECTORY_WRITES = {
     "login_sessions": "DELETE",  # the expired ones of everybody
     "outbox": "DELETE",  # what all consumers are done with
     "outbox_done": "DELETE",
-    "live_lines": "DELETE",  # when the process whose present this was starts anew
+    "line_bindings": "INSERT, UPDATE, DELETE",  # a batch is of many companies' phones
+    "live_lines": "UPDATE, DELETE",  # renewed together; emptied when the process starts anew
     "live_calls": "DELETE",
     "call_commands": "DELETE",  # what nobody took away again
 }

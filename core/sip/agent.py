@@ -23,7 +23,7 @@ from core.sip.flow import Flow, Target, Transmit, towards
 from core.sip.identity import FromLine, FromTrunk, Identity, Origin, Refusal
 from core.sip.inbound import InboundSession
 from core.sip.outbound import OutboundSession, OutgoingInvite
-from core.sip.registrar import RegisterRefused, Registrar
+from core.sip.registrar import BindingStore, RegisterRefused, Registrar
 from core.sip.session import Headers, Listener, Session
 from core.sip.stats import Stats
 from core.sip.status import phrase
@@ -37,13 +37,13 @@ log = logging.getLogger(__name__)
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER"
 _METHODS = frozenset(ALLOW.split(", "))
-_SUPPORTED = frozenset({"path"})
+_SUPPORTED = frozenset({"path", "outbound"})
 _ALLOWED = ("Allow", ALLOW)
 _OFFER = ("Content-Type", "application/sdp")
 _DATAGRAM = 1300
 _WITHOUT_TCP, _REMEMBERED = 600.0, 1000
 _RETRY_AFTER = ("Retry-After", "5")
-_CAPABILITIES = (("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", "path"))
+_CAPABILITIES = (("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", "path, outbound"))
 
 
 class Agent:
@@ -80,11 +80,12 @@ class Agent:
         on_invite: Callable[[Session, Origin], None],
         stats: Stats,
         max_sessions: int,
+        bindings: BindingStore | None = None,
     ) -> None:
         self.wheel = wheel
         self.stats = stats
         self.transactions = Transactions(wheel, transmit, stats)
-        self.registrar = Registrar(wheel, clock, sink)
+        self.registrar = Registrar(wheel, clock, sink, bindings)
         self.sessions: dict[str, Session] = {}
         self.overloaded = False
         self._identity = identity

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from core.contracts import CarrierAccount, Line, Trunk
 from core.errors import Unavailable
@@ -22,7 +22,7 @@ from core.sip.guard import Buckets
 from core.sip.identity import Identity, Origin
 from core.sip.listen import Listen
 from core.sip.outbound import OutboundSession, OutgoingInvite
-from core.sip.registrar import Contact
+from core.sip.registrar import BindingStore, Contact
 from core.sip.request import OutgoingRequest
 from core.sip.session import Headers, Listener, Session
 from core.sip.stats import Stats
@@ -56,12 +56,14 @@ class Endpoint:
         source_rate: float = 100.0,
         source_burst: float = 400.0,
         algorithms: tuple[str, ...] = ALGORITHMS,
+        bindings: BindingStore | None = None,
     ) -> None:
         """``domain`` is the SIP domain and digest realm of all lines; ``external`` the address for Via
         and Contact (``host`` or ``host:port``), by default the listening one; ``secret`` seals
         nonces. Above ``max_sessions`` (two for a call) an INVITE gets 503. A source that is no
         carrier may send ``source_rate`` requests a second, ``source_burst`` at once. ``algorithms``
-        are the digests that lines may use, in the order of the challenges.
+        are the digests that lines may use, in the order of the challenges; ``bindings`` keeps the
+        phones of lines for the next process.
 
         ``on_invite`` sets the session's listener before it returns; it runs on the loop and must
         not block.
@@ -71,6 +73,7 @@ class Endpoint:
         self._external = external
         self._on_invite = on_invite
         self._sink = registrar_sink
+        self._bindings = bindings
         self._clock = clock
         self._max_sessions = max_sessions
         self._wheel = Wheel(clock.monotonic)
@@ -90,8 +93,11 @@ class Endpoint:
         self._ticked = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self) -> Address:
-        """Listen; returns the bound address, the usual one. CannotListen if one is taken."""
+    async def start(self, restored: Iterable[tuple[Line, Sequence[Contact]]] = ()) -> Address:
+        """Listen; returns the bound address, the usual one. CannotListen if one is taken.
+
+        ``restored`` are the phones of lines that an earlier process had, as its store kept them.
+        """
         transports = Transports(
             self._listen,
             wheel=self._wheel,
@@ -113,7 +119,10 @@ class Endpoint:
             on_invite=self._on_invite,
             stats=self.stats,
             max_sessions=self._max_sessions,
+            bindings=self._bindings,
         )
+        for line, contacts in restored:
+            self._agent.registrar.restore(line, contacts)
         self._ticked = self._clock.monotonic()
         self._ticker = asyncio.get_running_loop().call_later(TICK, self._tick)
         return self.address

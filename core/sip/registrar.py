@@ -1,78 +1,46 @@
 """Which phones are reachable where: the bindings of all lines, in memory (RFC 3261 §10).
 
 A phone is reached on the flow that it registered from, not at the address in its Contact, so that it
-may be behind NAT. The board is told of every change and writes it down behind our back.
+may be behind NAT. The board and the store are told of every change and write it down behind our back;
+what the store kept is put back when the process starts again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from core.contracts import Line
 from core.ports import Clock, LiveBoard
-from core.sip.flow import Flow, Target
+from core.sip.binding import Asked, Contact, RegisterRefused, asked
+from core.sip.flow import Flow
 from core.sip.timers import Timer, Wheel
-from core.sip.uri import NameAddr, SipUri, UriError
 
 if TYPE_CHECKING:
     from core.sip._wire import Message
 
-__all__ = ["Contact", "RegisterRefused", "Registrar"]
+__all__ = ["BindingStore", "Contact", "RegisterRefused", "Registrar"]
 
 MAX_CONTACTS = 10
 """Phones per line; a further one takes the place of the one that refreshed longest ago."""
 
-MIN_EXPIRES, DEFAULT_EXPIRES, MAX_EXPIRES = 60, 3600, 3600
-"""Seconds; shorter is refused with 423, longer is cut."""
+_OUTBOUND = (("Require", "outbound"), ("Flow-Timer", "120"))
+"""What a client hears that keeps several flows (RFC 5626 §6): how often to keep each alive."""
 
 
-class RegisterRefused(Exception):
-    """A REGISTER that changes nothing, with the answer to it."""
+class BindingStore(Protocol):
+    """Keeps bindings over a restart. Calls return at once; writes are batched."""
 
-    def __init__(
-        self, status: int, reason: str = "", headers: tuple[tuple[str, str], ...] = ()
-    ) -> None:
-        super().__init__(status)
-        self.status = status
-        self.reason = reason
-        self.headers = headers
+    def keep(self, line: Line, contacts: Sequence[Contact]) -> None:
+        """These are all the phones that the line has now, maybe none."""
+        ...
 
 
-class Contact:
-    """One phone of a line: a Contact URI bound to the flow that it registered from.
+class NoStore:
+    """Keeps nothing."""
 
-    ``expires_at`` is in epoch seconds. ``path`` are the values of Path, for Route (RFC 3327);
-    ``instance`` is the device of RFC 5626, which replaces its own older binding.
-    """
-
-    __slots__ = ("call_id", "cseq", "expires_at", "flow", "instance", "path", "uri", "user_agent")
-
-    def __init__(self, uri: str, flow: Flow, path: tuple[str, ...], expires_at: float) -> None:
-        self.uri = uri
-        self.flow = flow
-        self.path = path
-        self.expires_at = expires_at
-        self.call_id = ""
-        self.cseq = 0
-        self.user_agent = ""
-        self.instance = ""
-
-    def target(self) -> Target:
-        """What to invite in order to ring this phone."""
-        return Target(self.uri, self.flow, path=self.path)
-
-
-class _Change:
-    """One Contact of a REGISTER, read but not yet applied."""
-
-    __slots__ = ("expires", "instance", "key", "uri")
-
-    def __init__(self, key: str, uri: str, expires: int, instance: str) -> None:
-        self.key = key
-        self.uri = uri
-        self.expires = expires
-        self.instance = instance
+    def keep(self, line: Line, contacts: Sequence[Contact]) -> None:
+        """Forget it."""
 
 
 class Registrar:
@@ -85,15 +53,19 @@ class Registrar:
         "_due",
         "_lines",
         "_sink",
+        "_store",
         "_timers",
         "_wheel",
     )
 
-    def __init__(self, wheel: Wheel, clock: Clock, sink: LiveBoard) -> None:
+    def __init__(
+        self, wheel: Wheel, clock: Clock, sink: LiveBoard, store: BindingStore | None = None
+    ) -> None:
         self._wheel = wheel
         self._clock = clock
         self._sink = sink
-        self._bindings: dict[str, dict[str, Contact]] = {}  # login → key of URI → contact
+        self._store = store or NoStore()
+        self._bindings: dict[str, dict[str, Contact]] = {}  # login → key → contact, freshest last
         self._by_flow: dict[Flow, set[str]] = {}  # connection → logins registered on it
         self._lines: dict[str, Line] = {}
         self._due: dict[str, float] = {}  # login → when its timer fires
@@ -104,12 +76,15 @@ class Registrar:
         return len(self._bindings)
 
     def contacts(self, login: str) -> list[Contact]:
-        """Live bindings of a line, the freshest first."""
+        """Live bindings of a line, the freshest first; of a device with several flows only one."""
         bindings = self._bindings.get(login)
         if not bindings:
             return []
         now = self._clock.now()
-        return [contact for contact in reversed(bindings.values()) if contact.expires_at > now]
+        found = [contact for contact in reversed(bindings.values()) if contact.expires_at > now]
+        if len(found) > 1 and any(contact.reg_id for contact in found):
+            found = list({c.instance if c.reg_id else c.key: c for c in reversed(found)}.values())[::-1]
+        return found
 
     def register(self, line: Line, request: Message, flow: Flow) -> list[tuple[str, str]]:
         """Apply an authenticated REGISTER; returns the headers of its 200.
@@ -117,24 +92,39 @@ class Registrar:
         Without Contact it only reads. All of it is applied, or nothing and RegisterRefused is raised.
         """
         values = request.headers("Contact")
-        if values:
-            now = self._clock.now()
-            bindings = dict(self._bindings.get(line.login, {}))
-            if any(value.strip() == "*" for value in values):
-                self._check_star(request, values)
-                changes = [_Change(key, c.uri, 0, c.instance) for key, c in bindings.items()]
-            else:
-                changes = [self._read(value, request) for value in values]
-            for change in changes:
+        if not values:
+            return self._listing(line.login)
+        now = self._clock.now()
+        bindings = dict(self._bindings.get(line.login, {}))
+        if any(value.strip() == "*" for value in values):
+            self._check_star(request, values)
+            for contact in bindings.values():
+                self._check_order(contact, request)
+            bindings = {}
+        else:
+            for value in values:
+                change = asked(value)
+                if change is None:
+                    raise RegisterRefused(400, "Bad Contact")
                 self._apply(bindings, change, request, flow, now)
-            self._store(line, bindings, request, flow, now)
-        return self._listing(line.login)
+        self._put(line, bindings, flow, now)
+        return self._listing(line.login) + self._agreed(request, bindings)
+
+    def restore(self, line: Line, contacts: Sequence[Contact]) -> None:
+        """Put back what a store kept of a line; what has run out meanwhile stays away."""
+        now = self._clock.now()
+        alive = {contact.key: contact for contact in contacts if contact.expires_at > now}
+        if alive:
+            self._bindings[line.login] = alive
+            self._lines[line.login] = line
+            self._tell(line.login, now)
+            self._arm(line.login)
 
     def forget(self, login: str) -> None:
         """Drop all bindings of a line, because it was deleted or its password changed."""
         line = self._lines.pop(login, None)
         if self._bindings.pop(login, None) and line is not None:
-            self._sink.line_unregistered(line, self._clock.now())
+            self._gone(line, self._clock.now())
 
     def flow_closed(self, flow: Flow) -> None:
         """Drop the bindings that were made on a connection: nothing reaches them any more."""
@@ -166,49 +156,29 @@ class Registrar:
             raise RegisterRefused(400, "Bad Contact")
 
     @staticmethod
-    def _read(value: str, request: Message) -> _Change:
-        try:
-            address = NameAddr.parse(value)
-            uri = SipUri.parse(address.uri)
-        except UriError:
-            raise RegisterRefused(400, "Bad Contact") from None
-        if uri.scheme == "tel" or uri.headers or not address.uri.isprintable():
-            raise RegisterRefused(400, "Bad Contact")
-        given = address.params.get("expires") or request.header("Expires") or ""
-        # What is no number counts as not given (§10.2.1.1); ten digits are plenty.
-        expires = int(given[:10]) if given.isascii() and given.isdigit() else DEFAULT_EXPIRES
-        if 0 < expires < MIN_EXPIRES:
-            raise RegisterRefused(423, headers=(("Min-Expires", str(MIN_EXPIRES)),))
-        instance = address.params.get("+sip.instance", "")
-        return _Change(_same(uri), address.uri, min(expires, MAX_EXPIRES), instance)
-
-    @staticmethod
-    def _apply(
-        bindings: dict[str, Contact], change: _Change, request: Message, flow: Flow, now: float
-    ) -> None:
-        key = change.key
-        old = bindings.get(key)
-        if old is not None and old.call_id == request.call_id and request.cseq <= old.cseq:
+    def _check_order(old: Contact, request: Message) -> None:
+        """A request that was overtaken by a later one of the same client changes nothing."""
+        if old.call_id == request.call_id and request.cseq <= old.cseq:
             raise RegisterRefused(500, "Out of Order")  # §10.3 step 7
-        bindings.pop(key, None)
-        if change.instance:
-            for other in [k for k, c in bindings.items() if c.instance == change.instance]:
-                del bindings[other]
-        if not change.expires:
+
+    def _apply(
+        self, bindings: dict[str, Contact], change: Asked, request: Message, flow: Flow, now: float
+    ) -> None:
+        expires = change.seconds(request)
+        old = bindings.pop(change.key, None)
+        if old is not None:
+            self._check_order(old, request)
+        if change.instance and bindings:
+            same = change.instance, change.reg_id
+            for key in [k for k, c in bindings.items() if (c.instance, c.reg_id) == same]:
+                del bindings[key]
+        if not expires:
             return
         while len(bindings) >= MAX_CONTACTS:
             del bindings[next(iter(bindings))]
-        contact = Contact(change.uri, flow, tuple(request.headers("Path")), now + change.expires)
-        contact.call_id = request.call_id
-        contact.cseq = request.cseq
-        contact.instance = change.instance
-        agent = (request.header("User-Agent") or "")[:200]
-        contact.user_agent = "".join(filter(str.isprintable, agent))
-        bindings[key] = contact
+        bindings[change.key] = change.bound(request, flow, now + expires)
 
-    def _store(
-        self, line: Line, bindings: dict[str, Contact], request: Message, flow: Flow, now: float
-    ) -> None:
+    def _put(self, line: Line, bindings: dict[str, Contact], flow: Flow, now: float) -> None:
         login = line.login
         if not bindings:
             self._lines[login] = line
@@ -222,12 +192,16 @@ class Registrar:
         self._arm(login)
 
     def _tell(self, login: str, now: float) -> None:
-        bindings = self._bindings[login]
-        newest = next(reversed(bindings.values()))
-        expires_at = max(contact.expires_at for contact in bindings.values())
-        self._sink.line_registered(
-            self._lines[login], now, expires_at, newest.user_agent, str(newest.flow)
-        )
+        """Board and store hear of what the line has now."""
+        contacts = list(self._bindings[login].values())
+        newest, line = contacts[-1], self._lines[login]
+        expires_at = max(contact.expires_at for contact in contacts)
+        self._sink.line_registered(line, now, expires_at, newest.user_agent, str(newest.flow))
+        self._store.keep(line, contacts)
+
+    def _gone(self, line: Line, now: float) -> None:
+        self._sink.line_unregistered(line, now)
+        self._store.keep(line, ())
 
     def _arm(self, login: str) -> None:
         """One timer per line. One that fires too early is set again then: a phone that refreshes
@@ -254,18 +228,33 @@ class Registrar:
             self._arm(login)
         else:
             del self._bindings[login]
-            self._sink.line_unregistered(self._lines.pop(login), now)
+            self._gone(self._lines.pop(login), now)
 
     def _listing(self, login: str) -> list[tuple[str, str]]:
         now = self._clock.now()
         return [
-            ("Contact", f"<{contact.uri}>;expires={max(round(contact.expires_at - now), 1)}")
+            (
+                "Contact",
+                f"<{contact.uri}>{_flow_params(contact)}"
+                f";expires={max(round(contact.expires_at - now), 1)}",
+            )
             for contact in self._bindings.get(login, {}).values()
             if contact.expires_at > now
         ]
 
+    @staticmethod
+    def _agreed(request: Message, bindings: dict[str, Contact]) -> list[tuple[str, str]]:
+        """Path as it was taken (RFC 3327 §5.3), and that several flows were understood."""
+        agreed = [("Path", value) for value in request.headers("Path")]
+        call_id, cseq = request.call_id, request.cseq
+        if any(c.reg_id and c.call_id == call_id and c.cseq == cseq for c in bindings.values()):
+            agreed += _OUTBOUND
+        return agreed
 
-def _same(uri: SipUri) -> str:
-    """A key that equal URIs share (§19.1.4, as far as phones vary): scheme, host, parameter case."""
-    params = ";".join(f"{k}={v.lower()}" for k, v in sorted(uri.params.items()))
-    return f"{uri.scheme}:{uri.user}@{uri.host}:{uri.port};{params}"
+
+def _flow_params(contact: Contact) -> str:
+    """Which flow of which device it is, if the device has several."""
+    if not contact.reg_id:
+        return ""
+    instance = contact.instance.replace("\\", "\\\\").replace('"', '\\"')
+    return f';+sip.instance="{instance}";reg-id={contact.reg_id}'

@@ -18,7 +18,7 @@ from tenants.tables.base import GlobalTable, TenantTable
 from tenants.tables.calls import Call, CallStep, Outbox, OutboxDone
 from tenants.tables.carriers import LiveTrunk, NumberRoute, NumberStock, Trunk
 from tenants.tables.company import Contract, Schedule, Tenant, TenantStatus
-from tenants.tables.live import CallCommand, LiveCall, LiveCallState, LiveLine
+from tenants.tables.live import CallCommand, LineBindings, LiveCall, LiveCallState, LiveLine
 from tenants.tables.people import (
     Employee,
     EmployeeRole,
@@ -43,6 +43,7 @@ __all__ = [
     "GlobalTable",
     "Group",
     "GroupMember",
+    "LineBindings",
     "LiveCall",
     "LiveCallState",
     "LiveLine",

@@ -1,5 +1,6 @@
 """The present moment as other processes see it: UNLOGGED, empty after a crash of the server.
 
+The bindings of lines are not: they are what the SIP process needs in order to go on after a crash.
 No foreign keys to the configuration: a batch must not fail because a phone was just deleted.
 """
 
@@ -12,7 +13,7 @@ from piccolo.columns.defaults.timestamptz import TimestamptzNow
 
 from tenants.tables.base import TenantTable
 
-__all__ = ["CallCommand", "LiveCall", "LiveCallState", "LiveLine"]
+__all__ = ["CallCommand", "LineBindings", "LiveCall", "LiveCallState", "LiveLine"]
 
 
 class LiveCallState(StrEnum):
@@ -31,6 +32,16 @@ class LiveLine(TenantTable, tablename="live_lines"):
     expires_at = Timestamptz(default=None)
     user_agent = Text(default="")
     source = Text(default="", help_text="Transport and address.")
+
+
+class LineBindings(TenantTable, tablename="line_bindings"):
+    """How the phones of a line are reached that did not register on a connection."""
+
+    terminal_id = UUID(default=None, unique=True)
+    login = Text(default=None)
+    account = Text(default=None, help_text="What changes with the line's password.")
+    contacts = JSONB(default=None, help_text="A list of core.sip.binding.Contact.")
+    expires_at = Timestamptz(default=None, help_text="Of the one that lasts longest.")
 
 
 class LiveCall(TenantTable, tablename="live_calls"):

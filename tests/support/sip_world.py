@@ -66,6 +66,19 @@ class Board:
         self.did.append(("unregistered", line.login, at - EPOCH))
 
 
+class Store:
+    """Keeps bindings in a dictionary, as the database would."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, tuple] = {}
+
+    def keep(self, line, contacts) -> None:
+        if contacts:
+            self.kept[line.login] = tuple(contacts)
+        else:
+            self.kept.pop(line.login, None)
+
+
 @dataclass
 class Sent:
     at: float
@@ -87,6 +100,7 @@ class World:
         self.wheel = Wheel(self.clock.monotonic)
         self.stats = Stats()
         self.board = Board()
+        self.store = Store()
         self.sent: list[Sent] = []
         self.lines = {n: make_line(n, number=i) for i, n in enumerate(("0051234567", "0057654321"))}
         self.trunks = {CARRIER[0]: TRUNK}
@@ -111,6 +125,7 @@ class World:
             on_invite=self._invited,
             stats=self.stats,
             max_sessions=options.pop("max_sessions", 100),
+            bindings=self.store,
         )
 
     def _invited(self, session, origin) -> None:

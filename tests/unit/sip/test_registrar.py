@@ -3,12 +3,15 @@
 import pytest
 
 from core.sip import digest
+from core.sip.binding import asked
+from core.sip.flow import Flow
 from tests.support.sip_world import (
     CARRIER,
     DOMAIN,
     HERE,
     PASSWORD,
     PHONE,
+    SECRET,
     STRANGER,
     Peer,
     World,
@@ -42,6 +45,12 @@ class Phone(Peer):
             lines.append(("Authorization", authorization))
         to = to or f"<sip:{self.user}@{DOMAIN}>"
         return self.request("REGISTER", f"sip:{DOMAIN}", to=to, headers=[*lines, *headers], **given)
+
+    def signed(self):
+        """Authorization with a nonce of the world's for this phone's address."""
+        nonce = digest.make_nonce(SECRET, self.world.clock.now(), self.source[0])
+        challenge = digest.Challenge(DOMAIN, nonce, "MD5", ("auth",))
+        return digest.authorize(challenge, "REGISTER", f"sip:{DOMAIN}", self.user, self.password)
 
     def register(self, *contacts, **given):
         """The answer to the second, signed REGISTER."""
@@ -301,3 +310,99 @@ def test_a_registered_phone_answers_and_is_spoken_to_on_one_flow(world):
     session.bye()
     assert {sent.flow.remote for sent in world.sent} == {PHONE}
     assert {sent.flow.local for sent in world.sent} == {HERE}
+
+
+# --- several flows of one device (RFC 5626) ---------------------------------------------------------
+
+DEVICE = ';+sip.instance="<urn:uuid:00000000-0000-1000-8000-000A95A0E128>"'
+
+
+def test_a_device_may_keep_two_flows_and_is_called_on_the_freshest(world):
+    for reg_id, source in ((1, PHONE), (2, STRANGER), (1, PHONE)):
+        answer = Phone(world, source=source).register(
+            f"<sip:a@10.0.0.1>{DEVICE};reg-id={reg_id}", headers=[("Supported", "path, outbound")]
+        )
+    assert answer.message.header("Require") == "outbound"
+    listed = answer.message.headers("Contact")
+    assert [value.partition("reg-id=")[2][0] for value in listed] == ["2", "1"]
+    assert all(asked(value).instance == asked(f"<sip:x@y>{DEVICE}").instance for value in listed)
+    (contact,) = world.agent.registrar.contacts(LOGIN)
+    assert contact.flow.remote == PHONE
+
+
+def test_when_one_of_its_flows_is_gone_the_other_is_used(world):
+    Phone(world).register(f"<sip:a@10.0.0.1>{DEVICE};reg-id=1")
+    flow = Flow("TCP", HERE, STRANGER)
+    phone = Phone(world, source=STRANGER)
+    data = phone.data(f"<sip:a@10.0.0.1>{DEVICE};reg-id=2", authorization=phone.signed())
+    world.agent.receive(data, flow)
+    assert [c.flow for c in world.agent.registrar.contacts(LOGIN)] == [flow]
+    world.agent.flow_closed(flow)
+    assert [c.flow.remote for c in world.agent.registrar.contacts(LOGIN)] == [PHONE]
+
+
+def test_a_reg_id_without_a_device_means_nothing(world):
+    answer = Phone(world).register("<sip:a@10.0.0.1>;reg-id=1")
+    assert answer.message.header("Require") is None
+    assert answer.message.headers("Contact") == ["<sip:a@10.0.0.1>;expires=3600"]
+
+
+def test_the_path_that_was_taken_is_told(world):
+    answer = Phone(world).register(HOME, headers=[("Path", "<sip:edge.example.com;lr>")])
+    assert answer.message.headers("Path") == ["<sip:edge.example.com;lr>"]
+
+
+# --- over a restart -------------------------------------------------------------------------------
+
+
+def again(world):
+    """Another process that finds what the store of this one kept."""
+    other = World()
+    other.clock.seconds = world.clock.seconds
+    other.wheel.advance()
+    for login, contacts in world.store.kept.items():
+        other.agent.registrar.restore(other.lines[login], contacts)
+    return other
+
+
+def test_the_next_process_calls_a_phone_that_did_not_register_again(world):
+    phone = Phone(world)
+    phone.register(HOME, expires=600, headers=[("Path", "<sip:edge.example.com;lr>")])
+    world.advance(100)
+    other = again(world)
+    assert other.board.did[-1][:2] == ("registered", LOGIN)
+    (contact,) = other.agent.registrar.contacts(LOGIN)
+    other.invite(contact.target())
+    (invite,) = other.sent
+    assert invite.flow.remote == PHONE
+    assert invite.message.headers("Route") == ["<sip:edge.example.com;lr>"]
+    other.advance(501)
+    assert bound(other) == []
+    assert other.store.kept == {}
+
+
+def test_an_old_request_is_known_after_a_restart(world):
+    phone = Phone(world)
+    phone.register(HOME)
+    other = again(world)
+    phone.world, phone.cseq = other, phone.cseq - 3
+    assert phone.register(HOME, expires=0).what == 500
+    phone.cseq += 9
+    assert phone.register(HOME, expires=0).what == 200
+
+
+def test_what_ran_out_meanwhile_stays_away(world):
+    Phone(world).register(HOME, expires=60)
+    world.clock.seconds += 61
+    other = again(world)
+    assert bound(other) == [] and other.board.did == [] and len(other.wheel) == 0
+
+
+def test_the_store_hears_of_every_change(world):
+    Phone(world).register("<sip:a@10.0.0.1>")
+    Phone(world).register("<sip:b@10.0.0.1>")
+    assert [contact.uri for contact in world.store.kept[LOGIN]] == bound(world)[::-1]
+    Phone(world).register("<sip:a@10.0.0.1>", expires=0)
+    assert [contact.uri for contact in world.store.kept[LOGIN]] == ["sip:b@10.0.0.1"]
+    world.agent.registrar.forget(LOGIN)
+    assert world.store.kept == {}

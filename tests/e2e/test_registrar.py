@@ -1,0 +1,98 @@
+"""Phones stay reachable whatever happens to the process, and only as long as their password does."""
+
+import asyncio
+import shutil
+import signal
+import tempfile
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tenants.db import Database
+from tenants.services.lines import RevealLine, change_password
+from tenants.services.throttle import LoginThrottle
+from tests.e2e.test_calls import answering, calling
+from tests.support.instance import Company, Instance
+from tests.support.sipp import free_port
+
+
+@pytest.fixture
+def own_instance():
+    """An instance that the test may stop and kill; it listens on the same port every time."""
+    folder = Path(tempfile.mkdtemp(prefix="sunsim-restart-"))
+    running = Instance(folder, "--sip", f"127.0.0.1:{free_port('127.0.0.1')}")
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop(signal.SIGKILL)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def company_of(instance):
+    db = await Database.open(instance.settings.data)
+    company = Company(instance, db)
+    try:
+        yield company
+    finally:
+        await db.close()
+
+
+async def until(condition, seconds=20):
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+async def kept(company, count):
+    """Wait until the database has the phones of so many lines."""
+    async with asyncio.timeout(20):
+        while True:
+            async with company.db.tenant(company.id) as session:
+                if await session.fetchval("SELECT count(*) FROM line_bindings") == count:
+                    return
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.spec("SIP-02", at="call")
+async def test_a_phone_is_called_after_a_restart_and_after_a_kill_without_registering_again(
+    own_instance,
+):
+    port = free_port("127.0.0.1")
+    async with company_of(own_instance) as company:
+        await company.activate()
+        await company.settled()
+        await company.register(company.admin.sip, port=port, expires=3600)
+        await company.register(company.admin.lines["web"], expires=3600, by="tcp")
+        await kept(company, 1)
+        known = vars(company)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        own_instance.stop(number)
+        (own_instance.folder / "endpoints.json").unlink(missing_ok=True)
+        own_instance.start()
+        async with company_of(own_instance) as company:
+            vars(company).update({k: v for k, v in known.items() if k != "db"})
+            assert own_instance.metrics()["sunsim_sip_lines"] == 1  # not the one by TCP
+            async with answering().running(own_instance.sip, "127.0.0.1", port) as phone:
+                await company.dial_in(calling(company.caller(), company.number))
+                seen = await phone.finish()
+            assert "REGISTER sip:" not in seen
+
+
+@pytest.mark.parametrize("change", ["reset", "delete", "suspend"])
+async def test_phones_of_a_line_that_is_no_more_are_gone_at_once(company, change):
+    before = company.instance.metrics()["sunsim_sip_lines"]
+    await company.register(company.admin.sip)
+    await until(lambda: company.instance.metrics()["sunsim_sip_lines"] == before + 1)
+    if change == "reset":
+        command = RevealLine(company.admin.sip.line_id)
+        await change_password(company.db, company.issuer, LoginThrottle(), company.here, command)
+    elif change == "delete":
+        await company.sql("DELETE FROM terminals WHERE id = $1", company.admin.sip.line_id)
+    else:
+        company.instance.cli("tenant", "suspend", str(company.id))
+    await until(lambda: company.instance.metrics()["sunsim_sip_lines"] == before)
+    if change == "reset":
+        await company.register(company.admin.sip, expect=401)  # the old password
