@@ -6,7 +6,7 @@ from piccolo.columns.defaults.timestamptz import TimestamptzNow
 from piccolo.columns.defaults.uuid import UUID4
 from piccolo.table import Table
 
-ID = "2026-11-23T12:00:00:000010"
+ID = "2026-11-23T12:10:00:000010"
 VERSION = "1.38.0"
 DESCRIPTION = "Commands to calls."
 

@@ -4,7 +4,7 @@ from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
 from tenants.engine import current_session
 
-ID = "2026-11-23T12:00:00:000011"
+ID = "2026-11-23T12:10:00:000011"
 VERSION = "1.38.0"
 DESCRIPTION = "Notices of commands to calls."
 

@@ -5,7 +5,7 @@ from piccolo.columns import JSONB, UUID, Text, Timestamptz
 from piccolo.columns.defaults.uuid import UUID4
 from piccolo.table import Table
 
-ID = "2026-11-23T12:00:00:000012"
+ID = "2026-11-23T12:10:00:000012"
 VERSION = "1.38.0"
 DESCRIPTION = "Bindings."
 
