@@ -34,9 +34,14 @@ __all__ = [
     "successor",
     "with_rejected",
     "without_keys",
+    "without_webrtc",
 ]
 
 EVENTS = "TELEPHONE-EVENT"
+_WEBRTC_ONLY = tuple(
+    f"a={name}".encode()
+    for name in ("group:", "msid", "mid:", "ssrc", "extmap", "rtcp-fb:", "rtcp-rsize", "ice-options:")
+)
 _CHEAP = ("PCMA", "PCMU")
 _NO_VOICE = frozenset({"CN", "RED"})  # nobody can speak with these alone
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
@@ -130,6 +135,12 @@ def without_keys(sdp: bytes) -> bytes:
     return body.joined()
 
 
+def without_webrtc(sdp: bytes) -> bytes:
+    """The body without what a browser says for browsers only and rtpengine passes on."""
+    lines = (line.rstrip(b"\r ") for line in sdp.split(b"\n"))
+    return _join([line for line in lines if line and not line.startswith(_WEBRTC_ONLY)])
+
+
 def connection(sdp: bytes) -> tuple[str, int]:
     """Where the stream is to be sent: its own ``c=`` line, else the session's, and its port."""
     body = _Body(sdp)
@@ -181,7 +192,7 @@ def successor(body: bytes, previous: bytes) -> bytes:
 
 def hold(sdp: bytes) -> bytes:
     """A body for a leg where nobody is yet: the codecs of ``sdp`` with their payload types (that of
-    telephone-event must be the far side's), no address.
+    telephone-event must be the far side's) and packet times, no address.
 
     ``sendrecv`` because rtpengine plays no prompt towards a leg whose other side only receives.
     """
@@ -190,21 +201,28 @@ def hold(sdp: bytes) -> bytes:
     # A stub has no keys: towards it rtpengine speaks plain RTP whatever the far side speaks.
     head = [b"v=0", b"o=- 1 1 IN IP4 0.0.0.0", b"s=-", b"c=IN IP4 0.0.0.0", b"t=0 0"]
     stream = b" ".join((b"m=audio 9 RTP/AVP", *numbers))
-    return _join([*head, stream, *_described(audio, numbers), b"a=sendrecv"])
+    about = [line for line in _described(audio, numbers) if not line.startswith(b"a=rtcp-fb:")]
+    about += [line for line in audio if line.startswith((b"a=ptime:", b"a=maxptime:"))]
+    return _join([*head, stream, *about, b"a=sendrecv"])
 
 
 def restrict_codecs(sdp: bytes, keep: Collection[str]) -> bytes:
-    """The body with the named codecs alone and the telephone-events of their clock rates."""
+    """The body with the named codecs alone and the telephone-events of their clock rates.
+
+    A phone that has no events at its codec's rate (Opus with events at 8000 Hz) keeps all it has.
+    """
     body = _Body(sdp)
     wanted = {name.upper() for name in keep} - {EVENTS, ""}
     offered = list(_formats(body.audio))
     rates = {codec.rate for _, codec in offered if codec.name in wanted}
     if not rates:
         raise MediaRefused()
+    events = [codec.rate for _, codec in offered if codec.name == EVENTS]
+    fitting = rates.intersection(events) or set(events)
     kept = [
         number
         for number, codec in offered
-        if codec.name in wanted or (codec.name == EVENTS and codec.rate in rates)
+        if codec.name in wanted or (codec.name == EVENTS and codec.rate in fitting)
     ]
     _keep(body, kept)
     return body.joined()

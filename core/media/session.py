@@ -135,6 +135,7 @@ class RtpengineSession:
         """
         if self._delayed:
             raise MediaRefused()
+        answer = sdp.cheapest_first(answer)
         if leg == self._connected and answer == self._callee:
             return self._sent[_CALLER]
         self._profiles[leg] = sdp.profile(answer)
@@ -227,6 +228,7 @@ class RtpengineSession:
         return self._to_caller(await self._answer(_CALLER, _STUB, stub))
 
     def _to_caller(self, answer: bytes) -> bytes:
+        sdp.preferred(answer)  # raises if a callee answered with nothing that the caller can speak
         self._told = answer
         whole = sdp.with_rejected(answer, self._offered)
         self._sent[_CALLER] = whole
@@ -265,6 +267,9 @@ class RtpengineSession:
         told = reply.get("sdp")
         if not isinstance(told, bytes):
             raise MediaRefused()
+        receiver = to_tag if command == "offer" else from_tag
+        if self._profile(sender).ice and not self._profile(receiver).ice:
+            told = sdp.without_webrtc(told)
         return told
 
     def _profile(self, tag: str) -> Profile:

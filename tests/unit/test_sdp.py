@@ -70,7 +70,7 @@ def test_hold_names_the_codecs_and_events_of_the_offer_and_no_address():
     assert sdp.hold(sdp.restrict_codecs(BROWSER, {"OPUS"})) == (
         b"v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n"
         b"m=audio 9 RTP/AVP 111 110\r\n"
-        b"a=rtpmap:111 opus/48000/2\r\na=fmtp:111 useinbandfec=1\r\na=rtcp-fb:111 transport-cc\r\n"
+        b"a=rtpmap:111 opus/48000/2\r\na=fmtp:111 useinbandfec=1\r\n"
         b"a=rtpmap:110 telephone-event/48000\r\na=sendrecv\r\n"
     )
 
@@ -168,3 +168,80 @@ def test_no_body_raises_anything_else(lines):
     ):
         with contextlib.suppress(MediaRefused):
             use(data)
+
+
+def test_g711_comes_first_and_redundant_audio_goes():
+    offer = body(
+        "m=audio 9 RTP/AVP 111 63 9 0 8 101",
+        "a=rtpmap:111 opus/48000/2",
+        "a=rtpmap:63 red/48000/2",
+        "a=fmtp:63 111/111",
+    )
+    assert b"RTP/AVP 0 8 111 9 101\r\n" in sdp.cheapest_first(offer)
+    assert b"63" not in sdp.cheapest_first(offer)
+    assert sdp.cheapest_first(PHONE) is PHONE
+    with pytest.raises(MediaRefused):
+        sdp.cheapest_first(body("m=audio 9 RTP/AVP 63", "a=rtpmap:63 red/48000/2"))
+
+
+def test_nobody_can_speak_with_comfort_noise_or_redundancy_alone():
+    noise = body("m=audio 9 RTP/AVP 13 18")
+    assert sdp.preferred(noise) == "G729"
+    with pytest.raises(MediaRefused):
+        sdp.preferred(body("m=audio 9 RTP/AVP 13"))
+
+
+def test_events_of_another_rate_are_better_than_none():
+    offer = body(
+        "m=audio 9 RTP/AVP 111 101", "a=rtpmap:111 opus/48000/2", "a=rtpmap:101 telephone-event/8000"
+    )
+    assert sdp.restrict_codecs(offer, {"opus"}).startswith(offer[:90])
+    assert b" 111 101\r\n" in sdp.restrict_codecs(offer, {"opus"})
+
+
+KEY = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + "A" * 40
+
+
+@pytest.mark.parametrize(
+    ("protocol", "lines", "expected"),
+    [
+        ("RTP/AVP", (), sdp.PLAIN),
+        ("rtp/avpf", (), sdp.Profile("RTP/AVPF")),
+        ("RTP/AVP", (KEY,), sdp.BEST_EFFORT),
+        ("RTP/SAVP", (KEY,), sdp.SDES),
+        ("RTP/SAVPF", (KEY,), sdp.Profile("RTP/SAVPF", sdp.Keys.SDES)),
+        ("UDP/TLS/RTP/SAVPF", ("a=fingerprint:sha-256 A", "a=ice-ufrag:x"), sdp.WEBRTC),
+        (
+            "UDP/TLS/RTP/SAVP",
+            ("a=fingerprint:sha-256 A",),
+            sdp.Profile("UDP/TLS/RTP/SAVP", sdp.Keys.DTLS),
+        ),
+    ],
+)
+def test_how_audio_travels(protocol, lines, expected):
+    assert sdp.profile(body(f"m=audio 5 {protocol} 8", *lines)) == expected
+
+
+@pytest.mark.parametrize("protocol", ["RTP/SAVP", "UDP/TLS/RTP/SAVPF", "udptl", "TCP/RTP/AVP"])
+def test_audio_without_keys_or_over_something_else_is_refused(protocol):
+    with pytest.raises(MediaRefused):
+        sdp.profile(body(f"m=audio 5 {protocol} 8"))
+
+
+def test_keys_that_were_offered_in_the_open_are_not_used():
+    offer = body("m=audio 5 RTP/AVP 8", KEY)
+    assert sdp.profile(sdp.without_keys(offer)) == sdp.PLAIN
+
+
+def test_what_a_browser_says_for_browsers_stays_there():
+    told = body(
+        "m=audio 5 RTP/AVP 8",
+        "a=mid:0",
+        "a=msid:x y",
+        "a=ssrc:1 cname:x",
+        "a=extmap:1 urn:x",
+        "a=rtcp-fb:8 nack",
+        "a=rtcp:6",
+        session=("c=IN IP4 192.0.2.7", "a=group:BUNDLE 0", "a=msid-semantic: WMS"),
+    )
+    assert sdp.without_webrtc(told) == body("m=audio 5 RTP/AVP 8", "a=rtcp:6")

@@ -55,6 +55,7 @@ def test_the_stub_speaks_one_codec_of_the_offer_and_its_events():
         "m=audio 9 RTP/AVP 8 101",
         "a=rtpmap:101 telephone-event/8000",
         "a=fmtp:101 0-16",
+        "a=ptime:20",
         "a=sendrecv",
     ]
 
