@@ -40,7 +40,7 @@ from tenants.callstore import DatabaseCallStore
 from tenants.db import Database
 from tenants.directory import MemoryDirectory
 from tenants.jobs import run_worker
-from tenants.listener import Listener
+from tenants.listener import CHANNELS, LIVE, Listener
 from tenants.live import DatabaseLiveBoard
 from tenants.secrets import Vault
 from tenants.services.chores import chores
@@ -97,7 +97,9 @@ class Common:
         self.database = await Database.open(self.settings.data)
         stack.push_async_callback(self.database.close)
         self.checks["database"] = self.database.healthy
-        self.listener = Listener(self.database.listen_connection)
+        # The SIP process makes the news of the present moment, so it need not hear them.
+        channels = [name for name in CHANNELS if self.role != "sip" or name != LIVE]
+        self.listener = Listener(self.database.listen_connection, channels)
         self.listener.start()
         stack.push_async_callback(self.listener.stop)
         await self.host.startup(self.role)

@@ -1,8 +1,12 @@
 """Where the records of calls go: the database, or the journal while that is away.
 
-A record travels as one JSON text (``core.contracts.Cdr``), to the database as to the journal. One
-statement makes of it the row of the call, its steps and the ``CallEnded`` row of the outbox; it does
-nothing if the call is there already, so a record may be replayed as often as one likes.
+A record travels as one JSON text (``core.contracts.Cdr``), to the database as to the journal. The
+database makes of it the row of the call, its steps and the ``CallEnded`` row of the outbox
+(``store_calls``, a function of the schema); it does nothing if the call is there already, so a record
+may be replayed as often as one likes.
+
+Records that come while others are written wait for the next batch, so that many calls cost one
+transaction; one that comes alone is written at once.
 """
 
 from __future__ import annotations
@@ -11,8 +15,9 @@ import asyncio
 import contextlib
 import time
 from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -23,7 +28,6 @@ from core.contracts import Cdr
 from core.ids import new_id
 from tenants.db import Database
 from tenants.journal import Journal, Rejected
-from tenants.listener import CALLS, LIVE
 
 __all__ = ["JOURNAL_FOLDER", "DatabaseCallStore"]
 
@@ -34,56 +38,17 @@ JOURNAL_FOLDER = "journal"
 SAVE_SECONDS = 5.0
 """How long a record waits for the database before it is journalled."""
 
+BATCH_SECONDS = 0.1
+"""The least time between two batches."""
+
 AWAY_SECONDS = 1.0
 """How long records go straight to the journal after the database failed one."""
 
 RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 10.0
 STRANDED = 10_000
 
-_UUIDS = "number_id trunk_id scenario_id caller_employee_id answered_employee_id answered_terminal_id"
-_TEXTS = "direction caller caller_name called outcome ended_by snapshot_hash"
-_TIMES = "started_at ringing_at answered_at ended_at"
-_NUMBERS = {"sip_status": "int", "seed": "bigint"}
-_TYPES = (
-    {"call_id": "uuid", "tenant_id": "uuid"}
-    | dict.fromkeys(_UUIDS.split(), "uuid")
-    | dict.fromkeys(_TEXTS.split(), "text")
-    | dict.fromkeys(_TIMES.split(), "float8")
-    | _NUMBERS
-    | {"facts": "jsonb", "live": "jsonb"}
-)
-_FIELDS = ", ".join(f"{name} {kind}" for name, kind in _TYPES.items())
-_COLUMNS = {
-    {"call_id": "id"}.get(name, name): f"to_timestamp(r.{name})" if kind == "float8" else f"r.{name}"
-    for name, kind in _TYPES.items()
-} | {"ended_at": "to_timestamp(greatest(r.started_at, r.ended_at))"}  # clocks may be set back
-
-STORE = f"""
-WITH record AS (SELECT $1::jsonb AS cdr),
-r AS (
-    SELECT c.* FROM record, jsonb_to_record(cdr) AS c({_FIELDS})
-),
-call AS (
-    INSERT INTO calls ({", ".join(_COLUMNS)})
-    SELECT {", ".join(_COLUMNS.values())} FROM r
-    ON CONFLICT (id) DO NOTHING
-    RETURNING id, tenant_id
-),
-steps AS (
-    INSERT INTO call_steps (tenant_id, call_id, seq, at, code, terminal_id, employee_id, address, data)
-    SELECT call.tenant_id, call.id, s.seq, to_timestamp((s.step ->> 'at')::float8),
-           s.step ->> 'code', (s.step ->> 'terminal_id')::uuid, (s.step ->> 'employee_id')::uuid,
-           s.step ->> 'address', coalesce(s.step -> 'data', '{{}}')
-    FROM call, record, jsonb_array_elements(cdr -> 'steps') WITH ORDINALITY AS s(step, seq)
-)
-INSERT INTO outbox (id, tenant_id, type, body, created_at)
-SELECT $2, call.tenant_id, 'CallEnded',
-       jsonb_build_object('type', 'CallEnded', 'id', $2::uuid, 'tenant_id', call.tenant_id,
-                          'at', cdr -> 'ended_at', 'cdr', cdr),
-       now()
-FROM call, record
-RETURNING pg_notify('{LIVE}', json_build_object('tenant_id', tenant_id, 'kind', '{CALLS}')::text)
-"""
+_REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+"""The database can never take such a record."""
 
 
 class _Owner(msgspec.Struct):
@@ -91,6 +56,14 @@ class _Owner(msgspec.Struct):
 
     call_id: UUID
     tenant_id: UUID
+
+
+class _Waiting(NamedTuple):
+    """A record on its way, and the future of all who wait for it."""
+
+    tenant_id: UUID
+    record: bytes
+    done: asyncio.Future[None]
 
 
 class DatabaseCallStore:
@@ -103,7 +76,10 @@ class DatabaseCallStore:
         self._away_until = 0.0
         self._wake = asyncio.Event()
         self._replayer: asyncio.Task[None] | None = None
-        self._saving: set[asyncio.Task[None]] = set()
+        self._waiting: dict[UUID, _Waiting] = {}
+        self._writing: dict[UUID, _Waiting] = {}
+        self._writer: asyncio.Task[None] | None = None
+        self._closing = False
         # Only filled when database and disk both fail: the last that can be done is to keep trying.
         self._stranded: deque[bytes] = deque(maxlen=STRANDED)
 
@@ -114,8 +90,9 @@ class DatabaseCallStore:
 
     async def close(self) -> None:
         """Finish the records under way; what is journalled stays for the next start."""
-        if self._saving:
-            await asyncio.wait(self._saving)
+        self._closing = True
+        while unsaved := [each.done for each in (*self._writing.values(), *self._waiting.values())]:
+            await asyncio.wait(unsaved)
         if self._replayer is not None:
             self._replayer.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -129,39 +106,78 @@ class DatabaseCallStore:
 
     async def save(self, cdr: Cdr) -> None:
         """Store the record, in the journal if need be. Never raises; outlives its caller."""
-        saving = asyncio.create_task(self._save(cdr.call_id, cdr.tenant_id, encode(cdr)))
-        self._saving.add(saving)
-        saving.add_done_callback(self._saving.discard)
-        await asyncio.shield(saving)
+        waiting = self._waiting.get(cdr.call_id)
+        if waiting is None:
+            done = asyncio.get_running_loop().create_future()
+            waiting = _Waiting(cdr.tenant_id, encode(cdr), done)
+            self._waiting[cdr.call_id] = waiting
+            if self._writer is None:
+                self._writer = asyncio.create_task(self._write_batches(), name="call-records")
+        await asyncio.shield(waiting.done)
 
-    async def _save(self, call_id: UUID, tenant_id: UUID, record: bytes) -> None:
+    # --- batches ----------------------------------------------------------------------------
+
+    async def _write_batches(self) -> None:
+        while self._waiting:
+            self._writing, self._waiting = self._waiting, {}
+            try:
+                await self._write(self._writing)
+            except Exception:  # whatever it is, the records that come next must be written
+                log.exception("call_batch_failed")
+            for each in self._writing.values():
+                if not each.done.done():
+                    each.done.set_result(None)
+            self._writing = {}
+            if not self._closing:
+                await asyncio.sleep(BATCH_SECONDS)
+        self._writer = None
+
+    async def _write(self, batch: Mapping[UUID, _Waiting]) -> None:
+        rest: Mapping[UUID, _Waiting] = batch
         if time.monotonic() >= self._away_until:
-            error = await self._try(tenant_id, record)
-            if error is None:
-                return
-            log.warning("call_journalled", call_id=str(call_id), error=error)
+            rest = await self._refused(batch)
+        if rest:
+            await asyncio.gather(*(self._keep(each.record) for each in rest.values()))
+            self._wake.set()
+
+    async def _refused(self, batch: Mapping[UUID, _Waiting]) -> Mapping[UUID, _Waiting]:
+        """Store them; what could not be. One that the database refuses must not take others along."""
+        error = await self._try([(each.tenant_id, each.record) for each in batch.values()])
+        if error is None:
+            return {}
+        if isinstance(error, _REFUSED) and len(batch) > 1:
+            found = [await self._refused({call_id: each}) for call_id, each in batch.items()]
+            return {call_id: each for some in found for call_id, each in some.items()}
+        log.warning("call_journalled", calls=len(batch), error=type(error).__name__)
+        if not isinstance(error, _REFUSED):
             self._away_until = time.monotonic() + AWAY_SECONDS
+        return batch
+
+    async def _keep(self, record: bytes) -> None:
         try:
             await self._journal.append(record)
         except OSError as error:
-            log.critical("call_stranded", call_id=str(call_id), error=str(error))
+            log.critical("call_stranded", error=str(error))
             self._stranded.append(record)
-        self._wake.set()
 
-    async def _try(self, tenant_id: UUID, record: bytes) -> str | None:
-        """Store it, or say what is wrong; a server that hangs is not waited for, not even to cancel."""
-        attempt = asyncio.create_task(self._store(tenant_id, record))
+    async def _try(self, records: Sequence[tuple[UUID, bytes]]) -> BaseException | None:
+        """Store them, or say what is wrong; a hanging server is not waited for, not even to cancel."""
+        attempt = asyncio.create_task(self._store(records))
         attempt.add_done_callback(_retrieve)
         await asyncio.wait({attempt}, timeout=SAVE_SECONDS)
         if not attempt.done():
             attempt.cancel()
-            return "TimeoutError"
-        error = attempt.exception()
-        return type(error).__name__ if error else None
+            return TimeoutError()
+        return attempt.exception()
 
-    async def _store(self, tenant_id: UUID, record: bytes) -> None:
-        async with self._database.tenant(tenant_id) as session:
-            await session.execute(STORE, record.decode(), new_id())
+    async def _store(self, records: Iterable[tuple[UUID, bytes]]) -> None:
+        """All in one transaction. Each gets the id that its event has in the outbox."""
+        batches: dict[UUID, list[bytes]] = {}
+        for tenant_id, record in records:
+            entry = b'{"event_id":"%b","cdr":%b}' % (str(new_id()).encode(), record)
+            batches.setdefault(tenant_id, []).append(entry)
+        joined = {tenant: f"[{b','.join(entries).decode()}]" for tenant, entries in batches.items()}
+        await self._database.each_tenant("store_calls", joined)
 
     # --- replay -----------------------------------------------------------------------------
 
@@ -195,12 +211,8 @@ class DatabaseCallStore:
     async def _apply(self, record: bytes) -> None:
         try:
             owner = msgspec.json.decode(record, type=_Owner)
-            await self._store(owner.tenant_id, record)
-        except (
-            msgspec.MsgspecError,
-            asyncpg.DataError,
-            asyncpg.IntegrityConstraintViolationError,
-        ) as error:
+            await self._store([(owner.tenant_id, record)])
+        except (msgspec.MsgspecError, *_REFUSED) as error:
             raise Rejected(type(error).__name__) from error  # its text may quote the record
 
 

@@ -91,6 +91,23 @@ class Database:
         else:
             raise RuntimeError("a session of one tenant cannot open another tenant's")
 
+    async def each_tenant(self, function: str, batches: Mapping[UUID, str]) -> None:
+        """Call a function of the schema that writes a batch (JSON) for each of many tenants.
+
+        All of it is one transaction and one round trip. The function gets ``uuid[]`` and ``jsonb[]``
+        and sets the tenant before it touches its rows; until then the role sees none.
+        """
+        connection: Any = None
+        with lost_connection_is_unavailable():
+            connection = await self._app.acquire(timeout=ACQUIRE_SECONDS)
+        try:
+            with lost_connection_is_unavailable(connection):
+                await connection.execute(
+                    f"SELECT {function}($1, $2)", list(batches), list(batches.values())
+                )
+        finally:
+            await _release(self._app, connection)
+
     @asynccontextmanager
     async def directory(self) -> AsyncIterator[Session]:
         """A transaction of the role that reads across tenants.

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from uuid import UUID
 
 import asyncpg
@@ -86,9 +86,11 @@ class Subscription:
 class Listener:
     """Keeps the connection and the subscribers; one per process."""
 
-    def __init__(self, connect: Connect) -> None:
-        """``connect`` opens a connection of any role; listening needs no privilege."""
+    def __init__(self, connect: Connect, channels: Sequence[str] = CHANNELS) -> None:
+        """``connect`` opens a connection of any role; listening needs no privilege. Of a channel that
+        is not among ``channels`` subscribers hear of lost connections only."""
         self._connect = connect
+        self._channels = channels
         self._subscribers: dict[tuple[str, UUID | None], set[Subscription]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
         self._lost = asyncio.Event()
@@ -148,7 +150,7 @@ class Listener:
         self._lost.clear()
         connection.add_termination_listener(lambda _: self._lost.set())
         try:
-            for channel in CHANNELS:
+            for channel in self._channels:
                 await connection.add_listener(channel, self._heard)
             self._connected.set()
             self._tell_everybody()

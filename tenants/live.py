@@ -1,8 +1,9 @@
 """The present moment on the board that other processes read: calls that go on, lines with a phone.
 
 The SIP process keeps its present calls and lines here in memory and writes what changed of them to the
-unlogged live tables, one short transaction for each tenant and beat; registrations that are only
-renewed wait a little longer and are written together. When the connection that listens
+unlogged live tables, in every beat all calls in one transaction (``show_calls``, a function of the
+schema) and each tenant's lines in one; registrations that are only renewed wait a little longer and
+are written together. When the connection that listens
 was lost, the server may have crashed and lost its unlogged tables, so the whole of it is written again.
 A process that just started has no calls, so it begins by removing what is left of the one before.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -74,26 +75,58 @@ async def live_lines(database: Database, tenant_id: UUID) -> list[PresentLine]:
     return msgspec.convert(rows, list[PresentLine])
 
 
+class _Shown:
+    """A call as the board shows it; rows are made of it only when they are written."""
+
+    __slots__ = ("answered_at", "facts", "parties", "started_at", "state", "written")
+
+    def __init__(self, facts: CallFacts, started_at: float) -> None:
+        self.facts = facts
+        self.started_at = started_at
+        self.answered_at: float | None = None
+        self.state = LiveCallState.STARTED
+        self.parties: Mapping[UUID | None, UUID | None] = {}
+        self.written = False
+
+    def rows(self) -> Iterator[PresentCall]:
+        """One for each employee: who rings, talks or calls; one of nobody if there is none."""
+        facts = self.facts
+        parties = dict(self.parties)
+        if facts.employee_id is not None:
+            parties.setdefault(facts.employee_id, facts.terminal_id)
+        for employee_id, terminal_id in (parties or {None: None}).items():
+            yield PresentCall(
+                call_id=facts.call_id,
+                direction=facts.direction,
+                caller=facts.caller,
+                called=facts.called,
+                state=self.state,
+                started_at=_instant(self.started_at),
+                answered_at=None if self.answered_at is None else _instant(self.answered_at),
+                employee_id=employee_id,
+                terminal_id=terminal_id,
+            )
+
+
+class _Changes(Struct):
+    """What ``show_calls`` is given for a tenant: of the dirty calls only these rows are present."""
+
+    dirty: list[UUID]
+    present: list[PresentCall]
+
+
 class _Board:
-    """One tenant's present calls (by call, one entry for each party) and lines (by terminal)."""
+    """One tenant's present lines, by terminal."""
 
     def __init__(self) -> None:
-        self.calls: dict[UUID, tuple[PresentCall, ...]] = {}
         self.lines: dict[UUID, PresentLine] = {}
-        self.dirty_calls: set[UUID] = set()
-        self.dirty_lines: set[UUID] = set()
+        self.dirty: set[UUID] = set()
 
-    def take_dirty(self) -> tuple[list[UUID], list[UUID]]:
-        """What must be written; it counts as written until ``put_back``."""
-        calls, lines = list(self.dirty_calls), list(self.dirty_lines)
-        self.dirty_calls.clear()
-        self.dirty_lines.clear()
-        return calls, lines
-
-    def put_back(self, calls: Iterable[UUID], lines: Iterable[UUID]) -> None:
-        """These must be written (again), also if they are gone by now."""
-        self.dirty_calls.update(calls)
-        self.dirty_lines.update(lines)
+    def take_dirty(self) -> list[UUID]:
+        """What must be written; it counts as written until it is put back."""
+        lines = list(self.dirty)
+        self.dirty.clear()
+        return lines
 
 
 class DatabaseLiveBoard:
@@ -102,8 +135,10 @@ class DatabaseLiveBoard:
     def __init__(self, database: Database, listener: Listener) -> None:
         self._database = database
         self._listener = listener
+        self._calls: dict[UUID, _Shown] = {}
+        self._dirty_calls: dict[UUID, UUID] = {}  # call → tenant
         self._boards: dict[UUID, _Board] = defaultdict(_Board)
-        self._dirty: set[UUID] = set()
+        self._dirty: set[UUID] = set()  # tenants with lines to write
         self._changed = asyncio.Event()
         self._renewed: dict[UUID, datetime] = {}  # terminal → until when
         self._tasks: list[asyncio.Task[None]] = []
@@ -131,27 +166,33 @@ class DatabaseLiveBoard:
 
     def call_started(self, facts: CallFacts, at: float) -> None:
         """A call appears among the present ones."""
-        self._put_call(facts, LiveCallState.STARTED, _instant(at), None, ())
+        self._calls[facts.call_id] = _Shown(facts, at)
+        self._touch_call(facts)
 
     def call_ringing(self, facts: CallFacts, at: float, employees: Iterable[UUID]) -> None:
         """The employees whose terminals ring now."""
-        parties = [(employee_id, None) for employee_id in employees]
-        self._put_call(facts, LiveCallState.RINGING, self._started(facts, at), None, parties)
+        shown = self._shown(facts, at)
+        shown.state = LiveCallState.RINGING
+        shown.parties = dict.fromkeys(employees)
+        self._touch_call(facts)
 
     def call_answered(
         self, facts: CallFacts, at: float, employee_id: UUID | None, terminal_id: UUID | None
     ) -> None:
         """«Сейчас разговаривают»."""
-        parties = [(employee_id, terminal_id)] if employee_id else ()
-        started = self._started(facts, at)
-        self._put_call(facts, LiveCallState.TALKING, started, _instant(at), parties)
+        shown = self._shown(facts, at)
+        shown.state = LiveCallState.TALKING
+        shown.answered_at = at
+        shown.parties = {employee_id: terminal_id} if employee_id else {}
+        self._touch_call(facts)
 
     def call_ended(self, facts: CallFacts) -> None:
         """The call leaves the board."""
-        board = self._boards[facts.tenant_id]
-        if board.calls.pop(facts.call_id, None):
-            board.dirty_calls.add(facts.call_id)
-            self._touch(facts.tenant_id)
+        shown = self._calls.pop(facts.call_id, None)
+        if shown is not None and shown.written:
+            self._touch_call(facts)
+        else:  # it was so short that nobody saw it
+            self._dirty_calls.pop(facts.call_id, None)
 
     def line_registered(
         self, line: Line, at: float, expires_at: float, user_agent: str, source: str
@@ -165,49 +206,25 @@ class DatabaseLiveBoard:
         if before and (before.user_agent, before.source) == (user_agent, source):
             self._renewed[line.terminal_id] = until
             return
-        board.dirty_lines.add(line.terminal_id)
+        board.dirty.add(line.terminal_id)
         self._touch(line.tenant_id)
 
     def line_unregistered(self, line: Line, at: float) -> None:
         """No phone is registered with the line any more."""
         board = self._boards[line.tenant_id]
         if board.lines.pop(line.terminal_id, None):
-            board.dirty_lines.add(line.terminal_id)
+            board.dirty.add(line.terminal_id)
             self._touch(line.tenant_id)
 
-    def _started(self, facts: CallFacts, at: float) -> datetime:
-        known = self._boards[facts.tenant_id].calls.get(facts.call_id)
-        return known[0].started_at if known else _instant(at)
+    def _shown(self, facts: CallFacts, at: float) -> _Shown:
+        shown = self._calls.get(facts.call_id)
+        if shown is None:
+            shown = self._calls[facts.call_id] = _Shown(facts, at)
+        return shown
 
-    def _put_call(
-        self,
-        facts: CallFacts,
-        state: LiveCallState,
-        started_at: datetime,
-        answered_at: datetime | None,
-        parties: Sequence[tuple[UUID | None, UUID | None]],
-    ) -> None:
-        """The employee who calls is a party too; a call without any employee has one entry."""
-        everybody = dict(parties)
-        if facts.employee_id is not None:
-            everybody.setdefault(facts.employee_id, facts.terminal_id)
-        board = self._boards[facts.tenant_id]
-        board.calls[facts.call_id] = tuple(
-            PresentCall(
-                call_id=facts.call_id,
-                direction=facts.direction,
-                caller=facts.caller,
-                called=facts.called,
-                state=state,
-                started_at=started_at,
-                answered_at=answered_at,
-                employee_id=employee_id,
-                terminal_id=terminal_id,
-            )
-            for employee_id, terminal_id in (everybody or {None: None}).items()
-        )
-        board.dirty_calls.add(facts.call_id)
-        self._touch(facts.tenant_id)
+    def _touch_call(self, facts: CallFacts) -> None:
+        self._dirty_calls[facts.call_id] = facts.tenant_id
+        self._changed.set()
 
     def _touch(self, tenant_id: UUID) -> None:
         self._dirty.add(tenant_id)
@@ -243,23 +260,42 @@ class DatabaseLiveBoard:
         if not self._cleaned:
             await clear_board(self._database)
             self._cleaned = True
+        await self._write_calls()
         while self._dirty:
-            await self._write(self._dirty.pop())
+            await self._write_lines(self._dirty.pop())
 
-    async def _write(self, tenant_id: UUID) -> None:
+    async def _write_calls(self) -> None:
+        taken, self._dirty_calls = self._dirty_calls, {}
+        if not taken:
+            return
+        changes: dict[UUID, _Changes] = {}
+        for call_id, tenant_id in taken.items():
+            change = changes.get(tenant_id)
+            if change is None:
+                change = changes[tenant_id] = _Changes([], [])
+            change.dirty.append(call_id)
+            shown = self._calls.get(call_id)
+            if shown is not None:
+                shown.written = True
+                change.present += shown.rows()
+        batches = {tenant: msgspec.json.encode(change).decode() for tenant, change in changes.items()}
+        try:
+            await self._database.each_tenant("show_calls", batches)
+        except BaseException:
+            self._dirty_calls = taken | self._dirty_calls
+            raise
+
+    async def _write_lines(self, tenant_id: UUID) -> None:
         board = self._boards[tenant_id]
-        calls, lines = board.take_dirty()
+        lines = board.take_dirty()
         try:
             async with self._database.tenant(tenant_id) as session:
-                if calls:
-                    await _write_calls(session, board, calls)
-                if lines:
-                    await _write_lines(session, board, lines)
+                await _write_lines(session, board, lines)
         except BaseException:
-            board.put_back(calls, lines)
+            board.dirty.update(lines)
             self._dirty.add(tenant_id)
             raise
-        if not (board.calls or board.lines or tenant_id in self._dirty):
+        if not (board.lines or tenant_id in self._dirty):
             del self._boards[tenant_id]
 
     async def _rewrite_after_loss(self) -> None:
@@ -269,26 +305,14 @@ class DatabaseLiveBoard:
                 self._rewrite()
 
     def _rewrite(self) -> None:
+        self._dirty_calls |= {call_id: each.facts.tenant_id for call_id, each in self._calls.items()}
         for tenant_id, board in self._boards.items():
-            board.put_back(board.calls, board.lines)
+            board.dirty.update(board.lines)
             self._dirty.add(tenant_id)
         self._changed.set()
 
 
 # Rows are updated where they exist: a registration that is only renewed shall notify nobody.
-_PUT_CALLS = """
-INSERT INTO live_calls (tenant_id, call_id, direction, caller, called, state, started_at, answered_at,
-                        employee_id, terminal_id)
-SELECT $1, call_id, direction, caller, called, state, started_at, answered_at, employee_id, terminal_id
-FROM jsonb_populate_recordset(NULL::live_calls, $2::jsonb)
-ON CONFLICT (call_id, employee_id) DO UPDATE
-SET (state, answered_at, terminal_id) = (EXCLUDED.state, EXCLUDED.answered_at, EXCLUDED.terminal_id)
-"""
-_DROP_CALLS = """
-DELETE FROM live_calls l WHERE call_id = ANY($1) AND NOT EXISTS (
-    SELECT FROM jsonb_populate_recordset(NULL::live_calls, $2::jsonb) present
-    WHERE present.call_id = l.call_id AND present.employee_id IS NOT DISTINCT FROM l.employee_id)
-"""
 _PUT_LINES = """
 INSERT INTO live_lines (tenant_id, terminal_id, registered_at, expires_at, user_agent, source)
 SELECT $1, terminal_id, registered_at, expires_at, user_agent, source
@@ -297,14 +321,6 @@ ON CONFLICT (terminal_id) DO UPDATE SET (registered_at, expires_at, user_agent, 
     (EXCLUDED.registered_at, EXCLUDED.expires_at, EXCLUDED.user_agent, EXCLUDED.source)
 """
 _DROP_LINES = "DELETE FROM live_lines WHERE terminal_id = ANY($1)"
-
-
-async def _write_calls(session: Session, board: _Board, dirty: Sequence[UUID]) -> None:
-    parties = [party for call_id in dirty for party in board.calls.get(call_id, ())]
-    present = msgspec.json.encode(parties).decode()
-    await session.execute(_DROP_CALLS, dirty, present)
-    if parties:
-        await session.execute(_PUT_CALLS, session.tenant_id, present)
 
 
 async def _write_lines(session: Session, board: _Board, dirty: Sequence[UUID]) -> None:

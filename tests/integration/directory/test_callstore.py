@@ -7,6 +7,7 @@ import os
 import signal
 from contextlib import contextmanager
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -77,6 +78,41 @@ async def test_the_same_record_twice(store, database, company, tmp_path):
     await store.save(msgspec.structs.replace(cdr, called="+79999999999"))
     assert await counts(database, company) == (1, 2, 1)
     assert not (tmp_path / "journal").exists()
+
+
+async def test_calls_of_many_companies_at_once(store, database, make_company):
+    ours, theirs = await make_company(1), await make_company(2)
+    cdrs = [call_of(company) for company in (ours, theirs, ours, ours, theirs)]
+    await asyncio.gather(*(store.save(cdr) for cdr in cdrs))
+    assert await counts(database, ours) == (3, 6, 3)
+    assert await counts(database, theirs) == (2, 4, 2)
+
+
+async def test_a_refused_record_takes_no_other_along(store, database, make_company, tmp_path):
+    ours, theirs = await make_company(1), await make_company(2)
+    await store.save(call_of(ours))  # so that the next ones go together
+    bad = call_of(ours, tenant_id=new_id())
+    await asyncio.gather(*(store.save(cdr) for cdr in (call_of(ours), bad, call_of(theirs))))
+    await until(lambda: not store.pending, 30)
+    assert await counts(database, ours) == (2, 4, 2)
+    assert await counts(database, theirs) == (1, 2, 1)
+    assert (tmp_path / "journal" / "rejected").stat().st_size > 0
+
+
+async def test_no_batch_reaches_past_its_company(database, make_company):
+    ours, theirs = await make_company(1), await make_company(2)
+    cdr = call_of(theirs)
+    batch = b'[{"event_id":"%b","cdr":%b}]' % (str(new_id()).encode(), encode(cdr))
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await database.each_tenant("store_calls", {ours.id: batch.decode()})
+    assert await counts(database, theirs) == (0, 0, 0)
+
+
+async def test_a_company_that_was_set_before_stays_set(database, make_company):
+    ours, theirs = await make_company(1), await make_company(2)
+    async with database.tenant(ours.id) as session:
+        await session.execute("SELECT store_calls($1, $2)", [theirs.id], ["[]"])
+        assert await session.fetchval("SELECT current_setting('app.tenant_id')") == str(ours.id)
 
 
 async def test_the_history_is_told(store, database, company, listener):
