@@ -134,10 +134,11 @@ class CommandExecutor:
         everybody = await tenants_with_commands(self._database) if tenant_id is None else [tenant_id]
         for each in everybody:
             async with self._database.tenant(each) as session:
+                # Waits for whoever looks at a row now: that process may not be the one with the call.
                 rows = await session.fetch(
                     "SELECT id, body FROM call_commands"
                     " WHERE answered_at IS NULL AND expires_at > now()"
-                    " ORDER BY created_at FOR UPDATE SKIP LOCKED"
+                    " ORDER BY created_at FOR UPDATE"
                 )
                 for row in rows:
                     await self._execute(session, each, row["id"], row["body"])
