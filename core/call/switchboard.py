@@ -42,6 +42,7 @@ P = ParamSpec("P")
 
 _NOT_FOUND = 404
 _INCOMPLETE = 484
+_DECLINED = 603
 _OVERLOADED = 503
 _DECLINED = 603
 _RETRY_AFTER = ("Retry-After", "5")
@@ -97,6 +98,9 @@ class Switchboard:
         assert request is not None, "an inbound session has its INVITE"
         if self._closing or len(self._calls) >= self._settings.max_calls:
             self._reject(session, _OVERLOADED, "overload", _RETRY_AFTER)
+            return
+        if session.replaces is not None:  # nobody may take a call from somebody else yet
+            self._reject(session, _DECLINED, "replaces")
             return
         if isinstance(origin, FromTrunk):
             self._from_trunk(session, request, origin.trunk)
@@ -193,6 +197,7 @@ class Switchboard:
             self._reject(session, _OVERLOADED, "trunk_full")
             return
         snapshot, owned = found
+        session.account = trunk.account
         caller = caller_of(request, trunk)
         facts = from_outside(caller, trunk, snapshot, owned)
         self._begin(session, facts, snapshot, caller)

@@ -19,38 +19,40 @@ from core.contracts import Line
 from core.ports import Clock, LiveBoard
 from core.sip._wire import Message, WireError, build_response, parse, problem
 from core.sip.advertised import Advertised
+from core.sip.capabilities import ALLOW, CAPABILITIES, METHODS, SUPPORTED
+from core.sip.dialog import Dialog
 from core.sip.flow import Flow, Target, Transmit, towards
 from core.sip.identity import FromLine, FromTrunk, Identity, Origin, Refusal
+from core.sip.in_dialog import serve
 from core.sip.inbound import InboundSession
 from core.sip.outbound import OutboundSession, OutgoingInvite
 from core.sip.registrar import BindingStore, RegisterRefused, Registrar
+from core.sip.replaces import find_replaced
 from core.sip.session import Headers, Listener, Session
+from core.sip.session_timer import Interval, asking, too_brief
 from core.sip.stats import Stats
 from core.sip.status import phrase
 from core.sip.timers import Wheel
 from core.sip.transaction import Key, Transactions, server_key
 from core.sip.transaction_server import InviteServer, NonInviteServer, reply_flow
 
-__all__ = ["ALLOW", "Agent"]
+__all__ = ["Agent"]
 
 log = logging.getLogger(__name__)
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER"
-_METHODS = frozenset(ALLOW.split(", "))
-_SUPPORTED = frozenset({"path", "outbound"})
 _ALLOWED = ("Allow", ALLOW)
 _OFFER = ("Content-Type", "application/sdp")
 _DATAGRAM = 1300
 _WITHOUT_TCP, _REMEMBERED = 600.0, 1000
 _RETRY_AFTER = ("Retry-After", "5")
-_CAPABILITIES = (("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", "path, outbound"))
 
 
 class Agent:
     """User agent client and server, registrar included.
 
     ``advertised`` is what Via and Contact say. ``overloaded`` is set by the endpoint when the
-    loop lags; new calls then get 503, as they do above ``max_sessions``.
+    loop lags; new calls then get 503, as they do above ``max_sessions``. ``interval`` is what we
+    want of session timers, ``asking`` how our INVITEs say it.
     """
 
     __slots__ = (
@@ -60,6 +62,8 @@ class Agent:
         "_ours",
         "_without_tcp",
         "advertised",
+        "asking",
+        "interval",
         "overloaded",
         "registrar",
         "sessions",
@@ -81,6 +85,7 @@ class Agent:
         stats: Stats,
         max_sessions: int,
         bindings: BindingStore | None = None,
+        interval: Interval | None = None,
     ) -> None:
         self.wheel = wheel
         self.stats = stats
@@ -94,6 +99,8 @@ class Agent:
         self._ours = advertised
         self._without_tcp: dict[tuple[str, int], float] = {}
         self.advertised = advertised.usual
+        self.interval = interval or Interval()
+        self.asking = asking(self.interval)
 
     def via(self, flow: Flow, branch: str) -> str:
         """The value of Via for a request that leaves on ``flow``."""
@@ -180,7 +187,7 @@ class Agent:
 
     def _request(self, request: Message, flow: Flow) -> None:
         method = request.method
-        self.stats.requests[method if method in _METHODS else "other"] += 1
+        self.stats.requests[method if method in METHODS else "other"] += 1
         if not request.branch and not request.via.host:
             self.stats.dropped["malformed"] += 1
             return
@@ -199,8 +206,8 @@ class Agent:
             self._out_of_dialog(request, flow, key)
 
     def _acknowledge(self, request: Message, flow: Flow) -> None:
-        session = self._session_of(request, flow)
-        if session is not None and problem(request) is None:
+        session = self.sessions.get(request.to_tag)
+        if session is not None and self._dialog_of(session, request, flow) and problem(request) is None:
             session.acknowledged(request)
 
     def _cancel(self, request: Message, flow: Flow, key: Key) -> None:
@@ -215,44 +222,31 @@ class Agent:
         if session is not None:
             session.cancelled(request)
 
-    def _session_of(self, request: Message, flow: Flow) -> Session | None:
-        session = self.sessions.get(request.to_tag)
-        if session is None or not session.owns(request):
+    def _dialog_of(self, session: Session, request: Message, flow: Flow) -> Dialog | None:
+        """The dialog that a request is in, if it comes from where the far side is or may be."""
+        dialog = session.dialog_of(request)
+        if dialog is None:
             return None
-        dialog = session.dialog
-        if dialog is None or not dialog.allows(flow):
+        if not dialog.allows(flow):
             log.warning("request in a dialog from a stranger", extra={"source": str(flow)})
             self.stats.dropped["hijack"] += 1
             return None
         if flow[0] != "UDP":
             dialog.follow(flow)
-        return session
+        return dialog
 
     def _in_dialog(self, request: Message, flow: Flow, key: Key) -> None:
-        session = self._session_of(request, flow)
-        if session is None or session.dialog is None:
+        session = self.sessions.get(request.to_tag)
+        dialog = None if session is None else self._dialog_of(session, request, flow)
+        if session is None or dialog is None:
             self._stray(request, flow)
-            return
-        if self._malformed(request, flow):
-            return
-        method = request.method
-        if method not in ("INVITE", "BYE", "OPTIONS"):
-            self._refuse(request, flow, 405, headers=(("Allow", ALLOW),))
-        elif not session.dialog.in_order(request):
-            self._refuse(request, flow, 500, "Out of Order")
-        elif method == "INVITE":
-            transaction = InviteServer(self.transactions, key, request, flow)
-            transaction.respond(100)
-            session.reinvited(request, transaction)
-        elif method == "BYE":
-            session.bye_received(request, NonInviteServer(self.transactions, key, request, flow))
-        else:
-            self._refuse(request, flow, 200, headers=_CAPABILITIES)
+        elif not self._malformed(request, flow):
+            serve(self, session, dialog, request, flow, key)
 
     def _stray(self, request: Message, flow: Flow) -> None:
         """Of no dialog and no transaction. Only who may be a peer of ours hears 481 (§12.2.2)."""
         if self._identity.trunk(flow) is not None or self._identity.ours(request.uri):
-            self._refuse(request, flow, 481)
+            self.refuse(request, flow, 481)
         else:
             self.stats.dropped["stray_request"] += 1
 
@@ -264,31 +258,49 @@ class Agent:
         elif self._malformed(request, flow):
             pass
         elif self.transactions.merged(request):
-            self._refuse(request, flow, 482)
+            self.refuse(request, flow, 482)
         elif method == "INVITE":
             self._invite(request, flow, key)
         elif method == "REGISTER":
             self._register(request, flow, key)
         elif method == "OPTIONS":
-            self._refuse(request, flow, 200, headers=_CAPABILITIES)
-        elif method == "BYE":
-            self._refuse(request, flow, 481)
+            self.refuse(request, flow, 200, headers=CAPABILITIES)
+        elif method == "REFER":
+            self.refuse(request, flow, 403, "Refer Within a Dialog")
+        elif method in METHODS:
+            self.refuse(request, flow, 481)
         else:
-            self._refuse(request, flow, 405, headers=(("Allow", ALLOW),))
+            self.refuse(request, flow, 405, headers=(("Allow", ALLOW),))
 
     def _invite(self, request: Message, flow: Flow, key: Key) -> None:
         if self.overloaded or len(self.sessions) >= self._max_sessions:
-            self._refuse(request, flow, 503, headers=(_RETRY_AFTER,))
+            self.refuse(request, flow, 503, headers=(_RETRY_AFTER,))
             return
         origin = self._identity.caller(request, flow)
         if isinstance(origin, FromTrunk | FromLine):
-            transaction = InviteServer(self.transactions, key, request, flow)
-            transaction.respond(100)
-            pinned = isinstance(origin, FromLine)
-            session = InboundSession(self, request, transaction, flow, pinned=pinned)
-            self._offer(session, origin)
+            self._admit(request, flow, key, origin)
         elif origin is not None:
-            self._refuse(request, flow, origin.status, origin.reason, origin.headers)
+            self.refuse(request, flow, origin.status, origin.reason, origin.headers)
+
+    def _admit(self, request: Message, flow: Flow, key: Key, origin: Origin) -> None:
+        """An INVITE of somebody we know; what it asks of its dialog must be possible."""
+        if too_brief(request, self.interval):
+            minimum = ("Min-SE", str(self.interval.minimum))
+            self.refuse(request, flow, 422, headers=(minimum,))
+            return
+        replaced = None
+        if request.header("Replaces") is not None:
+            found = find_replaced(request, self.sessions)
+            if isinstance(found, int):
+                self.refuse(request, flow, found)
+                return
+            replaced = found
+        transaction = InviteServer(self.transactions, key, request, flow)
+        transaction.respond(100)
+        pinned = isinstance(origin, FromLine)
+        session = InboundSession(self, request, transaction, flow, pinned=pinned)
+        session.replaced = replaced
+        self._offer(session, origin)
 
     def _offer(self, session: InboundSession, origin: Origin) -> None:
         try:
@@ -304,10 +316,10 @@ class Agent:
             return
         result = identity.authenticate(request, flow)
         if isinstance(result, Refusal):
-            self._refuse(request, flow, result.status, result.reason, result.headers)
+            self.refuse(request, flow, result.status, result.reason, result.headers)
         elif isinstance(result, Line):
             if identity.account(request, "To") != result.login:
-                self._refuse(request, flow, 403)
+                self.refuse(request, flow, 403)
                 return
             transaction = NonInviteServer(self.transactions, key, request, flow)
             tag = _stateless_tag(request)
@@ -320,20 +332,20 @@ class Agent:
                 transaction.respond(200, headers=headers, to_tag=tag)
 
     def _malformed(self, request: Message, flow: Flow) -> bool:
-        fault = problem(request, _SUPPORTED)
+        fault = problem(request, SUPPORTED)
         if fault is None:
             return False
         status, reason = fault
         headers: Headers = ()
         if status == 420:
             required = request.headers("Require")
-            headers = [("Unsupported", o) for o in required if o.lower() not in _SUPPORTED]
+            headers = [("Unsupported", o) for o in required if o.lower() not in SUPPORTED]
         elif status in (406, 415):
             headers = (("Accept", "application/sdp"),)
-        self._refuse(request, flow, status, reason, headers)
+        self.refuse(request, flow, status, reason, headers)
         return True
 
-    def _refuse(
+    def refuse(
         self, request: Message, flow: Flow, status: int, reason: str = "", headers: Headers = ()
     ) -> None:
         """Answer without remembering it; the same request gets the same To-tag again."""

@@ -13,6 +13,7 @@ __all__ = ["AwaitedAck"]
 
 class AwaitedAck:
     """The bytes of one 2xx to the INVITE with ``cseq``; ``on_lost`` if 64·T1 pass without the ACK.
+    ``offer`` is whether its body was an offer, so that the ACK brings the answer.
 
     The transaction of the INVITE is over by then, and proxies do not repeat a 2xx: only we can.
     """
@@ -27,16 +28,25 @@ class AwaitedAck:
         "_on_lost",
         "_timer",
         "cseq",
+        "offer",
     )
 
     def __init__(
-        self, layer: Transactions, flow: Flow, data: bytes, cseq: int, on_lost: Callable[[], None]
+        self,
+        layer: Transactions,
+        flow: Flow,
+        data: bytes,
+        cseq: int,
+        on_lost: Callable[[], None],
+        *,
+        offer: bool,
     ) -> None:
         self._layer = layer
         self._flow = flow
         self._data = data
         self._done = False
         self.cseq = cseq
+        self.offer = offer
         self._interval = T1
         self._timer: Timer = layer.wheel.after(T1, self._repeat)
         self._lost: Timer = layer.wheel.after(TIMEOUT, self._give_up)

@@ -92,6 +92,12 @@ class Dialog:
         dialog.refresh(response)
         return dialog
 
+    def confirm(self, response: Message) -> None:
+        """An early dialog got its 2xx, whose Record-Route counts (§13.2.2.4)."""
+        self.route = tuple(reversed(response.headers("Record-Route")))
+        self._hop = None
+        self.refresh(response)
+
     def refresh(self, message: Message) -> None:
         """Take the far side's Contact as the new target (§12.2)."""
         contact = message.header("Contact")

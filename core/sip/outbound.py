@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from core.contracts import CarrierAccount
-from core.sip import digest
+from core.sip.challenge import CHALLENGES
 from core.sip.dialog import Dialog
+from core.sip.dialog_request import DialogRequest
+from core.sip.reliable import Fork, reliable_number
+from core.sip.request import OutgoingInvite
 from core.sip.session import (
     Answered,
     Failed,
@@ -17,6 +18,7 @@ from core.sip.session import (
     Session,
     SessionState,
 )
+from core.sip.session_timer import asking, min_se
 from core.sip.timers import TIMEOUT
 from core.sip.transaction import new_branch, new_tag
 from core.sip.transaction_client import Head, InviteClient, NonInviteClient
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from core.sip._wire import Message
     from core.sip.agent import Agent
     from core.sip.flow import Flow
+    from core.sip.transaction_server import ServerTransaction
 
 __all__ = ["OutboundSession", "OutgoingInvite"]
 
@@ -37,63 +40,28 @@ _TELLING = (
     "Proxy-Authenticate",
 )
 
-
-_CHALLENGES = {
-    401: ("WWW-Authenticate", "Authorization"),
-    407: ("Proxy-Authenticate", "Proxy-Authorization"),
-}
-"""In which header each asks, and in which one is answered."""
-
-
-class OutgoingInvite:
-    """What an INVITE says. ``account`` answers challenges; ``patience`` is how many seconds to wait
-    for the first sign of life before it counts as failed (408); ``on_close`` is called once when
-    the session has ended, whoever ended it. With ``any_transport`` one that is too large for UDP goes
-    by TCP, and by UDP after all where TCP is refused (RFC 3261 §18.1.1)."""
-
-    __slots__ = (
-        "account",
-        "any_transport",
-        "from_",
-        "headers",
-        "max_forwards",
-        "on_close",
-        "path",
-        "patience",
-        "sdp",
-        "to",
-        "uri",
-    )
-
-    def __init__(self, uri: str, from_: str, to: str, sdp: bytes) -> None:
-        self.uri = uri
-        self.from_ = from_
-        self.to = to
-        self.sdp = sdp
-        self.headers: Headers = ()
-        self.max_forwards = 70
-        self.path: tuple[str, ...] = ()
-        self.account: CarrierAccount | None = None
-        self.any_transport = False
-        self.patience: float | None = None
-        self.on_close: Callable[[], None] | None = None
+_FORKS = 32
+"""Far sides of one INVITE that are told apart; no honest proxy makes more."""
 
 
 class OutboundSession(Session):
     """What ``invite`` returns. The INVITE leaves with ``start``.
 
-    A forking proxy may answer with several To-tags. The first 2xx becomes the session's dialog;
-    every other one gets its ACK and a BYE, and so does any that comes after ``cancel``.
+    A forking proxy may answer with several To-tags, each an early dialog of its own; the body of the
+    one that described itself last is told. The first 2xx becomes the session's dialog; every other
+    one gets its ACK and a BYE, and so does any that comes after ``cancel``.
 
-    With an ``account`` a challenge is answered, once (RFC 3261 §22.2), and so is one of the BYE; the
-    owner hears nothing of it. What cannot be answered is 503: the carrier does not serve us.
+    With an ``account`` a challenge is answered, once (RFC 3261 §22.2), and so is one of each request
+    inside the dialog; the owner hears nothing of it. What cannot be answered is 503: the carrier
+    does not serve us.
     """
 
     __slots__ = (
         "_acks",
         "_cancel",
-        "_challenge",
+        "_expires",
         "_flow",
+        "_forks",
         "_head",
         "_invite",
         "_pinned",
@@ -112,8 +80,11 @@ class OutboundSession(Session):
         self._provisional = False
         self._cancel: bytes | None = None
         self._acks: dict[str, tuple[Flow, bytes]] = {}
+        self._forks: dict[str, Fork] = {}
         self._invite: OutgoingInvite | None = invite
-        self._challenge: _Challenged | None = None
+        self._expires: Headers | None = None  # after a 422
+        self.account = invite.account
+        self.local_sdp = invite.sdp
 
     @property
     def called(self) -> bool:
@@ -151,7 +122,12 @@ class OutboundSession(Session):
         own = agent.headers(flow, sdp=invite.sdp)
         data = head.build(
             "INVITE",
-            (*own, *invite.headers, *self._credentials("INVITE", invite.uri)),
+            (
+                *own,
+                *(self._expires or agent.asking),
+                *invite.headers,
+                *self.credentials("INVITE", invite.uri),
+            ),
             invite.sdp,
             max_forwards=invite.max_forwards,
         )
@@ -231,44 +207,68 @@ class OutboundSession(Session):
             if self._cancel is not None:
                 self._send_cancel()
         if response.status > 100 and self._cancel is None:
-            if response.body:
-                self.remote_sdp = response.body
-            self._emit(Progress(response.status, response.reason, response.body))
+            self._early(response)
+
+    def _early(self, response: Message) -> None:
+        """An early dialog speaks; what is reliable gets its PRACK, and only once (RFC 3262 §4)."""
+        fork = self._forks.get(response.to_tag)
+        if fork is None:
+            fork = Fork(response)
+            if len(self._forks) < _FORKS:
+                self._forks[response.to_tag] = fork
+        number = reliable_number(response)
+        if number:
+            if fork.number and number != fork.number + 1:
+                return  # repeated, or one before it is missing
+            fork.number = number
+            acknowledges = ("RAck", f"{number} {response.cseq} INVITE")
+            dialog = self._dialog_with(fork)
+            DialogRequest(self, self._agent, dialog, "PRACK", (acknowledges,), vital=False)
+        body = fork.fresh(response.body)
+        if body:
+            self.remote_sdp = body
+        fork.described = fork.described or bool(number and response.body)
+        self.tell(Progress(response.status, response.reason, body))
+
+    def _dialog_with(self, fork: Fork) -> Dialog:
+        if fork.dialog is None:
+            head, flow = self._head, self._flow
+            assert head is not None and flow is not None  # there is no answer without a request
+            fork.dialog = Dialog.of_client(fork.response, head, flow, pinned=self._pinned)
+        return fork.dialog
 
     def _refused(self, response: Message) -> None:
         if self.state is not SessionState.EARLY:
             return
-        if response.status in _CHALLENGES and self._invite is not None and self._invite.account:
-            self._challenged(response, self._invite.account)
-            return
-        headers = {}
-        for name in _TELLING:
-            values = response.headers(name)
-            if values:
-                headers[name] = tuple(values)
-        self._finish(Failed(response.status, response.reason, headers))
+        self._forks.clear()
+        if response.status in CHALLENGES and self.account is not None:
+            self._answer_challenge(response)
+        elif response.status == 422 and self._expires is None and self._cancel is None:
+            self._be_patient(response)
+        else:
+            given = ((name, tuple(response.headers(name))) for name in _TELLING)
+            headers = {name: values for name, values in given if values}
+            self._finish(Failed(response.status, response.reason, headers))
 
-    def _challenged(self, response: Message, account: CarrierAccount) -> None:
+    def _answer_challenge(self, response: Message) -> None:
         """The INVITE again with credentials, unless they were wrong or nobody waits any more."""
         if self._cancel is not None:
             self.fail(487, "Request Terminated")
-            return
-        if self._challenge is not None or not self._accept_challenge(response, account):
+        elif self._challenge is not None or not self.challenged(response):
             self.fail(503, "Refused By Carrier")
-            return
+        else:
+            self._invite_again()
+
+    def _be_patient(self, response: Message) -> None:
+        """The INVITE again with the interval that the far side wants at least (RFC 4028 §7.3)."""
+        interval = self._agent.interval
+        seconds = max(interval.seconds, min_se(response))
+        self._expires = asking(interval._replace(seconds=seconds, minimum=seconds))
+        self._invite_again()
+
+    def _invite_again(self) -> None:
         assert self._head is not None  # it was answered
         self._send_invite(self._head.cseq + 1)
-
-    def _accept_challenge(self, response: Message, account: CarrierAccount) -> bool:
-        asks, answers = _CHALLENGES[response.status]
-        challenge = digest.strongest(response.headers(asks), account.realm)
-        if challenge is None:
-            return False
-        self._challenge = _Challenged(challenge, answers, account)
-        return True
-
-    def _credentials(self, method: str, uri: str) -> Headers:
-        return () if self._challenge is None else (self._challenge.answer(method, uri),)
 
     def _accepted(self, response: Message) -> None:
         known = self._acks.get(response.to_tag)
@@ -280,23 +280,39 @@ class OutboundSession(Session):
         if self.state is SessionState.EARLY and self._cancel is None:
             self.dialog = dialog
             self.state = SessionState.CONFIRMED
-            self.remote_sdp = response.body or self.remote_sdp
-            if self._invite is not None:  # not sent again: what follows needs the account only
+            self._describe(response)
+            if self._invite is not None:  # not sent again
                 self._invite.sdp = b""
-            self._emit(Answered(self.remote_sdp))
+            self.hear_timer(response)
+            self.tell(Answered(self.remote_sdp))
             return
         self._drop_fork(dialog)
         self.fail(487, "Request Terminated")
 
+    def _describe(self, response: Message) -> None:
+        """The body that counts: the answer, unless that came before it, in a reliable 1xx."""
+        fork = self._forks.get(response.to_tag)
+        early = fork.sdp if fork is not None else b""
+        if fork is not None and fork.described:
+            self.remote_sdp = early
+        else:
+            self.remote_sdp = response.body or early or self.remote_sdp
+        self._forks.clear()
+
     def _acknowledge(self, response: Message) -> Dialog:
         head, flow = self._head, self._flow
         assert head is not None and flow is not None  # there is no answer without a request
-        dialog = Dialog.of_client(response, head, flow, pinned=self._pinned)
+        fork = self._forks.get(response.to_tag)
+        if fork is not None and fork.dialog is not None:
+            dialog = fork.dialog
+            dialog.confirm(response)
+        else:
+            dialog = Dialog.of_client(response, head, flow, pinned=self._pinned)
         hop = dialog.hop()
         branch = new_branch()
         # It has the credentials of its INVITE (RFC 3261 §13.2.2.4).
         ack = dialog.head(self._agent.via(hop, branch), branch, head.cseq).build(
-            "ACK", () if self._challenge is None else (self._challenge.last,)
+            "ACK", self.last_credentials
         )
         self._acks[response.to_tag] = hop, ack
         self._agent.transactions.transmit(hop, ack)
@@ -308,49 +324,46 @@ class OutboundSession(Session):
         data = dialog.head(self._agent.via(hop, branch), branch).build("BYE")
         NonInviteClient(self._agent.transactions, hop, (branch, "BYE"), data, _ignore, _nothing)
 
-    def _bye_answered(self, response: Message) -> None:
-        account = None if self._invite is None else self._invite.account
-        if (
-            response.status in _CHALLENGES
-            and account is not None
-            and self.dialog is not None
-            and self._accept_challenge(response, account)
-        ):
-            assert self._invite is not None
-            self._invite.account = None  # once
-            self._again_bye(self.dialog)
+    # --- before the answer ----------------------------------------------------------------------
+
+    def dialog_of(self, request: Message) -> Dialog | None:
+        """The dialog of this session that a request with our tag is in, early ones included."""
+        if self.state is not SessionState.EARLY:
+            return super().dialog_of(request)
+        fork = self._forks.get(request.from_tag)
+        if fork is None or request.call_id != self.id:
+            return None
+        return self._dialog_with(fork)
+
+    def known_as(self, call_id: str, remote_tag: str) -> bool:
+        """Whether Replaces means this session by these; before the answer any fork will do."""
+        early = self.state is SessionState.EARLY and call_id == self.id and remote_tag in self._forks
+        return early or super().known_as(call_id, remote_tag)
+
+    def offering(self, dialog: Dialog) -> bool:
+        """Whether an offer of ours in this dialog waits for its answer."""
+        if self.state is SessionState.EARLY:
+            fork = self._forks.get(dialog.remote_tag)
+            return fork is None or not fork.described
+        return super().offering(dialog)
+
+    def negotiated(self, dialog: Dialog) -> bool:
+        """Whether the first offer of this dialog has its answer, so that another may follow."""
+        return self.established or not self.offering(dialog)
+
+    def described(self, dialog: Dialog, body: bytes) -> None:
+        """The far side described itself anew."""
+        super().described(dialog, body)
+        fork = self._forks.get(dialog.remote_tag)
+        if fork is not None:
+            fork.sdp = body
+
+    def bye_received(self, request: Message, transaction: ServerTransaction) -> None:
+        """A BYE in order; before its answer a far side refuses instead (§15)."""
+        if self.state is SessionState.EARLY:
+            transaction.respond(481)
         else:
-            super()._bye_answered(response)
-
-    def _again_bye(self, dialog: Dialog) -> None:
-        flow, branch = dialog.hop(), new_branch()
-        head = dialog.head(self._agent.via(flow, branch), branch)
-        data = head.build("BYE", self._credentials("BYE", head.uri))
-        layer = self._agent.transactions
-        NonInviteClient(layer, flow, (branch, "BYE"), data, super()._bye_answered, self._close)
-
-
-class _Challenged:
-    """A challenge that was accepted, and how often its nonce was used."""
-
-    __slots__ = ("_account", "_challenge", "_count", "_header", "last")
-
-    def __init__(self, challenge: digest.Challenge, header: str, account: CarrierAccount) -> None:
-        self._challenge = challenge
-        self._header = header
-        self._account = account
-        self._count = 0
-        self.last = ("", "")
-
-    def answer(self, method: str, uri: str) -> tuple[str, str]:
-        """The header that answers it for one request."""
-        self._count += 1
-        account = self._account
-        value = digest.authorize(
-            self._challenge, method, uri, account.login, account.password, self._count
-        )
-        self.last = self._header, value
-        return self.last
+            super().bye_received(request, transaction)
 
 
 def _ignore(_: Message) -> None:

@@ -20,11 +20,28 @@ __all__ = ["OwnReinvite"]
 
 
 class OwnReinvite:
-    """One offer, sent again after 491 until it is answered or refused."""
+    """One offer, sent again after 491 until it is answered or refused.
 
-    __slots__ = ("_ack", "_agent", "_cseq", "_dialog", "_sdp", "_session", "_stopped", "_timer")
+    It refreshes the session's timer, too. One that does nothing else (``refresh``) repeats the body
+    that the far side knows, and the owner hears of it only if the answer differs.
+    """
 
-    def __init__(self, session: Session, agent: Agent, dialog: Dialog, sdp: bytes) -> None:
+    __slots__ = (
+        "_ack",
+        "_agent",
+        "_challenged",
+        "_cseq",
+        "_dialog",
+        "_refresh",
+        "_sdp",
+        "_session",
+        "_stopped",
+        "_timer",
+    )
+
+    def __init__(
+        self, session: Session, agent: Agent, dialog: Dialog, sdp: bytes, *, refresh: bool = False
+    ) -> None:
         self._session = session
         self._agent = agent
         self._dialog = dialog
@@ -33,6 +50,8 @@ class OwnReinvite:
         self._cseq = 0
         self._timer: Timer | None = None
         self._stopped = False
+        self._challenged = False
+        self._refresh = refresh
         self._send()
 
     def stop(self) -> None:
@@ -58,7 +77,11 @@ class OwnReinvite:
         flow = self._dialog.hop()
         head = self._dialog.head(self._agent.via(flow, branch), branch)
         self._cseq = head.cseq
-        data = head.build("INVITE", self._agent.headers(flow, sdp=self._sdp), self._sdp)
+        own = self._agent.headers(flow, sdp=self._sdp)
+        timer = self._session.timer
+        asks = timer.asks() if timer is not None else ()
+        credentials = self._session.credentials("INVITE", head.uri) if self._challenged else ()
+        data = head.build("INVITE", (*own, *asks, *credentials), self._sdp)
         InviteClient(self._agent.transactions, flow, head, data, self._answered, self._timed_out)
 
     def _answered(self, response: Message) -> None:
@@ -68,7 +91,7 @@ class OwnReinvite:
         if status < 300:
             self._accepted(response)
         elif not self._stopped:
-            self._refused(status, response.reason)
+            self._refused(response)
 
     def _accepted(self, response: Message) -> None:
         again = bool(self._ack)
@@ -77,22 +100,37 @@ class OwnReinvite:
             self._dialog.refresh(response)
             flow = self._dialog.hop()
             self._ack = self._dialog.head(self._agent.via(flow, branch), branch, self._cseq).build(
-                "ACK"
+                "ACK", self._session.last_credentials if self._challenged else ()
             )
         self._agent.transactions.transmit(self._dialog.hop(), self._ack)
         if not again and not self._stopped:
-            if response.body:
-                self._session.remote_sdp = response.body
-            self._session.reinvite_over(ReofferAnswered(response.body))
+            self._answered_by(response)
 
-    def _refused(self, status: int, reason: str) -> None:
-        if status == 491:  # the owner of the Call-ID waits longer, so that one of the two goes first
+    def _answered_by(self, response: Message) -> None:
+        session, body = self._session, response.body
+        news = bool(body) and body != session.remote_sdp
+        if body:
+            session.remote_sdp = body
+        session.local_sdp = self._sdp
+        session.hear_timer(response)
+        session.reinvite_over(ReofferAnswered(body) if news or not self._refresh else None)
+
+    def _refused(self, response: Message) -> None:
+        status, reason = response.status, response.reason
+        if not self._challenged and self._session.challenged(response):
+            self._challenged = True
+            self._send()
+        elif status == 491:  # the owner of the Call-ID waits longer, so that one of the two goes first
             owns = self._session.called
             self._timer = self._agent.wheel.after(
                 uniform(2.1, 4.0) if owns else uniform(0.0, 2.0), self._send_again
             )
         elif status in (408, 481):
             self._session.dead(status, reason)
+        elif self._refresh:
+            self._session.reinvite_over(None)
+            if self._session.timer is not None:
+                self._session.timer.refused(response)
         else:
             self._session.reinvite_over(ReofferFailed(status, reason))
 

@@ -1,4 +1,4 @@
-"""Requests of ours outside of any dialog, other than INVITE: REGISTER, OPTIONS (RFC 3261 §8.1)."""
+"""Requests of ours outside of any dialog: INVITE, REGISTER, OPTIONS (RFC 3261 §8.1)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,47 @@ from core.sip.transaction import new_branch, new_tag
 from core.sip.transaction_client import Head, NonInviteClient
 
 if TYPE_CHECKING:
+    from core.contracts import CarrierAccount
     from core.sip._wire import Message
     from core.sip.agent import Agent
     from core.sip.flow import Flow
     from core.sip.session import Headers
 
-__all__ = ["OutgoingRequest"]
+__all__ = ["OutgoingInvite", "OutgoingRequest"]
+
+
+class OutgoingInvite:
+    """What an INVITE says. ``account`` answers challenges; ``patience`` is how many seconds to wait
+    for the first sign of life before it counts as failed (408); ``on_close`` is called once when
+    the session has ended, whoever ended it. With ``any_transport`` one that is too large for UDP goes
+    by TCP, and by UDP after all where TCP is refused (RFC 3261 §18.1.1)."""
+
+    __slots__ = (
+        "account",
+        "any_transport",
+        "from_",
+        "headers",
+        "max_forwards",
+        "on_close",
+        "path",
+        "patience",
+        "sdp",
+        "to",
+        "uri",
+    )
+
+    def __init__(self, uri: str, from_: str, to: str, sdp: bytes) -> None:
+        self.uri = uri
+        self.from_ = from_
+        self.to = to
+        self.sdp = sdp
+        self.headers: Headers = ()
+        self.max_forwards = 70
+        self.path: tuple[str, ...] = ()
+        self.account: CarrierAccount | None = None
+        self.any_transport = False
+        self.patience: float | None = None
+        self.on_close: Callable[[], None] | None = None
 
 
 class OutgoingRequest:

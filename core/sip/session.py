@@ -9,51 +9,57 @@ An owner uses the verbs and hears of everything else through ``listener``. The r
   side (``answer`` on an outbound session) is a mistake and raises WrongSide.
 
 The classes made by the agent are ``InboundSession`` and ``OutboundSession``; this module holds what
-they share: the dialog, its in-dialog requests and its end (RFC 3261 §12 to §15).
+they share: requests inside the dialog and its end (RFC 3261 §12 to §15). ``usage`` holds its state.
 """
 
 from __future__ import annotations
 
-import logging
-import re
-from collections.abc import Callable, Iterable
-from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
 
 from core.errors import SunSimError
 from core.sip._wire import build_request
 from core.sip.awaited import AwaitedAck
+from core.sip.dialog_request import DialogRequest
+from core.sip.info import relayed
+from core.sip.reason import parse_reason
 from core.sip.session_events import (
     Answered,
     Cancelled,
     Confirmed,
+    Digit,
+    EarlyAnswer,
     Ended,
     Failed,
     Progress,
+    Referred,
     Reoffer,
     ReofferAnswered,
     ReofferFailed,
     SessionEvent,
 )
+from core.sip.session_timer import SessionTimer, terms_for
 from core.sip.transaction import new_branch
 from core.sip.transaction_client import NonInviteClient
+from core.sip.usage import Headers, Listener, SessionState, Usage
 
 if TYPE_CHECKING:
     from core.sip._wire import Message
     from core.sip.agent import Agent
     from core.sip.dialog import Dialog
-    from core.sip.reinvite import OwnReinvite
     from core.sip.transaction_server import InviteServer, ServerTransaction
 
 __all__ = [
     "Answered",
     "Cancelled",
     "Confirmed",
+    "Digit",
+    "EarlyAnswer",
     "Ended",
     "Failed",
     "Headers",
     "Listener",
     "Progress",
+    "Referred",
     "Reoffer",
     "ReofferAnswered",
     "ReofferFailed",
@@ -63,16 +69,6 @@ __all__ = [
     "WrongSide",
 ]
 
-log = logging.getLogger(__name__)
-
-_REASON_PARAM = re.compile(r""";\s*(\w+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;\s]*)""", re.ASCII)
-
-Headers = Iterable[tuple[str, str]]
-"""Further headers of a message, as (name, value)."""
-
-
-Listener = Callable[[SessionEvent], None]
-
 
 class WrongSide(SunSimError):
     """Only the other side of a session has the verb {verb}."""
@@ -80,48 +76,13 @@ class WrongSide(SunSimError):
     code: ClassVar[str] = "wrong_side"
 
 
-class SessionState(IntEnum):
-    """Where a session is in its life."""
+class Session(Usage):
+    """One INVITE usage, either side: what an owner does with it, and how it ends."""
 
-    EARLY = 0  # no final answer yet
-    ANSWERED = 1  # inbound: 2xx sent, ACK awaited
-    CONFIRMED = 2
-    CLOSING = 3  # our BYE is on its way
-    ENDED = 4
-
-
-class Session:
-    """One INVITE usage, either side. ``id`` is its Call-ID, ``remote_sdp`` the last body seen.
-
-    ``tag`` is our tag of the dialog, by which the agent finds the session.
-    """
-
-    __slots__ = (
-        "_agent",
-        "_awaited",
-        "_bye_headers",
-        "_own_reinvite",
-        "_reoffer",
-        "dialog",
-        "id",
-        "listener",
-        "remote_sdp",
-        "state",
-        "tag",
-    )
+    __slots__ = ()
 
     def __init__(self, agent: Agent, call_id: str, tag: str, listener: Listener | None) -> None:
-        self._agent = agent
-        self.id = call_id
-        self.tag = tag
-        self.listener = listener
-        self.remote_sdp = b""
-        self.state = SessionState.EARLY
-        self.dialog: Dialog | None = None
-        self._awaited: AwaitedAck | None = None
-        self._bye_headers: Headers | None = None
-        self._reoffer: InviteServer | None = None
-        self._own_reinvite: OwnReinvite | None = None
+        super().__init__(agent, call_id, tag, listener)
         agent.sessions[tag] = self
 
     # --- inbound ------------------------------------------------------------------------------
@@ -135,6 +96,11 @@ class Session:
     def max_forwards(self) -> int:
         """How many hops the call may still take: for the INVITEs that follow from it (RFC 7332)."""
         raise WrongSide(verb="max_forwards")
+
+    @property
+    def replaces(self) -> Session | None:
+        """The session whose place the INVITE wants to take (RFC 3891)."""
+        return None
 
     def progress(self, status: int, sdp: bytes = b"", headers: Headers = ()) -> None:
         """Send 180 or 183. The 100 left by itself when the INVITE came."""
@@ -176,50 +142,49 @@ class Session:
             self._send_bye(headers)
 
     def accept(self, sdp: bytes) -> None:
-        """Say 200 to the re-INVITE delivered as Reoffer."""
-        transaction, self._reoffer = self._reoffer, None
-        if transaction is None or self.dialog is None or transaction.request is None:
-            return
-        request = transaction.request
-        self.dialog.refresh(request)
-        if request.body:
-            self.remote_sdp = request.body
-        own = self._agent.headers(transaction.flow, sdp=sdp)
-        data = transaction.respond(200, headers=own, body=sdp)
-        self._await_ack(transaction, data, request.cseq)
+        """Say 200 to the offer delivered as Reoffer."""
+        offer, self.their_offer = self.their_offer, None
+        if offer is not None:
+            offer.accept(sdp)
 
     def refuse(self, status: int = 488) -> None:
-        """Refuse the re-INVITE; the session goes on as it was."""
-        transaction, self._reoffer = self._reoffer, None
-        if transaction is not None:
-            transaction.respond(status)
+        """Refuse the offer; the session goes on as it was."""
+        offer, self.their_offer = self.their_offer, None
+        if offer is not None:
+            offer.refuse(status)
 
     def reoffer(self, sdp: bytes) -> None:
         """Send a re-INVITE; ReofferAnswered or ReofferFailed follows. 491 is tried again by itself.
 
         While another re-INVITE is under way, ours or theirs, it fails with 491 at once.
         """
-        from core.sip.reinvite import OwnReinvite
-
-        if self.state is not SessionState.CONFIRMED or self.dialog is None:
-            return
-        if self._reoffer is not None or self._own_reinvite is not None:
+        if self.state is SessionState.CONFIRMED and not self._reinvite(sdp, refresh=False):
             failed = ReofferFailed(491, "Request Pending")
-            self._agent.wheel.after(0, lambda: self._emit(failed))
-            return
-        self._own_reinvite = OwnReinvite(self, self._agent, self.dialog, sdp)
+            self._agent.wheel.after(0, lambda: self.tell(failed))
+
+    def refresh(self) -> bool:
+        """Repeat our body in a re-INVITE for the session timer; False while an offer is under way."""
+        return not self.offered and self._reinvite(self.local_sdp, refresh=True)
+
+    def digit(self, digit: str, milliseconds: int) -> None:
+        """Say by INFO that a key was pressed, ``0-9*#A-D``; whether it arrives matters to nobody."""
+        if self.established and self.dialog is not None:
+            headers, body = relayed(digit, milliseconds)
+            DialogRequest(self, self._agent, self.dialog, "INFO", headers, body, vital=False)
 
     # --- what the agent hands over ------------------------------------------------------------
 
-    def owns(self, request: Message) -> bool:
-        """Whether a request with our tag is of this session's dialog."""
+    def dialog_of(self, request: Message) -> Dialog | None:
+        """The dialog of this session that a request with our tag is in, if there is one."""
         dialog = self.dialog
-        return (
-            dialog is not None
-            and request.call_id == self.id
-            and request.from_tag == dialog.remote_tag
-            and self.state is not SessionState.ENDED
-        )
+        if (
+            dialog is None
+            or request.call_id != self.id
+            or request.from_tag != dialog.remote_tag
+            or self.state is SessionState.ENDED
+        ):
+            return None
+        return dialog
 
     def acknowledged(self, request: Message) -> None:
         """An ACK for a 2xx came."""
@@ -228,32 +193,17 @@ class Session:
             return  # of a repeated 2xx, its first ACK was seen
         awaited.stop()
         self._awaited = None
-        if request.body:
-            self.remote_sdp = request.body
+        sdp = request.body if awaited.offer else b""
+        if sdp:
+            self.remote_sdp = sdp
         if self.state is SessionState.ANSWERED:
             self.state = SessionState.CONFIRMED
             if self._bye_headers is not None:
                 self._send_bye(self._bye_headers)
             else:
-                self._emit(Confirmed())
-        elif request.body:
-            self._emit(Confirmed())  # the answer to the offer that our 2xx made
-
-    def reinvited(self, request: Message, transaction: InviteServer) -> None:
-        """A re-INVITE in order: ask the owner, unless another offer is under way (§14.2)."""
-        if self.state >= SessionState.CLOSING:
-            transaction.respond(481)
-        elif self._awaited is not None or (
-            self._own_reinvite is not None and not self._own_reinvite.waiting
-        ):
-            transaction.respond(491)
-        elif self._reoffer is not None or self.state is SessionState.EARLY:
-            transaction.respond(500, headers=(("Retry-After", str(1 + request.cseq % 10)),))
-        elif self.listener is None:
-            transaction.respond(488)
-        else:
-            self._reoffer = transaction
-            self._emit(Reoffer(request.body))
+                self.tell(Confirmed(sdp))
+        elif sdp:
+            self.tell(Confirmed(sdp))  # the answer to the offer that our 2xx made
 
     def bye_received(self, request: Message, transaction: ServerTransaction) -> None:
         """A BYE in order: 200, and the session is over, also if ours is on its way."""
@@ -263,27 +213,45 @@ class Session:
 
     # --- for the subclasses and their helpers -------------------------------------------------
 
-    @property
-    def called(self) -> bool:
-        """Whether we made the call, and so its Call-ID."""
-        return False
+    def known_as(self, call_id: str, remote_tag: str) -> bool:
+        """Whether Replaces means this session by these."""
+        dialog = self.dialog
+        return dialog is not None and call_id == self.id and remote_tag == dialog.remote_tag
 
-    @property
-    def offered(self) -> bool:
-        """Whether an offer of the far side is under way."""
-        return self._reoffer is not None or self._awaited is not None
+    def agree(self, request: Message) -> Headers:
+        """What our 2xx says of the session timer, which runs from now on."""
+        if self.timer is None:
+            if not self.established or terms_for(request, self._agent.interval) is None:
+                return ()
+            self.timer = SessionTimer(self, self._agent)
+        return self.timer.agree(request)
 
-    def reinvite_over(self, event: ReofferAnswered | ReofferFailed) -> None:
-        """Our re-INVITE has its answer."""
-        self._own_reinvite = None
-        self._emit(event)
+    def hear_timer(self, response: Message) -> None:
+        """What their 2xx says of it."""
+        if self.timer is None:
+            if response.header("Session-Expires") is None:
+                return
+            self.timer = SessionTimer(self, self._agent)
+        self.timer.heard(response)
+
+    def _reinvite(self, sdp: bytes, *, refresh: bool) -> bool:
+        from core.sip.reinvite import OwnReinvite
+
+        busy = self.their_offer is not None or self._own_reinvite is not None
+        if busy or self.dialog is None:
+            return False
+        self._own_reinvite = OwnReinvite(self, self._agent, self.dialog, sdp, refresh=refresh)
+        return True
 
     def _give_up(self, headers: Headers) -> None:
         raise WrongSide(verb="bye")
 
-    def _await_ack(self, transaction: InviteServer, data: bytes, cseq: int) -> None:
-        layer = self._agent.transactions
-        self._awaited = AwaitedAck(layer, transaction.flow, data, cseq, self._ack_lost)
+    def await_ack(
+        self, transaction: InviteServer, data: bytes, cseq: int, *, offer: bool = False
+    ) -> None:
+        """Our 2xx left; ``offer`` is whether its ACK brings the answer."""
+        layer, flow = self._agent.transactions, transaction.flow
+        self._awaited = AwaitedAck(layer, flow, data, cseq, self._ack_lost, offer=offer)
 
     def _ack_lost(self) -> None:
         self._awaited = None
@@ -291,6 +259,8 @@ class Session:
 
     def dead(self, status: int, reason: str) -> None:
         """The far side no longer knows the dialog or does not answer: BYE anyway, and tell."""
+        if not self.established:
+            return
         listener = self.listener
         self.listener = None
         self._send_bye(self._bye_headers or ())
@@ -301,17 +271,25 @@ class Session:
         if dialog is None:
             return
         self.state = SessionState.CLOSING
+        self._bye_headers = headers
         self._settle()
         agent = self._agent
         branch = new_branch()
         flow = dialog.hop()
-        data = dialog.head(agent.via(flow, branch), branch).build("BYE", headers)
+        head = dialog.head(agent.via(flow, branch), branch)
+        credentials = self.credentials("BYE", head.uri) if self._bye_repeated else ()
+        data = head.build("BYE", (*headers, *credentials))
         NonInviteClient(
             agent.transactions, flow, (branch, "BYE"), data, self._bye_answered, self._close
         )
 
     def _bye_answered(self, response: Message) -> None:
-        if response.status >= 200:
+        if response.status < 200:
+            return
+        if not self._bye_repeated and self.challenged(response):
+            self._bye_repeated = True
+            self._send_bye(self._bye_headers or ())
+        else:
             self._close()
 
     def _settle(self) -> None:
@@ -322,9 +300,9 @@ class Session:
         if self._own_reinvite is not None:
             self._own_reinvite.stop()
             self._own_reinvite = None
-        transaction, self._reoffer = self._reoffer, None
-        if transaction is not None:
-            transaction.respond(487)
+        if self.timer is not None:
+            self.timer.stop()
+        self.refuse(487)
 
     def _finish(self, event: SessionEvent) -> None:
         listener = self.listener
@@ -336,31 +314,3 @@ class Session:
         self.listener = None
         self._settle()
         self._agent.sessions.pop(self.tag, None)
-
-    def _emit(self, event: SessionEvent) -> None:
-        self._call(self.listener, event)
-
-    def _call(self, listener: Listener | None, event: SessionEvent) -> None:
-        if listener is None:
-            return
-        try:
-            listener(event)
-        except Exception:  # an owner's mistake must not stop the stack for everybody else
-            log.exception("listener failed", extra={"call_id": self.id})
-
-
-def parse_reason(value: str | None) -> tuple[int, str]:
-    """Cause and text of a Reason header (RFC 3326); 200 without one.
-
-    A cause of Q.850, which speaks of the telephone network, is kept as text only.
-    """
-    if value is None:
-        return 200, ""
-    cause, text = 200, ""
-    is_sip = value.partition(";")[0].strip().upper() == "SIP"
-    for name, given in _REASON_PARAM.findall(value):
-        if name.lower() == "cause" and given.isdigit() and is_sip:
-            cause = int(given[:3])
-        elif name.lower() == "text":
-            text = re.sub(r"\\(.)", r"\1", given[1:-1] if given.startswith('"') else given)
-    return cause, text

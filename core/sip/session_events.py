@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from core.sip.refer import Referral
 
 __all__ = [
     "Answered",
     "Cancelled",
     "Confirmed",
+    "Digit",
+    "EarlyAnswer",
     "Ended",
     "Failed",
     "Progress",
+    "Referred",
     "Reoffer",
     "ReofferAnswered",
     "ReofferFailed",
@@ -21,7 +28,11 @@ __all__ = [
 
 
 class Progress(Struct, frozen=True):
-    """Outbound: a provisional answer, 101 to 199; ``sdp`` is early media or empty."""
+    """Outbound: a provisional answer, 101 to 199.
+
+    ``sdp`` is early media, or empty if there is none or it is known already: of several far sides of a
+    forked call the one that described itself last is told.
+    """
 
     status: int
     reason: str
@@ -53,7 +64,31 @@ class Cancelled(Struct, frozen=True):
 
 
 class Confirmed(Struct, frozen=True):
-    """Inbound: the ACK for our answer came; the session's ``remote_sdp`` may be its body."""
+    """The ACK came for our answer, or for a re-INVITE in which we made the offer.
+
+    ``sdp`` is the answer to an offer that our 200 made, else empty.
+    """
+
+    sdp: bytes = b""
+
+
+class EarlyAnswer(Struct, frozen=True):
+    """Inbound: the caller answered the offer that our provisional answer made (in its PRACK)."""
+
+    sdp: bytes
+
+
+class Digit(Struct, frozen=True):
+    """A key was pressed, told by INFO: one of ``0-9*#A-D``, for so many milliseconds."""
+
+    digit: str
+    milliseconds: int
+
+
+class Referred(Struct, frozen=True):
+    """A REFER: say ``accept`` and ``report``, or ``decline``, to the referral."""
+
+    referral: Referral
 
 
 class Ended(Struct, frozen=True):
@@ -69,13 +104,16 @@ class Ended(Struct, frozen=True):
 
 
 class Reoffer(Struct, frozen=True):
-    """A re-INVITE: say ``accept(sdp)`` or ``refuse(488)``. Empty ``sdp`` asks us for an offer."""
+    """A new offer, by re-INVITE, UPDATE or PRACK: say ``accept(sdp)`` or ``refuse(488)``.
+
+    Empty ``sdp`` asks us for an offer; its answer comes with Confirmed. May come before the answer.
+    """
 
     sdp: bytes
 
 
 class ReofferAnswered(Struct, frozen=True):
-    """Our own re-INVITE was accepted and acknowledged."""
+    """Our own re-INVITE was accepted and acknowledged, or a refresh of ours told of another address."""
 
     sdp: bytes
 
@@ -93,7 +131,10 @@ SessionEvent = (
     | Failed
     | Cancelled
     | Confirmed
+    | EarlyAnswer
     | Ended
+    | Digit
+    | Referred
     | Reoffer
     | ReofferAnswered
     | ReofferFailed

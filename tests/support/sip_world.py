@@ -126,6 +126,7 @@ class World:
             stats=self.stats,
             max_sessions=options.pop("max_sessions", 100),
             bindings=self.store,
+            interval=options.pop("interval", None),
         )
 
     def _invited(self, session, origin) -> None:
@@ -240,3 +241,24 @@ def reply(sent: Sent, status: int, tag: str = "there", **given) -> bytes:
     if body:
         headers.append(("Content-Type", "application/sdp"))
     return build_response(sent.message, status, given.get("reason", "x"), headers, body, tag, None)
+
+
+def whats(sent: list[Sent]) -> list[str | int]:
+    """Methods and statuses of what was sent."""
+    return [each.what for each in sent]
+
+
+def inside(world: World, peer: Peer, method: str, **given) -> bytes:
+    """A request of the far side in the dialog of the last session that came."""
+    return peer.request(method, f"sip:{HERE[0]}:5060", to_tag=world.session.tag, **given)
+
+
+def theirs(session, invite: Sent, method: str, tag: str = "there", cseq: int = 1, **given) -> bytes:
+    """A request of the far side that our INVITE made a dialog with."""
+    peer = Peer()
+    peer.call_id, peer.tag = session.id, tag
+    target = f"sip:{HERE[0]}:5060"
+    sent = invite.message
+    from_ = f"{sent.header('To')};tag={tag}"
+    to = (sent.header("From") or "").partition(";tag=")[0]
+    return peer.request(method, target, to_tag=session.tag, to=to, from_=from_, cseq=cseq, **given)

@@ -56,7 +56,7 @@ def test_options_is_answered_200_with_what_we_can(world):
     assert ok.message.to_tag
 
 
-@pytest.mark.parametrize("method", ["MESSAGE", "SUBSCRIBE", "REFER", "FOO"])
+@pytest.mark.parametrize("method", ["MESSAGE", "SUBSCRIBE", "PUBLISH", "FOO"])
 def test_methods_that_we_lack_are_405_with_allow(world, method):
     (refused,) = world.receive(Peer().request(method, f"sip:x@{HERE[0]}"))
     assert refused.what == 405
@@ -64,10 +64,10 @@ def test_methods_that_we_lack_are_405_with_allow(world, method):
 
 
 def test_extensions_that_we_lack_are_420(world):
-    headers = [("Require", "100rel, foo, path")]
+    headers = [("Require", "precondition, foo, path")]
     (refused,) = world.receive(Peer().invite(headers=headers))
     assert refused.what == 420
-    assert refused.message.headers("Unsupported") == ["100rel", "foo"]
+    assert refused.message.headers("Unsupported") == ["precondition", "foo"]
     assert not world.invites
 
 

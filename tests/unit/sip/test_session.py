@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.sip.session import parse_reason
+from core.sip.reason import parse_reason
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,7 @@ def test_an_invite_without_an_offer_has_its_answer_in_the_ack(world, peer):
     assert world.session.remote_sdp == b""
     world.session.answer(ANSWER)
     world.receive(inside(world, peer, "ACK", body=b"v=0\r\n"))
-    assert world.events == [Confirmed()]
+    assert world.events == [Confirmed(b"v=0\r\n")]
     assert world.session.remote_sdp == b"v=0\r\n"
 
 
