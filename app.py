@@ -32,6 +32,7 @@ from core.ports import MediaServer
 from core.settings import MediaSettings, Settings
 from core.sip.endpoint import Endpoint
 from core.sip.listen import CannotListen, Listen, from_settings
+from core.sip.session_timer import Interval
 from core.trunk.board import TrunkBoard, TrunkState
 from core.trunk.keeper import TrunkKeeper
 from tenants.bindings import DatabaseBindings
@@ -219,6 +220,7 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         secret=common.vault.derive("sip nonces"),
         algorithms=settings.sip.digest,
         max_sessions=2 * settings.sip.max_calls,
+        interval=Interval(settings.sip.session_expires, settings.sip.min_se),
         bindings=bindings,
     )
     switchboard.endpoint = endpoint

@@ -157,6 +157,12 @@ class SipSettings(Struct, frozen=True):
     max_calls: Annotated[int, Doc(ge=1, description="Calls at once before 503.")] = 2000
     outgoing_calls: Annotated[int, Doc(ge=0, description="Outgoing calls at once per tenant.")] = 10
     outgoing_seconds: Annotated[int, Doc(ge=1, description="Longest outgoing call, in seconds.")] = 7200
+    session_expires: Annotated[
+        int, Doc(ge=4, le=86400, description="Seconds after which a silent party of a call is gone.")
+    ] = 1800
+    min_se: Annotated[
+        int, Doc(ge=4, le=86400, description="Fewest such seconds that a party may want; RFC 4028: 90.")
+    ] = 90
 
 
 class MediaSettings(Struct, frozen=True):

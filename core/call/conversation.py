@@ -70,9 +70,7 @@ async def _until_ended(leg: Leg, name: str | None, media: MediaSession) -> str:
             await _attend(leg.session, event, name, media)
 
 
-async def _attend(
-    session: Session, event: SessionEvent, name: str | None, media: MediaSession
-) -> None:
+async def _attend(session: Session, event: SessionEvent, name: str | None, media: MediaSession) -> None:
     if isinstance(event, Reoffer):
         await answer_offer(session, event.sdp, name, media)
     elif isinstance(event, Confirmed | ReofferAnswered) and event.sdp:
@@ -81,9 +79,7 @@ async def _attend(
         event.referral.decline()
 
 
-async def answer_offer(
-    session: Session, offer: bytes, name: str | None, media: MediaSession
-) -> None:
+async def answer_offer(session: Session, offer: bytes, name: str | None, media: MediaSession) -> None:
     """Say what the media server says. Without an offer the peer is told again what it knows (RFC 3261
     §14.2)."""
     try:

@@ -25,6 +25,7 @@ from core.sip.outbound import OutboundSession, OutgoingInvite
 from core.sip.registrar import BindingStore, Contact
 from core.sip.request import OutgoingRequest
 from core.sip.session import Headers, Listener, Session
+from core.sip.session_timer import Interval
 from core.sip.stats import Stats
 from core.sip.timers import TICK, Wheel
 from core.sip.transports import Transports
@@ -57,13 +58,14 @@ class Endpoint:
         source_burst: float = 400.0,
         algorithms: tuple[str, ...] = ALGORITHMS,
         bindings: BindingStore | None = None,
+        interval: Interval | None = None,
     ) -> None:
         """``domain`` is the SIP domain and digest realm of all lines; ``external`` the address for Via
         and Contact (``host`` or ``host:port``), by default the listening one; ``secret`` seals
         nonces. Above ``max_sessions`` (two for a call) an INVITE gets 503. A source that is no
         carrier may send ``source_rate`` requests a second, ``source_burst`` at once. ``algorithms``
         are the digests that lines may use, in the order of the challenges; ``bindings`` keeps the
-        phones of lines for the next process.
+        phones of lines for the next process. ``interval`` is for session timers.
 
         ``on_invite`` sets the session's listener before it returns; it runs on the loop and must
         not block.
@@ -74,6 +76,7 @@ class Endpoint:
         self._on_invite = on_invite
         self._sink = registrar_sink
         self._bindings = bindings
+        self._interval = interval
         self._clock = clock
         self._max_sessions = max_sessions
         self._wheel = Wheel(clock.monotonic)
@@ -120,6 +123,7 @@ class Endpoint:
             stats=self.stats,
             max_sessions=self._max_sessions,
             bindings=self._bindings,
+            interval=self._interval,
         )
         for line, contacts in restored:
             self._agent.registrar.restore(line, contacts)

@@ -48,7 +48,7 @@ def asking(interval: Interval) -> Headers:
     """What an INVITE of ours says of timers, and of reliable provisional answers beside it."""
     return (
         ("Supported", "100rel, timer"),
-        ("Session-Expires", str(interval.seconds)),
+        ("Session-Expires", str(max(interval.seconds, interval.minimum))),
         ("Min-SE", str(interval.minimum)),
     )
 
