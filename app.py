@@ -240,6 +240,7 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
     await _keep_carriers(common, stack, keeper)
     _measure(switchboard, endpoint, bus, common.host)
     _measure_carriers(keeper)
+    _measure_directory(directory)
     if isinstance(media, RtpengineServer):
         _measure_media(media)
 
@@ -308,6 +309,17 @@ def _measure_media(media: RtpengineServer) -> None:
         of("ports", "RTP ports it has.", lambda s: s.reported.ports_total),
         of("failures", "Requests without an answer.", lambda s: s.failures, counter=True),
         of("full", "Calls refused for want of ports.", lambda s: s.full, counter=True),
+    )
+
+
+def _measure_directory(directory: MemoryDirectory) -> None:
+    register(
+        Reading(
+            "sunsim_directory_comparisons",
+            "How often the configuration in memory was compared with the database.",
+            lambda: directory.comparisons,
+            counter=True,
+        )
     )
 
 

@@ -94,6 +94,7 @@ class MemoryDirectory:
         self._unkept: dict[str, Snapshot] = {}
         self._some_unkept = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self.comparisons = 0  # how often everything was compared with the database
         self._on_line_gone: Callable[[str], None] = lambda login: None
 
     def watch_lines(self, on_gone: Callable[[str], None]) -> None:
@@ -219,6 +220,7 @@ class MemoryDirectory:
             for tenant_id, version in versions.items()
             if (held := self._tenants.get(tenant_id)) is None or held.snapshot.version != version
         )
+        self.comparisons += 1
 
     async def _load(self, tenant_ids: Iterable[UUID]) -> None:
         wanted = list(dict.fromkeys(tenant_ids))

@@ -27,6 +27,7 @@ import core.settings
 from core.contracts import TerminalKind
 from core.ids import new_id
 from tenants.db import Database
+from tenants.listener import CONFIG
 from tenants.secrets import Vault
 from tenants.services import activation, calls, employees, lines, numbers, trunks
 from tenants.services.actor import operator
@@ -59,7 +60,7 @@ class Instance:
         self.process = None
         self.endpoints = {}
 
-    def start(self, seconds=60):
+    def start(self, seconds=100):
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -78,7 +79,7 @@ class Instance:
             time.sleep(0.05)
         self.endpoints = json.loads(path.read_text())
 
-    def stop(self, number=signal.SIGTERM, seconds=30):
+    def stop(self, number=signal.SIGTERM, seconds=60):
         """End it; returns the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
@@ -112,7 +113,7 @@ class Instance:
             env=self.environ,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=100,
             check=False,
         )
         assert done.returncode == status, f"{done.returncode}: {done.stdout}{done.stderr}"
@@ -120,7 +121,7 @@ class Instance:
 
     def metrics(self, role="sip"):
         """The role's metrics as name{labels} → value."""
-        text = httpx.get(f"http://{self.endpoints['roles'][role]['http']}/metrics").text
+        text = httpx.get(f"http://{self.endpoints['roles'][role]['http']}/metrics", timeout=30).text
         rows = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
         return {name: float(value) for name, _, value in rows}
 
@@ -221,15 +222,28 @@ class Company:
         await self.settled()
         return rows
 
-    async def settled(self):
-        """Changes reach the directory of the SIP process within a second."""
-        await asyncio.sleep(0.4)
+    async def settled(self, seconds=30):
+        """Wait until the SIP process knows every change that was made so far.
+
+        It compares itself with the database when told of a change of nobody in particular. The first
+        comparison that is seen may have begun before that; the second one cannot have.
+        """
+        async with asyncio.timeout(seconds):
+            for _ in range(2):
+                before = self._comparisons()
+                async with self.db.directory() as session:
+                    await session.execute("SELECT pg_notify($1, '{}')", CONFIG)
+                while self._comparisons() == before:
+                    await asyncio.sleep(0.01)
+
+    def _comparisons(self):
+        return self.instance.metrics()["sunsim_directory_comparisons_total"]
 
     @property
     def number(self):
         return self.numbers[0]
 
-    async def call(self, seconds=10):
+    async def call(self, seconds=30):
         """The card of the newest call in the history; waits for it."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
