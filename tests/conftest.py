@@ -1,3 +1,14 @@
 """Shared by all tests."""
 
+import os
+
+from hypothesis import HealthCheck, settings
+
 pytest_plugins = ["tests.support.database", "tests.support.instance", "tests.spec_report"]
+
+# A machine that is busy with something else must not fail a property: no deadline, no complaint about
+# slow data. The suite tries the same examples every time; `make proof` looks for new ones.
+_BUSY = (HealthCheck.too_slow,)
+settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=_BUSY)
+settings.register_profile("proof", deadline=None, suppress_health_check=_BUSY, print_blob=True)
+settings.load_profile("proof" if os.environ.get("SUNSIM_PROOF") == "1" else "suite")

@@ -17,9 +17,14 @@ def answering(pause=100, **fields):
     return script.answer(200, "OK", body=True, retrans=True).wait_for("ACK").wait_for("BYE").ok()
 
 
-def calling(script, number, talk=200):
-    """A caller who is answered, talks and hangs up."""
-    return script.invite(number).expect(180).expect(200).ack().pause(talk).bye().expect(200)
+def calling(script, number):
+    """A caller who is answered, talks for a moment and hangs up."""
+    return script.invite(number).expect(180).expect(200).ack().pause(200).bye().expect(200)
+
+
+def talking(script, number):
+    """A caller who is answered and talks until the test says ``go_on``."""
+    return script.invite(number).expect(180).expect(200).ack().until_told().bye().expect(200)
 
 
 def codes(card):
@@ -218,7 +223,7 @@ async def test_nobody_has_the_extension(company):
 async def test_both_sides_hear_each_other_and_the_ports_are_freed(company):
     caller, callee = await RtpPeer.open(), await RtpPeer.open()
     async with company.phone(company.admin.sip, answering(media=callee.address)) as phone:
-        script = calling(company.caller(media=caller.address), company.number, talk=2500)
+        script = talking(company.caller(media=caller.address), company.number)
         options = {"local": company.carrier_host}
         async with script.running(company.instance.sip, **options) as sipp:
             answer = await sipp.wait_for_text(r"SIP/2\.0 200 OK.*?^(v=0.*?)^-----")
@@ -228,6 +233,7 @@ async def test_both_sides_hear_each_other_and_the_ports_are_freed(company):
             caller.play(tone(440))
             callee.play(tone(620))
             await asyncio.gather(caller.listen(1.5), callee.listen(1.5))
+            await sipp.go_on()
             await sipp.finish()
         await phone.finish()
     assert hears(callee.heard, 440, 1.0)

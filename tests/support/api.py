@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import httpx
 from litestar import Litestar, get, post
@@ -86,6 +88,12 @@ _PLUGIN = SimpleNamespace(
 )
 
 
+def _midnight() -> float:
+    """When the company's day began: what is asked for without a period are today's calls."""
+    now = datetime.now(ZoneInfo("Europe/Moscow"))
+    return now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+
+
 class Party(Struct):
     """One company: its token with all scopes, and the ids that operations speak of."""
 
@@ -136,7 +144,7 @@ class World:
     async def ended(self, company: Company, began: float | None = None) -> UUID:
         """A call of the company that is over, answered by its administrator."""
         employee, e164 = company.activated.employee, company.activated.numbers[0].e164
-        line, began = employee.lines[1], began or time.time() - 60
+        line, began = employee.lines[1], began or max(_midnight(), time.time() - 60)
         call_id = new_id()
         facts = CallFacts(call_id, company.id, Direction.INCOMING, "+79162041833", e164)
         here = {"terminal_id": line.id, "employee_id": employee.id, "address": line.login}

@@ -1,14 +1,17 @@
 """baresip as an independent phone: registers with a line, answers by itself, plays a tone, records."""
 
 import asyncio
+from array import array
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from core.media.tones import read_wav, tone, write_wav
+from core.media.tones import hears, tone, write_wav
 from tests.support.sipp import free_port
 
 _MODULES = [Path("/usr/lib/baresip/modules"), *Path("/usr/lib").glob("*/baresip/modules")]
+
+_WAV_HEADER = 44
 
 _CONFIG = """
 sip_listen 127.0.0.1:{sip}
@@ -41,7 +44,7 @@ class Baresip:
         self.process = process
         self.control = control
 
-    async def until(self, text, seconds=10):
+    async def until(self, text, seconds=30):
         """Wait until the phone says this in its log."""
         log = self.folder / "log"
         async with asyncio.timeout(seconds):
@@ -59,14 +62,26 @@ class Baresip:
         body = f'{{"command":"{name}","params":"{params}","token":"t"}}'.encode()
         writer.write(str(len(body)).encode() + b":" + body + b",")
         await writer.drain()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await reader.readuntil(b",")
         writer.close()
 
     def heard(self):
-        """What the phone's earpiece got, as its own recorder wrote it down."""
-        (path,) = self.folder.glob("dump-*-dec.wav")
-        return read_wav(path)
+        """What the phone's earpiece got so far, as its own recorder wrote it down.
+
+        The header of the file tells its length only once the call is over, hence the raw samples.
+        """
+        samples = array("h")
+        for path in self.folder.glob("dump-*-dec.wav"):
+            data = path.read_bytes()[_WAV_HEADER:]
+            samples.frombytes(data[: len(data) // 2 * 2])
+        return samples
+
+    async def until_heard(self, frequency, seconds, patience=60):
+        """Wait until the phone has heard a tone for so long."""
+        async with asyncio.timeout(patience):
+            while not hears(self.heard(), frequency, seconds):
+                await asyncio.sleep(0.1)
 
 
 @asynccontextmanager
@@ -106,7 +121,7 @@ async def baresip(login, password, domain, server, frequency=600, answer="auto",
             if process.returncode is None:
                 process.terminate()
                 try:
-                    await asyncio.wait_for(process.wait(), 3)
+                    await asyncio.wait_for(process.wait(), 10)
                 except TimeoutError:
                     process.kill()
                     await process.wait()

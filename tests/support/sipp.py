@@ -106,13 +106,13 @@ class Script:
             self._optional_provisionals(status)
         extra = "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
         route = ' rrs="true"' if 180 <= status < 300 else ""
-        flags = ' optional="true"' if optional else f'{route} timeout="20000"'
+        flags = ' optional="true"' if optional else f'{route} timeout="50000"'
         auth = ' auth="true"' if status in (401, 407) else ""
         return self._add(f'<recv response="{status}"{flags}{auth}{extra}/>')
 
     # --- as a callee -----------------------------------------------------------------------------
 
-    def wait_for(self, method, timeout=30000, **attributes):
+    def wait_for(self, method, timeout=50000, **attributes):
         extra = "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
         return self._add(
             f'<recv request="{method}" crlf="true" rrs="true" timeout="{timeout}"{extra}/>'
@@ -123,7 +123,7 @@ class Script:
         grab = '<ereg regexp=".*" search_in="hdr" header="{}:" assign_to="{}"/>'
         actions = grab.format("From", "remote") + grab.format("To", "local")
         return self._add(
-            f'<recv request="ACK" rrs="true" timeout="30000"><action>{actions}</action></recv>'
+            f'<recv request="ACK" rrs="true" timeout="50000"><action>{actions}</action></recv>'
         )
 
     def bye_as_callee(self):
@@ -163,9 +163,13 @@ class Script:
     def pause(self, milliseconds):
         return self._add(f'<pause milliseconds="{milliseconds}"/>')
 
+    def until_told(self):
+        """Stay in the call until the test says ``go_on``: no guess of how long something takes."""
+        return self._add('<recv request="INFO" timeout="100000"/>')
+
     # --- running -----------------------------------------------------------------------------------
 
-    async def run(self, server, local="127.0.0.1", port=0, calls=1, rate=1, seconds=15, by="udp"):
+    async def run(self, server, local="127.0.0.1", port=0, calls=1, rate=1, seconds=60, by="udp"):
         """Run to the end, ``by`` udp or tcp; returns the messages seen. Raises SippFailed."""
         async with self.running(server, local, port, calls, rate, by) as sipp:
             return await sipp.finish(seconds)
@@ -240,7 +244,7 @@ class Sipp:
         )
         await self._until_bound(by)
 
-    async def finish(self, seconds=15):
+    async def finish(self, seconds=60):
         try:
             async with asyncio.timeout(seconds):
                 status = await self.process.wait()
@@ -256,12 +260,33 @@ class Sipp:
         """All messages so far, as SIPp wrote them down."""
         return self.messages_file.read_text(errors="replace") if self.messages_file.exists() else ""
 
-    async def wait_for_text(self, pattern, seconds=15):
+    async def wait_for_text(self, pattern, seconds=60):
         """Wait until a message matches; returns the match."""
         async with asyncio.timeout(seconds):
             while not (match := re.search(pattern, self.messages(), re.DOTALL | re.MULTILINE)):
                 await asyncio.sleep(0.02)
         return match
+
+    async def go_on(self):
+        """End an ``until_told`` of a caller by UDP, once it sent its ACK.
+
+        The INFO is written as the other side's, so that SIPp goes on with the same dialog.
+        """
+        await self.wait_for_text(r"^ACK ")
+        answered = await self.wait_for_text(r"^SIP/2\.0 200 .*?(?=^-----)")
+        fields = dict(re.findall(r"^(From|To|Call-ID): (.*?)\r?$", answered[0], re.MULTILINE))
+        lines = (
+            "INFO sip:sipp SIP/2.0",
+            "Via: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKgo-on",
+            f"From: {fields['To']}",
+            f"To: {fields['From']}",
+            f"Call-ID: {fields['Call-ID']}",
+            "CSeq: 1000 INFO",
+            "Content-Length: 0",
+            "\r\n",
+        )
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.sendto("\r\n".join(lines).encode(), (self.local, self.port))
 
     async def stop(self):
         if self.process.returncode is None:
@@ -271,7 +296,7 @@ class Sipp:
     async def _until_bound(self, by):
         """A callee must listen before somebody calls it."""
         wanted = f"{self.port:04X}"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while self.process.returncode is None:
                 rows = Path(f"/proc/net/{by}").read_text().splitlines()[1:]
                 if any(row.split()[1].endswith(f":{wanted}") for row in rows):

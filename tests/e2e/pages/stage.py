@@ -233,11 +233,20 @@ class Stage:
             await session.execute("UPDATE users SET locale = $1 WHERE email = $2", locale, email)
 
     @staticmethod
-    def now_in_moscow_day() -> float:
-        """An instant of the current day of Moscow, early enough for a minute to follow."""
+    def moscow_day_began() -> float:
+        """The last midnight in Moscow: calls of before are not shown, unless one asks for them."""
         local = datetime.now(ZoneInfo("Europe/Moscow"))
-        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-        return max(midnight.timestamp(), time.time() - 120)
+        return local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+
+    def now_in_moscow_day(self) -> float:
+        """An instant of the current day of Moscow, early enough for a minute to follow."""
+        return max(self.moscow_day_began(), time.time() - 120)
+
+    @staticmethod
+    def now_in_everybodys_day() -> float:
+        """An instant of the current day of every zone that is whole hours from ours."""
+        now = time.time()
+        return max(now - now % 3600, now - 120)
 
     def facts(self, company: Company, caller: str | None = "+79162041833", **more: Any) -> CallFacts:
         """An incoming call."""
@@ -258,7 +267,7 @@ class Stage:
         log if it is not the usual one."""
         facts = self.facts(company, **more)
         snapshot = await self._snapshot(company.id, person)
-        began = at or time.time() - talk - 40
+        began = at or max(self.moscow_day_began(), time.time() - talk - 40)
         rung, answered = began + 2, began + 11
         over = answered + talk if person else rung + 20
         answerer = person.lines[1] if person else None

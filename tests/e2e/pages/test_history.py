@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -174,7 +175,7 @@ def test_who_talks_now_changes_by_itself(visit: Open, stage: Stage, company: Com
     stage.run(stage.on_board("call_answered", facts, now, person.id, person.lines[0].id))
     expect(call).to_have_class("is-talk")
     expect(call).to_contain_text("Илья Сафронов")
-    expect(call.locator("[data-since]")).to_have_text("0:02", timeout=8000)
+    expect(call.locator("[data-since]")).to_have_text(re.compile(r"0:(0[2-9]|[1-5]\d)"))
     stage.run(stage.on_board("call_ended", facts))
     stage.run(stage.ended(company, person, caller="+74994083177", talk=2))
     expect(page.locator("#now li")).to_have_count(0)

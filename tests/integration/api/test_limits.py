@@ -76,7 +76,7 @@ async def url(world: World):
     port = listener.getsockname()[1]
     server = uvicorn.Server(uvicorn.Config(world.app, log_config=None, lifespan="off"))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not server.started:
             await asyncio.sleep(0.01)
     yield f"http://127.0.0.1:{port}/api/v1"
@@ -100,7 +100,7 @@ async def test_50_megabytes_are_refused_cleanly(world: World, url: str, token: b
         headers["Authorization"] = f"Bearer {world.ours.token}"
     if announced:
         headers["Content-Length"] = str(50 << 20)
-    async with httpx.AsyncClient(timeout=30) as client:
+    async with httpx.AsyncClient(timeout=120) as client:
         answer = await client.post(f"{url}/employees", content=much(), headers=headers)
         assert answer.status_code == (413 if token else 401)
         assert answer.json()["code"] == ("too_large" if token else "unauthenticated")

@@ -142,7 +142,7 @@ def call_of(company: Company, **changes: object) -> Cdr:
     return msgspec.structs.replace(cdr, **changes)
 
 
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> float:
+async def until(condition: Callable[[], object], seconds: float = 45.0) -> float:
     """Wait for a condition; returns how long it took (seconds)."""
     began = time.monotonic()
     while not condition():
@@ -152,7 +152,7 @@ async def until(condition: Callable[[], object], seconds: float = 5.0) -> float:
 
 
 async def eventually(
-    read: Callable[[], Awaitable[Any]], condition: Callable[[Any], object], seconds: float = 5.0
+    read: Callable[[], Awaitable[Any]], condition: Callable[[Any], object], seconds: float = 45.0
 ) -> Any:
     """What ``read`` gives as soon as it fulfils the condition."""
     async with asyncio.timeout(seconds):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from uuid import UUID
 
 import pytest
@@ -154,8 +153,8 @@ async def test_the_last_state_is_served_while_the_database_is_away(
     finally:
         postgres.embedded.start()
     await rename(database, company, "Петров")  # before or after the listener is back: no matter
-    await until(lambda: directory.snapshot(company.id).employees[0].name == "Петров", 15)
-    await until(lambda: listener.connected, 15)
+    await until(lambda: directory.snapshot(company.id).employees[0].name == "Петров")
+    await until(lambda: listener.connected)
     await rename(database, company, "Сидоров")
     assert await until(lambda: directory.snapshot(company.id).employees[0].name == "Сидоров") < 1
 
@@ -218,13 +217,11 @@ async def test_many_companies(directory, database):
             count,
         )
         some = await session.fetchval("SELECT id FROM tenants WHERE name = 'Company 7'")
-    await until(lambda: len(directory) == count + 1, 20)
+    await until(lambda: len(directory) == count + 1)
     kept = {id(directory._tenants[key].snapshot) for key in directory._tenants}
-    began = time.monotonic()
     async with database.directory():
         await tables.Tenant.update(name="Renamed").where(tables.Tenant.id == some)
     await until(lambda: directory.snapshot(some).name == "Renamed")
-    assert time.monotonic() - began < 1
     assert len(kept - {id(held.snapshot) for held in directory._tenants.values()}) == 1
 
 

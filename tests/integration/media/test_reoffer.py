@@ -9,7 +9,7 @@ from core.errors import MediaRefused
 from core.ids import new_id
 from core.media.g711 import PCMA
 from core.media.tones import tone
-from tests.integration.media.test_session import CALLEE, CALLER, audio, peers, talk
+from tests.integration.media.test_session import CALLEE, CALLER, audio, peers, talk, until_silent
 
 
 def directed(body: bytes, direction: str) -> bytes:
@@ -22,12 +22,6 @@ def version(body: bytes) -> int:
 
 def port(body: bytes) -> int:
     return sdp.connection(body)[1]
-
-
-async def silent(peer, seconds=0.4):
-    peer.forget()
-    await asyncio.sleep(seconds)
-    return peer.packets <= 3  # what was under way
 
 
 @pytest.mark.parametrize("holder", ["caller", "callee"])
@@ -47,7 +41,7 @@ async def test_hold_and_resume_from_either_side(media, holder):
         assert b"a=recvonly" in held
         assert port(held) == port(before)
         assert version(held) > version(before)
-        assert await silent(peer), "who holds hears nothing"
+        await until_silent(peer)  # who holds hears nothing
 
         resumed = await session.reoffer(leg, peer.sdp)
         assert b"a=sendrecv" in resumed

@@ -1,7 +1,6 @@
 """Calls through a real rtpengine, heard by real RTP peers."""
 
 import asyncio
-import time
 from contextlib import asynccontextmanager
 
 import pytest
@@ -27,19 +26,33 @@ async def peers(*codecs):
 
 
 async def talk(caller, callee, seconds=1.0):
-    """Both hear the other's tone and nothing else from now on."""
-    for peer in (caller, callee):
-        peer.forget()
+    """Both hear the other's tone, and soon nothing else."""
     caller.play(tone(CALLER))
     callee.play(tone(CALLEE))
-    at_caller, at_callee = await asyncio.gather(caller.listen(seconds), callee.listen(seconds))
-    assert heard_seconds(at_caller, CALLEE) >= seconds * 0.8
-    assert heard_seconds(at_callee, CALLER) >= seconds * 0.8
+    async with asyncio.timeout(30):
+        await asyncio.gather(_hears(caller, CALLEE, seconds), _hears(callee, CALLER, seconds))
+
+
+async def _hears(peer, frequency, seconds):
+    while True:
+        peer.forget()
+        if heard_seconds(await peer.listen(seconds, patience=30), frequency) >= seconds * 0.8:
+            return
+
+
+async def until_silent(peer, seconds=0.4):
+    """Wait until nothing arrives for so long; TimeoutError if something always does."""
+    async with asyncio.timeout(30):
+        while True:
+            peer.forget()
+            await asyncio.sleep(seconds)
+            if peer.packets == 0:
+                return
 
 
 async def all_ports_are_free(media):
     """rtpengine closes the sockets of a deleted call a moment after it said so."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (await media.statistics()).ports_used:
             await asyncio.sleep(0.02)
 
@@ -126,8 +139,7 @@ async def test_another_callee_after_the_first_hung_up(media):
         await session.connect("b1", first.sdp)
         await talk(caller, first, 0.5)
         await session.drop("b1")
-        await asyncio.sleep(0.1)
-        first.forget()
+        await until_silent(first, 0.1)
         second.connect(await session.ring("b2"))
         told = await session.connect("b2", second.sdp)
         assert audio(told) == audio(opened)
@@ -186,13 +198,10 @@ async def test_many_calls_at_once(media):
 
         async def one():
             session = media.session(new_id())
-            began = time.perf_counter()
             await session.open(caller.sdp)
             await session.ring("b1")
             await session.connect("b1", callee.sdp)
-            taken = time.perf_counter() - began
             await session.close()
-            return taken
 
         for _ in range(20):
             await asyncio.gather(*(one() for _ in range(5)))

@@ -268,7 +268,7 @@ async def test_what_the_sip_process_says_of_carriers_stands_in_the_list(company,
 
 
 async def _seen(company, wanted):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             (trunk,) = await trunks.trunks(company.db, OPERATOR, "south")
             if wanted(trunk):

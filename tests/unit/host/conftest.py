@@ -20,7 +20,7 @@ def dummy_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return dummy.install(tmp_path_factory.mktemp("dummy"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: it must not be found by the tests of other folders
 def host(dummy_site: Path) -> Iterator[Host]:
     """All plugins: ours and the stranger's."""
     with dummy.importable(dummy_site):

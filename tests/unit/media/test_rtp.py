@@ -1,6 +1,5 @@
 """The RTP peer puts what it hears where the timestamps say, and sends what it is told."""
 
-import asyncio
 import struct
 from array import array
 
@@ -63,10 +62,7 @@ async def test_two_peers_talk_by_their_bodies_alone(tmp_path):
     two.save(tmp_path / "heard.wav")
     assert hears(read_wav(tmp_path / "heard.wav"), 440, 0.3)
     one.play([0] * 200, repeat=False)
-    await asyncio.sleep(0.1)
-    sent = two.packets
-    await asyncio.sleep(0.1)
-    assert two.packets == sent
+    await one._sender  # it ends by itself
     one.close()
     two.close()
 

