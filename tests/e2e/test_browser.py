@@ -5,7 +5,7 @@ import pytest
 from core.contracts import Outcome
 from core.media.rtp import RtpPeer
 from core.media.tones import hears, tone
-from tests.e2e.test_calls import calling
+from tests.e2e.test_calls import talking
 from tests.support.browser_phone import browser_phone
 
 BROWSER, OTHER = 620, 440
@@ -17,7 +17,7 @@ async def test_a_browser_answers_a_carriers_call_and_both_hear_each_other(compan
     server = instance.sip_by("wss")
     async with browser_phone(line, company.domain, server, BROWSER) as phone:
         caller = await RtpPeer.open()
-        script = calling(company.caller(media=caller.address), company.number, talk=6000)
+        script = talking(company.caller(media=caller.address), company.number)
         async with script.running(instance.sip, company.carrier_host) as sipp:
             await phone.until("ringing")
             await phone.do("answer")
@@ -26,9 +26,7 @@ async def test_a_browser_answers_a_carriers_call_and_both_hear_each_other(compan
             caller.play(tone(OTHER))
             await phone.hears(OTHER)
             await caller.listen(1.5)
-            print(answer[1])
-            print(await phone.do("describe"))
-            print(await phone.do("received"))
+            await sipp.go_on()
             await sipp.finish()
         await phone.until("over")
         assert hears(caller.heard, BROWSER, 1.0)

@@ -6,7 +6,7 @@ import pytest
 
 from core.contracts import Direction, Outcome, StepCode
 from tenants.services import employees, numbers
-from tests.e2e.test_calls import answering, calling
+from tests.e2e.test_calls import answering, calling, talking
 from tests.support.sipp import Script
 
 
@@ -78,14 +78,15 @@ async def test_a_terminal_is_busy_when_its_channels_are_taken(company, channels)
         company.outside(busy(), calls=channels + 1),
         company.phone(company.admin.sip, answering(), calls=channels) as phone,
     ):
-        talking = []
+        callers = []
         for number in range(channels):
-            script = calling(company.caller(f"+7916000001{number}"), company.number, talk=6000)
-            talking.append(await talks.enter_async_context(script.running(where, carrier)))
-            await talking[-1].wait_for_text(r"^ACK ")
+            script = talking(company.caller(f"+7916000001{number}"), company.number)
+            callers.append(await talks.enter_async_context(script.running(where, carrier)))
+            await callers[-1].wait_for_text(r"^ACK ")
         await company.dial_in(company.caller().invite(company.number).expect(486).ack_refusal())
-        for sipp in talking:
-            await sipp.finish(30)
+        for sipp in callers:
+            await sipp.go_on()
+            await sipp.finish()
         await phone.finish()
     refused = await company.call()
     assert refused.call.caller == "+79160000001"

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.instance import Instance
+from tests.support.instance import Instance, descendants, gone
 
 
 @pytest.fixture
@@ -24,25 +24,6 @@ def folder():
     path = Path(tempfile.mkdtemp(prefix="sunsim-run-"))
     yield path
     shutil.rmtree(path, ignore_errors=True)
-
-
-def descendants(pid):
-    """Process ids below this one."""
-    found = []
-    for child in Path(f"/proc/{pid}/task").glob("*/children"):
-        for number in map(int, child.read_text().split()):
-            found += [number, *descendants(number)]
-    return found
-
-
-def gone(pids, seconds=60):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        alive = [pid for pid in pids if Path(f"/proc/{pid}").exists() and not _zombie(pid)]
-        if not alive:
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def until(condition, seconds=90):
@@ -85,13 +66,6 @@ def run(*options, environ=None):
         timeout=200,
         check=False,
     )
-
-
-def _zombie(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 def test_first_start_makes_a_demo_company_and_the_second_knows_it(folder):

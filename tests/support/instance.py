@@ -5,6 +5,7 @@ own at addresses of its own, and the SIP accounts of its people.
 """
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -28,6 +29,7 @@ from core.contracts import TerminalKind
 from core.ids import new_id
 from tenants.db import Database
 from tenants.listener import CONFIG
+from tenants.live import live_lines
 from tenants.secrets import Vault
 from tenants.services import activation, calls, employees, lines, numbers, trunks
 from tenants.services.actor import operator
@@ -38,6 +40,33 @@ from tests.support.sipp import Script, free_port
 PASSWORD = "correct horse 42"
 _numbers = itertools.count(int(time.time()) % 1_000_000 * 7)
 _hosts = itertools.count(2)
+
+
+def descendants(pid):
+    """Process ids below this one."""
+    found = []
+    for child in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            for number in map(int, child.read_text().split()):
+                found += [number, *descendants(number)]
+    return found
+
+
+def gone(pids, seconds=60):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        alive = [pid for pid in pids if Path(f"/proc/{pid}").exists() and not _zombie(pid)]
+        if not alive:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _zombie(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 class Instance:
@@ -80,10 +109,13 @@ class Instance:
         self.endpoints = json.loads(path.read_text())
 
     def stop(self, number=signal.SIGTERM, seconds=60):
-        """End it; returns the exit status."""
+        """End it and wait for the end of its children too; returns the exit status."""
+        children = descendants(self.process.pid)
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(seconds)
+        status = self.process.wait(seconds)
+        assert gone(children), f"processes are left:\n{self.log()}"
+        return status
 
     def log(self):
         return (self.folder / "log").read_text(errors="replace")
@@ -238,6 +270,12 @@ class Company:
 
     def _comparisons(self):
         return self.instance.metrics()["sunsim_directory_comparisons_total"]
+
+    async def online(self, count, seconds=60):
+        """Wait until so many of its lines have a phone; those of other companies do not matter."""
+        async with asyncio.timeout(seconds):
+            while len(await live_lines(self.db, self.id)) != count:
+                await asyncio.sleep(0.05)
 
     @property
     def number(self):

@@ -6,8 +6,15 @@ from core.errors import MediaRefused
 from core.ids import new_id
 from core.media.g711 import PCMA, PCMU
 from core.media.tones import tone
-from tests.integration.media.test_reoffer import directed, port, silent
-from tests.integration.media.test_session import CALLEE, all_ports_are_free, audio, peers, talk
+from tests.integration.media.test_reoffer import directed, port
+from tests.integration.media.test_session import (
+    CALLEE,
+    all_ports_are_free,
+    audio,
+    peers,
+    talk,
+    until_silent,
+)
 
 
 async def test_early_media_goes_on_when_its_callee_answers(media):
@@ -96,7 +103,7 @@ async def test_a_caller_without_an_offer_gets_ours(media, codec):
         held = await session.reoffer(None, directed(caller.sdp, "sendonly"))
         assert b"a=recvonly" in held
         assert port(held) == port(offer)
-        assert await silent(caller)
+        await until_silent(caller)
         await session.reoffer(None, caller.sdp)
         await talk(caller, callee)
     await session.close()
@@ -115,7 +122,7 @@ async def test_hold_before_the_answer_lasts_until_it_is_taken_back(media):
         told = await session.connect("b", callee.sdp)
         assert port(told) == port(opened)
         callee.play(tone(CALLEE))
-        assert await silent(caller)
+        await until_silent(caller)
         caller.connect(await session.reoffer(None, caller.sdp))
         await talk(caller, callee)
 
