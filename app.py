@@ -341,6 +341,8 @@ def _measure(switchboard: Switchboard, endpoint: Endpoint, bus: EventBus, host: 
         ),
         Reading("sunsim_sip_lines", "Lines with a phone.", lambda: endpoint.registered_lines),
         counter("calls_ended", "Ended calls by outcome.", lambda: switchboard.finished, "outcome"),
+        counter("calls_media_lost", "Calls whose rtpengine died.", lambda: switchboard.lost_media),
+        counter("calls_media_moved", "Moved to another rtpengine.", lambda: switchboard.moved_media),
         counter("calls_refused", "Calls without a record.", lambda: switchboard.rejected, "reason"),
         counter("sip_requests", "Requests received.", lambda: stats.requests, "method"),
         counter("sip_responses", "Responses received.", lambda: stats.responses, "status"),

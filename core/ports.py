@@ -156,6 +156,20 @@ class MediaSession(Protocol):
         """
         ...
 
+    async def renew(self, *, answered: bool) -> bytes:
+        """The server forgot the call: begin anew on another one, with nobody but the caller.
+
+        Returns an offer for a re-INVITE of a caller who was ``answered``, else nothing. His answer goes
+        to ``answered``.
+        """
+        ...
+
+    async def ring_again(self, leg: str) -> bytes:
+        """After ``renew``: an offer for the re-INVITE of a callee who rang or talked; its answer goes
+        to ``connect``.
+        """
+        ...
+
     def sent(self, leg: str | None) -> bytes:
         """Our last body to that party."""
         ...

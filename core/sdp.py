@@ -25,6 +25,7 @@ __all__ = [
     "cheapest_first",
     "codecs",
     "connection",
+    "directed",
     "direction",
     "formats",
     "hold",
@@ -168,11 +169,15 @@ def direction(sdp: bytes) -> str:
 
 def answer_direction(answer: bytes, offer: bytes) -> bytes:
     """The answer with the direction that fits the offer's (RFC 3264 §6.1): hold and resume."""
-    fitting = _ANSWERS[direction(offer)]
-    body = _Body(answer)
+    return directed(answer, _ANSWERS[direction(offer)])
+
+
+def directed(sdp: bytes, wanted: str) -> bytes:
+    """The body with one of ``DIRECTIONS``."""
+    body = _Body(sdp)
     body.session = [line for line in body.session if line[2:].decode("latin-1") not in DIRECTIONS]
     audio = [line for line in body.audio if line[2:].decode("latin-1") not in DIRECTIONS]
-    body.media[body.index] = [*audio, f"a={fitting}".encode()]
+    body.media[body.index] = [*audio, f"a={wanted}".encode()]
     return body.joined()
 
 

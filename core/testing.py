@@ -215,6 +215,14 @@ class MemoryMediaSession:
         """The answer for that party."""
         return self._do(f"reoffer {leg or 'caller'}", b"reanswer")
 
+    async def renew(self, *, answered: bool) -> bytes:
+        """An offer for the caller."""
+        return self._do("renew", b"new offer caller" if answered else b"")
+
+    async def ring_again(self, leg: str) -> bytes:
+        """An offer for this leg."""
+        return self._do(f"ring again {leg}", f"new offer {leg}".encode())
+
     def sent(self, leg: str | None) -> bytes:
         """The last body to that party."""
         return f"sent {leg or 'caller'}".encode()

@@ -262,6 +262,10 @@ def _answered(words: _Words, step: CallStep) -> Iterator[_Said]:
     yield _about(words, step, _("answered"))
 
 
+def _media_moved(words: _Words, step: CallStep) -> Iterator[_Said]:
+    yield _Said(words.gettext("The media server failed; another one carries the audio now"))
+
+
 def _ended(words: _Words, step: CallStep) -> Iterator[_Said]:
     data, _ = step.data, words.gettext
     if data.get("who"):
@@ -298,5 +302,6 @@ RENDERERS: dict[StepCode, Callable[[_Words, CallStep], Iterator[_Said]]] = {
     StepCode.RINGING: _ringing,
     StepCode.LEG_ENDED: _leg_ended,
     StepCode.ANSWERED: _answered,
+    StepCode.MEDIA_MOVED: _media_moved,
     StepCode.ENDED: _ended,
 }

@@ -24,6 +24,7 @@ ICONS = {
     StepCode.ADMISSION_REFUSED: "circle-x",
     StepCode.ROUTED: "filter",
     StepCode.ANSWERED: "phone",
+    StepCode.MEDIA_MOVED: "phone-call",
     StepCode.ENDED: "phone-off",
 }
 RINGS = (StepCode.RINGING, StepCode.NOT_RUNG, StepCode.LEG_ENDED)

@@ -14,6 +14,7 @@ import structlog
 
 from core.call.conversation import converse
 from core.call.dialling import Answer, Dialler, InTurn, NotAnswered, Place, Result
+from core.call.lasting import LastingMedia
 from core.call.leg import Leg
 from core.call.record import CallRecord, outcome_of
 from core.contracts import (
@@ -85,6 +86,10 @@ class Surroundings(Protocol):
         """The parties are connected."""
         ...
 
+    def moved(self) -> None:
+        """The audio of the call goes through another media server now."""
+        ...
+
 
 class CallEnd(NamedTuple):
     """How a call ended: ``by`` is ``caller``, ``callee`` or ``system``; ``who`` names somebody outside
@@ -114,10 +119,16 @@ class Call:
         self.caller = Leg("caller")
         self.caller.session = session
         self._session = session
-        self._media = media
+        self._media = LastingMedia(
+            media,
+            self.caller,
+            lambda name: self._dialler.legs[name],
+            on_moved=self._media_moved,
+            on_failed=lambda: self.leave("media_lost"),
+        )
         self._surroundings = surroundings
         self._limit = limit
-        self._dialler = Dialler(media, surroundings.place, record, self._progress)
+        self._dialler = Dialler(self._media, surroundings.place, record, self._progress)
         self._end: CallEnd | None = None
         self._gone: asyncio.Future[CallEnd] = asyncio.get_running_loop().create_future()
         self._fallback = CallEnd(Outcome.NO_ANSWER, _UNAVAILABLE, "system")
@@ -148,6 +159,10 @@ class Call:
             self._leave(CallEnd(Outcome.ANSWERED, 200, "system", cause, who))
         else:
             self._leave(CallEnd(outcome_of(status), status, "system", cause, who))
+
+    def media_lost(self, after: float = 0.0) -> None:
+        """The media server forgot the call: ``after`` so many seconds its audio moves to another."""
+        self._media.lost(after)
 
     # --- verbs for steps -------------------------------------------------------------------------
 
@@ -250,6 +265,10 @@ class Call:
             self._session.progress(_RINGING)
             self._heard()
 
+    def _media_moved(self, seconds: float) -> None:
+        self.record.add(StepCode.MEDIA_MOVED, seconds=round(seconds, 2))
+        self._surroundings.moved()
+
     def _heard(self) -> None:
         """The caller hears of the call; the first time counts as its set-up."""
         began, self._began = self._began, None
@@ -258,7 +277,7 @@ class Call:
 
     def _hear_caller(self, event: SessionEvent) -> None:
         if self.caller.answered:
-            self.caller.events.put_nowait(event)
+            self.caller.hear(event)
         elif isinstance(event, Cancelled | Ended):
             self._leave(CallEnd(Outcome.CANCELLED, _CANCELLED, "caller", event.reason))
 

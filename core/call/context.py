@@ -84,6 +84,10 @@ class Moment(Protocol):
         """Two parties talk from now on."""
         ...
 
+    def moved(self) -> None:
+        """A call found another media server."""
+        ...
+
 
 class CallContext:
     """Implements ``Surroundings`` for one call."""
@@ -172,6 +176,10 @@ class CallContext:
         employees = {ring.employee_id for ring in _rings(plan.root) if ring.employee_id}
         board = self._moment.board
         self._moment.show(board.call_ringing, record.facts, record.started_at, employees)
+
+    def moved(self) -> None:
+        """Count it."""
+        self._moment.moved()
 
     def answered(self, record: CallRecord, ring: Ring) -> None:
         """Show who talks."""

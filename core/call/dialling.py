@@ -97,6 +97,7 @@ class Dialler:
         on_progress: Callable[[int], None],
     ) -> None:
         self.gone = "caller_left"
+        self.legs: dict[str, CalleeLeg] = {}  # all that were offered the call, by name
         self._media = media
         self._place = place
         self._record = record
@@ -227,11 +228,12 @@ class Dialler:
         leg = CalleeLeg(f"leg{self._count}", ring)
         legs.append(leg)
         self._open.append(leg)
+        self.legs[leg.name] = leg
         sdp = await self._media.ring(leg.name, place.profile)
 
         def listen(event: SessionEvent) -> None:
             if leg.answered:
-                leg.events.put_nowait(event)
+                leg.hear(event)
                 return
             leg.answered = isinstance(event, Answered)  # now: a BYE may follow in the same turn
             inbox.put_nowait((leg, event))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import ClassVar
 
 from core.contracts import Ring
-from core.sip.session import Session, SessionEvent
+from core.errors import SunSimError
+from core.sip.session import ReofferAnswered, ReofferFailed, Session, SessionEvent, SessionState
 
-__all__ = ["COMPLETED_ELSEWHERE", "CalleeLeg", "Header", "Leg"]
+__all__ = ["COMPLETED_ELSEWHERE", "CalleeLeg", "Header", "Leg", "OfferRefused"]
 
 Header = tuple[str, str]
 
@@ -15,16 +17,59 @@ COMPLETED_ELSEWHERE: Header = ("Reason", 'SIP;cause=200;text="Call completed els
 """Tells a phone not to show the call as missed (RFC 3326)."""
 
 
+_PENDING = 491
+_TURN = 0.1  # seconds until it is looked again whose turn it is
+
+
+class OfferRefused(SunSimError):
+    """The telephone does not take a new offer (SIP status {status})."""
+
+    code: ClassVar[str] = "offer_refused"
+
+
 class Leg:
     """One party. ``name`` is its name in the media session."""
 
-    __slots__ = ("answered", "events", "name", "session")
+    __slots__ = ("_asked", "answered", "events", "name", "session")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.answered = False
         self.session: Session | None = None
         self.events: asyncio.Queue[SessionEvent] = asyncio.Queue()
+        self._asked: asyncio.Future[ReofferAnswered | ReofferFailed] | None = None
+
+    def hear(self, event: SessionEvent) -> None:
+        """The session's events once it is answered: for ``events``, except answers to ``reoffer``."""
+        if isinstance(event, ReofferAnswered | ReofferFailed) and self._asked is not None:
+            if not self._asked.done():
+                self._asked.set_result(event)
+        else:
+            self.events.put_nowait(event)
+
+    async def reoffer(self, sdp: bytes) -> bytes:
+        """Ask the party by re-INVITE to take a new offer; its answer. Raises OfferRefused.
+
+        Waits for the ACK of the answer, and while an offer of the party is under way. A party that is
+        gone never answers: its end is an event, and the call's end cancels this.
+        """
+        session = self.session
+        assert session is not None, "an answered leg has its session"
+        while True:
+            if session.state is not SessionState.CONFIRMED:
+                await asyncio.sleep(_TURN)
+                continue
+            self._asked = asyncio.get_running_loop().create_future()
+            try:
+                session.reoffer(sdp)
+                event = await self._asked
+            finally:
+                self._asked = None
+            if isinstance(event, ReofferAnswered):
+                return event.sdp
+            if event.status != _PENDING:
+                raise OfferRefused(status=event.status)
+            await asyncio.sleep(_TURN)
 
     def end(self, reason: Header | None = None) -> None:
         """Leave the leg whatever its state; the session sends CANCEL or BYE as fits."""

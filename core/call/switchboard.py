@@ -47,6 +47,10 @@ _OVERLOADED = 503
 _DECLINED = 603
 _RETRY_AFTER = ("Retry-After", "5")
 
+# Seconds from one call to the next when many lost their media server, and for all of them.
+_BETWEEN_MOVES = 0.005
+_ALL_MOVES = 1.5
+
 # Seconds, within those that a process has to close.
 _LAST_RECORDS = 6.0
 _FAREWELL = 1.0
@@ -74,6 +78,8 @@ class Switchboard:
         self.endpoint: Endpoint | None = None
         self.rejected: Counter[str] = Counter()
         self.finished: Counter[str] = Counter()
+        self.lost_media = 0
+        self.moved_media = 0
         self._settings = settings
         self._directory = directory
         self._media = media
@@ -108,10 +114,12 @@ class Switchboard:
             self._from_line(session, request, origin.line)
 
     def media_lost(self, calls: Iterable[UUID]) -> None:
-        """Their media server died: nobody in these calls hears anything any more, so they end."""
-        for call_id in calls:
-            if call_id in self._calls:
-                self._calls[call_id].leave("media_lost")
+        """Their media server died, so that nobody hears anything: they move to another, in turn."""
+        lost = [self._calls[call_id] for call_id in calls if call_id in self._calls]
+        self.lost_media += len(lost)
+        gap = min(_BETWEEN_MOVES, _ALL_MOVES / max(len(lost), 1))
+        for number, call in enumerate(lost):
+            call.media_lost(number * gap)
 
     def hang_up(self, tenant_id: UUID, call_id: UUID, who: str) -> bool:
         """End a call because somebody outside of it wants so; whether this company has it here."""
@@ -172,6 +180,10 @@ class Switchboard:
                 terminal_id=ring.terminal_id,
             ),
         )
+
+    def moved(self) -> None:
+        """A call found another media server."""
+        self.moved_media += 1
 
     def show(self, tell: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
         """Tell the board or the bus; what goes wrong there must not touch the call."""

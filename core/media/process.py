@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 _NG_HOST = "127.0.0.1"
 _READY = 10.0  # seconds until the first pong; 0.05 on an idle machine
 _ATTEMPTS = 3  # starts in a row before `start` gives up
-_STABLE = 10.0  # a child that lived this long is restarted without a pause
+_STABLE = 2.0  # a child that lived this long is restarted without a pause
 _PAUSES = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 _GRACE = 3.0  # seconds between SIGTERM and SIGKILL
 # Both sides may be muted for long; dead calls are noticed by SIP. This frees what was lost anyway.

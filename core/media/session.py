@@ -80,7 +80,7 @@ class RtpengineSession:
         self._joined: set[str] = set()  # callees whose own stub is gone
         self._delayed = False  # the caller made no offer and has not answered ours yet
         self._asked = False  # the caller was offered something by us: its SDP is no answer
-        self._held = False  # the caller put us on hold before anybody answered
+        self._holding: set[str] = set()  # parties that put us on hold
         self._sent: dict[str, bytes] = {}  # our last body to each party, by its tag
         self._profiles: dict[str, Profile] = {}  # of the parties, by tag; a stub is plain
 
@@ -110,6 +110,7 @@ class RtpengineSession:
         self._profiles[_CALLER] = sdp.profile(answer)
         body = sdp.audio_only(answer)
         await self._answer(_STUB, _CALLER, body)
+        self._note_hold(_CALLER, body)
         self._caller = sdp.restrict_codecs(body, sdp.codecs(body)[:1])
         self._delayed = False
 
@@ -142,10 +143,14 @@ class RtpengineSession:
         if leg not in self._joined:
             await self._answer(_ring(leg), leg, answer)
         await self._offer(_CALLER, leg, self._caller, _TRANSCODE)
-        fitting = sdp.answer_direction(answer, self._caller) if self._held else answer
+        held = _CALLER in self._holding
+        fitting = sdp.answer_direction(answer, self._caller) if held else answer
         reply = await self._answer(_CALLER, leg, fitting)
-        if self._held:
+        if held:
             await self._mute(leg, self._caller)
+        if leg in self._holding:
+            self._note_hold(leg, answer)
+            await self._mute(_CALLER, answer)
         if leg not in self._joined:
             await self._delete({"from-tag": _ring(leg)})
             self._joined.add(leg)
@@ -163,13 +168,37 @@ class RtpengineSession:
         if leg is None and self._connected is None:
             self._offered = offer
             self._caller = sdp.restrict_codecs(sdp.audio_only(offer), sdp.codecs(before))
-            self._held = sdp.direction(offer) in _DEAF
+            self._note_hold(_CALLER, offer)
             answer = sdp.answer_direction(await self._to_stub(), offer)
         else:
             answer = await self._renegotiate(leg, offer)
         answer = sdp.successor(sdp.with_rejected(answer, offer), before)
         self._sent[party] = answer
         return answer
+
+    async def renew(self, *, answered: bool) -> bytes:
+        """The server forgot the call: begin anew elsewhere, with nobody but the caller.
+
+        A caller who was ``answered`` needs a re-INVITE with the offer that is returned; then follow
+        ``answered``, and for the connected callee ``ring_again`` and ``connect``.
+        """
+        if self._closed or self._client is None or self._delayed:
+            raise MediaUnavailable()
+        self._client.leave()
+        self._client = self._engine()
+        self._joined.clear()
+        self._connected = None
+        if not answered:
+            await self._to_stub()
+            return b""
+        body = await self._offer(_STUB, _CALLER, sdp.hold(self._caller))
+        self._delayed = self._asked = True
+        return self._again(_CALLER, body)
+
+    async def ring_again(self, leg: str) -> bytes:
+        """The offer for a callee whose first one went with the server, for a re-INVITE."""
+        body = await self._offer(_ring(leg), leg, sdp.hold(self._caller), _TRANSCODE)
+        return self._again(leg, body)
 
     def sent(self, leg: str | None) -> bytes:
         """Our last body to a party: what a re-INVITE without one is offered."""
@@ -210,12 +239,27 @@ class RtpengineSession:
         own = sdp.restrict_codecs(sdp.audio_only(body), sdp.codecs(self._sent[party]))
         await self._offer(party, other, own, _TRANSCODE)
         answer = await self._answer(party, other, sdp.answer_direction(far, body))
+        self._note_hold(party, body)
         await self._mute(other, body)
         if leg is None:
             self._caller = own
         else:
             self._callee = own
         return answer
+
+    def _again(self, party: str, body: bytes) -> bytes:
+        """A new offer in the session that the party knows: its streams, its origin, its hold."""
+        before = self._sent[party]
+        if party == _CALLER and self._offered:
+            body = sdp.with_rejected(body, self._offered)
+        self._sent[party] = sdp.successor(sdp.directed(body, sdp.direction(before)), before)
+        return self._sent[party]
+
+    def _note_hold(self, party: str, body: bytes) -> None:
+        if sdp.direction(body) in _DEAF:
+            self._holding.add(party)
+        else:
+            self._holding.discard(party)
 
     async def _mute(self, other: str, body: bytes) -> None:
         # rtpengine passes audio on whatever the directions say (measured), so it is told to stop.

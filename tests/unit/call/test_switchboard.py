@@ -286,17 +286,32 @@ def test_shutdown_ends_calls_and_keeps_their_records():
     assert seen[1].did == [("reject", 503)]
 
 
-def test_calls_end_when_their_media_is_lost():
+def test_calls_that_lost_their_media_move_one_after_another():
     office = Office()
-    office.phone(ANNA, answers(1))
+    office.phone(ANNA, answers(1), hangs_up(30))
+    times = []
 
     async def scene():
-        office.from_carrier()
+        for _ in range(200):
+            office.from_carrier()
         await asyncio.sleep(9)
-        office.switchboard.media_lost([*office.media.sessions, UUID(int=99)])
+        loop = asyncio.get_running_loop()
+        for session in office.media.sessions.values():
+            original = session.renew
 
-    (cdr,) = play(office, scene)
-    assert cdr.steps[-1].data["cause"] == "media_lost"
+            async def renew(answered, original=original):
+                times.append(loop.time())
+                return await original(answered=answered)
+
+            session.renew = renew
+        office.switchboard.media_lost([*office.media.sessions, UUID(int=99)])
+        await asyncio.sleep(5)
+
+    cdrs = play(office, scene)
+    assert len(times) == len(cdrs) == 200
+    assert all(StepCode.MEDIA_MOVED in [step.code for step in cdr.steps] for cdr in cdrs)
+    assert 0.5 < times[-1] - times[0] <= 1.5
+    assert office.switchboard.lost_media == office.switchboard.moved_media == 200
 
 
 def test_plugins_may_refuse_a_call():

@@ -10,7 +10,17 @@ from core.call.record import CallRecord
 from core.contracts import CallFacts, Dial, DialPlan, Direction, Ring, Tenant
 from core.errors import MediaUnavailable
 from core.ids import new_id
-from core.sip.session import Answered, Cancelled, Ended, Failed, Progress, Session
+from core.sip.session import (
+    Answered,
+    Cancelled,
+    Ended,
+    Failed,
+    Progress,
+    ReofferAnswered,
+    ReofferFailed,
+    Session,
+    SessionState,
+)
 
 TENANT = UUID(int=1)
 OFFER = b"caller's offer"
@@ -27,15 +37,18 @@ class LoopClock:
 class FakeSession(Session):
     """Notes its verbs in ``did``; ``say`` delivers an event."""
 
-    __slots__ = ("did",)
+    __slots__ = ("did", "takes")
 
     def __init__(self, listener=None, sdp=b""):
         self.listener = listener  # no agent: nothing of the real session but its verbs
+        self.state = SessionState.CONFIRMED
+        self.takes = [200]  # what re-INVITEs are answered with, the last one for ever; 0: nothing
         self.remote_sdp = sdp
         self.did = []
 
     def say(self, event):
-        self.listener(event)
+        if self.listener is not None:
+            self.listener(event)
 
     def progress(self, status, sdp=b"", headers=()):
         self.did.append(("progress", status))
@@ -48,6 +61,13 @@ class FakeSession(Session):
 
     def bye(self, headers=()):
         self.did.append(("bye", tuple(headers)))
+
+    def reoffer(self, sdp):
+        self.did.append(("reoffer", sdp))
+        status = self.takes.pop(0) if len(self.takes) > 1 else self.takes[0]
+        event = ReofferAnswered(b"yes to " + sdp) if status == 200 else ReofferFailed(status, "No")
+        if status:
+            asyncio.get_running_loop().call_later(0.1, self.say, event)
 
     def accept(self, sdp):
         self.did.append(("accept", sdp))
@@ -96,6 +116,14 @@ class FakeMedia:
     async def reoffer(self, leg, offer):
         await self._do("reoffer", leg)
         return b"answer to " + offer
+
+    async def renew(self, *, answered):
+        await self._do("renew", answered)
+        return b"new offer"
+
+    async def ring_again(self, leg):
+        await self._do("ring again", leg)
+        return b"new offer " + leg.encode()
 
     def sent(self, leg):
         return b"sent before"
@@ -153,6 +181,7 @@ class World:
         self.tenant = Tenant(TENANT, "ООО «Ромашка»")
         self.rung = []
         self.connected = []
+        self.moves = 0
         self.direction = direction
         self.refusal = None
         self.limit = None
@@ -185,6 +214,9 @@ class World:
 
     def answered(self, record, ring):
         self.connected.append(ring.address)
+
+    def moved(self):
+        self.moves += 1
 
     async def run(self, *caller_script):
         facts = CallFacts(

@@ -1,0 +1,238 @@
+"""The audio of a call that outlives its media server.
+
+``LastingMedia`` is the call's ``MediaSession``. When the server forgets the call (``lost``), it is
+opened at another one, and who talks is asked by re-INVITE to send there; who rings is asked so when it
+answers, before anybody is joined with it. Verbs wait meanwhile; a re-INVITE that comes from a phone is
+told to try again (491). If it does not succeed in time the call ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TypeVar
+
+import structlog
+
+from core.call.leg import Leg
+from core.errors import MediaRefused, MediaUnavailable, SunSimError
+from core.media.rtpengine import NoRoom
+from core.ports import MediaSession
+from core.sdp import PLAIN, Profile
+
+__all__ = ["LastingMedia", "MediaMoving"]
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+_MOVE = 8.0  # seconds for both re-INVITEs and their retransmissions; some milliseconds as a rule
+_AGAIN = 0.2
+_TRIES = 8  # times, a second apart, that a verb waits for news of a server that does not answer
+
+
+class MediaMoving(MediaUnavailable):
+    """The audio is on its way to another media server."""
+
+    code = "media_moving"
+    sip_status = 491
+
+
+class LastingMedia:
+    """Implements ``core.ports.MediaSession`` over one that may lose its server.
+
+    ``leg`` finds a callee by its name. ``on_moved`` hears how many seconds a move took, ``on_failed``
+    that there was none.
+    """
+
+    def __init__(
+        self,
+        media: MediaSession,
+        caller: Leg,
+        leg: Callable[[str], Leg],
+        *,
+        on_moved: Callable[[float], None],
+        on_failed: Callable[[], None],
+    ) -> None:
+        self._media = media
+        self._caller = caller
+        self._leg = leg
+        self._on_moved = on_moved
+        self._on_failed = on_failed
+        self._opened = False
+        self._closed = False
+        self._moves = 0  # how often the server was lost
+        self._rung: dict[str, int] = {}  # after how many moves each callee got its last offer
+        self._connected: str | None = None
+        self._whole = asyncio.Event()
+        self._whole.set()
+        self._news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def lost(self, after: float = 0.0) -> None:
+        """The server forgot the call; it moves ``after`` seconds, so that not all calls do at once."""
+        if self._closed or not self._opened:
+            return
+        if self._task is not None:
+            self._task.cancel()
+        self._moves += 1
+        self._whole.clear()
+        self._news.set()
+        self._task = asyncio.create_task(self._move(after))
+
+    # --- MediaSession ----------------------------------------------------------------------------
+
+    async def open(self, caller_sdp: bytes) -> bytes:
+        """Take the caller's offer."""
+        answer = await self._media.open(caller_sdp)
+        self._opened = True
+        return answer
+
+    async def offer(self, profile: Profile = PLAIN) -> bytes:
+        """An offer for a caller who made none."""
+        offer = await self._media.offer(profile)
+        self._opened = True
+        return offer
+
+    async def answered(self, leg: str | None, answer: bytes) -> None:
+        """A party answered an offer of ours."""
+        await self._lasting(lambda: self._media.answered(leg, answer))
+
+    def told(self) -> None:
+        """The caller was sent the SDP returned last."""
+        self._media.told()
+
+    async def ring(self, leg: str, profile: Profile = PLAIN) -> bytes:
+        """The offer for one callee."""
+        offer = await self._lasting(lambda: self._media.ring(leg, profile))
+        self._rung[leg] = self._moves
+        return offer
+
+    async def connect(self, leg: str, answer: bytes) -> bytes:
+        """Join a callee with the caller; one that was offered a server that is gone hears of it."""
+
+        async def join() -> bytes:
+            if self._rung.get(leg) == self._moves:
+                return await self._media.connect(leg, answer)
+            return await self._media.connect(leg, await self._ask_again(leg))
+
+        told = await self._lasting(join)
+        self._connected = leg
+        return told
+
+    async def reoffer(self, leg: str | None, offer: bytes) -> bytes:
+        """A party sent a new offer."""
+        if not self._whole.is_set():
+            raise MediaMoving()
+        return await self._media.reoffer(leg, offer)
+
+    def sent(self, leg: str | None) -> bytes:
+        """Our last body to that party."""
+        return self._media.sent(leg)
+
+    async def renew(self, *, answered: bool) -> bytes:
+        """Not for calls: ``lost`` does it."""
+        return await self._media.renew(answered=answered)
+
+    async def ring_again(self, leg: str) -> bytes:
+        """Not for calls: ``lost`` and ``connect`` do it."""
+        return await self._media.ring_again(leg)
+
+    async def drop(self, leg: str) -> None:
+        """Forget a callee; a server that never knew it need not."""
+        await self._whole.wait()
+        if leg == self._connected:
+            self._connected = None
+        if self._rung.pop(leg, None) == self._moves:
+            await self._media.drop(leg)
+
+    async def close(self) -> None:
+        """Free the ports."""
+        self._closed = True
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        self._whole.set()
+        await self._media.close()
+
+    # --- moving ------------------------------------------------------------------------------------
+
+    async def _lasting(self, verb: Callable[[], Awaitable[T]]) -> T:
+        """Do it; if the server does not answer, once more when it does or another one is found."""
+        tries = _TRIES
+        while True:
+            await self._whole.wait()
+            self._news.clear()
+            try:
+                return await verb()
+            except (MediaRefused, NoRoom):
+                raise
+            except MediaUnavailable:
+                tries -= 1
+                if not tries or self._closed:
+                    raise
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(1):
+                        await self._news.wait()
+
+    async def _move(self, after: float) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            await asyncio.sleep(after)
+            async with asyncio.timeout(_MOVE):
+                await self._until_moved()
+        except (TimeoutError, SunSimError) as error:
+            log.warning("call.media_not_moved", problem=str(error) or "too slow")
+            self._on_failed()
+        else:
+            self._on_moved(loop.time() - began)
+        self._whole.set()
+
+    async def _until_moved(self) -> None:
+        """Where there is no server now, or one that is gone at once, another attempt may do better."""
+        while True:
+            try:
+                await self._begin_anew()
+                return
+            except MediaRefused:
+                raise
+            except MediaUnavailable:
+                await asyncio.sleep(_AGAIN)
+
+    async def _begin_anew(self) -> None:
+        answered = self._caller.answered
+        offer = await self._media.renew(answered=answered)
+        if not answered:
+            return
+        callee = self._connected
+        if callee is None:
+            await self._media.answered(None, await self._caller.reoffer(offer))
+            return
+        again = await self._ring_again(callee)
+        asked = [
+            asyncio.create_task(self._caller.reoffer(offer)),
+            asyncio.create_task(self._leg(callee).reoffer(again)),
+        ]
+        try:
+            by_caller, by_callee = await asyncio.gather(*asked)
+        finally:
+            for task in asked:
+                task.cancel()
+        await self._media.answered(None, by_caller)
+        await self._media.connect(callee, by_callee)
+
+    async def _ask_again(self, leg: str) -> bytes:
+        """The answer of a callee whose first offer named a server that is gone."""
+        party = self._leg(leg)
+        if not party.answered:  # its early media is for nobody
+            raise MediaRefused()
+        async with asyncio.timeout(_MOVE):
+            return await party.reoffer(await self._ring_again(leg))
+
+    async def _ring_again(self, leg: str) -> bytes:
+        offer = await self._media.ring_again(leg)
+        self._rung[leg] = self._moves
+        return offer

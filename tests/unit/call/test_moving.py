@@ -1,0 +1,191 @@
+"""A call whose media server dies: who talks is asked again, who rings when it answers."""
+
+import asyncio
+
+import pytest
+
+from core.call.lasting import MediaMoving
+from core.contracts import Outcome, Par, StepCode
+from core.errors import MediaUnavailable
+from core.sip.session import Ended, Reoffer
+from tests.support.virtual_time import run
+from tests.unit.call.world import CANCELS, World, answers, hangs_up, ring, rings
+
+BYE = ("bye", ())
+
+
+def talking(*later):
+    """A world with a call that is answered after a second; ``later`` is the callee's script."""
+    world = World()
+    phone = world.phone("a", rings(), answers(1), *later)
+    world.dial(ring("a"))
+    return world, phone
+
+
+def loses(world, after=0.0):
+    return lambda: world.call.media_lost(after)
+
+
+def moved(cdr):
+    return [step.data["seconds"] for step in cdr.steps if step.code is StepCode.MEDIA_MOVED]
+
+
+def verbs(world, *names):
+    return [did for did in world.media.did if did[0] in names]
+
+
+def test_both_sides_are_asked_and_the_call_goes_on():
+    world, phone = talking(hangs_up(30))
+    cdr = run(world.run((10, loses(world, after=0.5))))
+    assert ("reoffer", b"new offer") in world.caller.did
+    assert ("reoffer", b"new offer leg1") in phone.session.did
+    assert verbs(world, "renew", "answered", "connect")[1:] == [
+        ("renew", True),
+        ("answered", None, b"yes to new offer"),
+        ("connect", "leg1"),
+    ]
+    assert moved(cdr) == [0.6]
+    assert world.moves == 1
+    assert (cdr.outcome, cdr.ended_by) == (Outcome.ANSWERED, "callee")
+    assert world.caller.did[-1] == BYE
+
+
+@pytest.mark.parametrize("side", ["caller", "callee"])
+@pytest.mark.parametrize("status", [488, 0])
+def test_who_refuses_or_says_nothing_ends_the_call(side, status):
+    world, phone = talking()
+
+    def break_it():
+        (world.caller if side == "caller" else phone.session).takes = [status]
+        world.call.media_lost()
+
+    cdr = run(world.run((10, break_it)))
+    assert cdr.steps[-1].data["cause"] == "media_lost"
+    assert moved(cdr) == []
+    assert cdr.ended_at - cdr.answered_at < 9 + 8.1
+    assert world.caller.did[-1] == phone.session.did[-1] == BYE
+
+
+def test_a_phone_whose_own_offer_is_under_way_is_asked_once_more():
+    world, phone = talking(hangs_up(30))
+
+    def busy():
+        phone.session.takes = [491, 491, 200]
+        world.call.media_lost()
+
+    cdr = run(world.run((10, busy)))
+    assert phone.session.did.count(("reoffer", b"new offer leg1")) == 3
+    assert len(moved(cdr)) == 1
+
+
+def test_a_bye_during_the_move_is_the_end():
+    world, phone = talking()
+
+    def goes():
+        phone.session.takes = [0]
+        world.call.media_lost()
+
+    cdr = run(world.run((10, goes), (10.5, Ended(True))))
+    assert (cdr.ended_by, phone.session.did[-1]) == ("caller", BYE)
+    assert moved(cdr) == []
+
+
+def test_an_offer_of_a_phone_meanwhile_may_come_again():
+    world, phone = talking(hangs_up(30))
+    phones = []
+
+    def asks():
+        phones.append(phone.session)
+        phone.session.say(Reoffer(b"hold"))
+
+    run(world.run((10, loses(world, after=1)), (10.5, asks)))
+    assert ("refuse", MediaMoving.sip_status) in phone.session.did
+
+
+def test_who_rings_is_asked_when_it_answers():
+    world = World()
+    phone = world.phone("a", rings(), answers(20), hangs_up(40))
+    world.dial(ring("a"))
+    cdr = run(world.run((10, loses(world))))
+    assert ("reoffer", b"new offer leg1") in phone.session.did
+    assert [did[0] for did in world.caller.did] == ["progress", "answer", "bye"]
+    assert ("answer", b"joined yes to new offer leg1") in world.caller.did
+    assert verbs(world, "renew", "ring again", "connect") == [
+        ("renew", False),
+        ("ring again", "leg1"),
+        ("connect", "leg1"),
+    ]
+    assert moved(cdr) == [0.0]
+    assert cdr.outcome is Outcome.ANSWERED
+
+
+def test_a_loser_of_the_lost_server_is_not_dropped_at_the_new_one():
+    world = World()
+    world.phone("a", rings(), answers(20), hangs_up(40))
+    world.phone("b", rings())
+    world.dial(Par((ring("a"), ring("b"))))
+    run(world.run((10, loses(world))))
+    assert verbs(world, "drop") == []
+
+
+def test_a_server_that_is_not_there_yet_is_waited_for():
+    world, _ = talking(hangs_up(30))
+
+    def gone():
+        world.media.broken.add("renew")
+        world.call.media_lost()
+
+    cdr = run(world.run((10, gone), (13, world.media.broken.clear)))
+    assert 3 <= moved(cdr)[0] < 3.5
+
+
+def test_without_any_server_the_call_ends():
+    world, phone = talking()
+
+    def gone():
+        world.media.broken.add("renew")
+        world.call.media_lost()
+
+    cdr = run(world.run((10, gone)))
+    assert cdr.steps[-1].data["cause"] == "media_lost"
+    assert phone.session.did[-1] == BYE
+
+
+def test_a_second_loss_during_the_move_begins_it_anew():
+    world, _ = talking(hangs_up(30))
+    cdr = run(world.run((10, loses(world)), (10.05, loses(world))))
+    assert len(verbs(world, "renew")) == 2
+    assert len(moved(cdr)) == 1
+
+
+def test_a_verb_that_met_the_dying_server_is_said_again():
+    world = World()
+    world.phone("a", rings(), answers(5), hangs_up(30))
+    world.dial(ring("a"))
+    world.media.broken.add("connect")
+
+    async def found():
+        world.media.broken.clear()
+        world.call.media_lost()
+
+    def later():
+        asyncio.get_running_loop().create_task(found())
+
+    cdr = run(world.run((6.5, later)))
+    assert cdr.outcome is Outcome.ANSWERED
+
+
+def test_a_caller_who_leaves_while_the_audio_moves():
+    world = World()
+    phone = world.phone("a", rings())
+    world.dial(ring("a"))
+    cdr = run(world.run((10, loses(world, after=5)), (11, CANCELS)))
+    assert cdr.outcome is Outcome.CANCELLED
+    assert phone.session.did == [BYE]
+
+
+async def test_before_the_media_is_open_nothing_can_be_lost():
+    world = World()
+    world.media.broken.add("open")
+    cdr = await asyncio.wait_for(world.run((0, loses(world))), 10)
+    assert cdr.steps[-1].data["cause"] == MediaUnavailable.code
