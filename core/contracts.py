@@ -17,6 +17,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from core.hours import Calendar, ExtraPeriod, Schedule
+
 __all__ = [
     "Addressee",
     "AddresseeKind",
@@ -45,6 +47,7 @@ __all__ = [
     "Par",
     "PlanNode",
     "PluginStep",
+    "RegionFilter",
     "Ring",
     "Scenario",
     "Seq",
@@ -53,6 +56,7 @@ __all__ = [
     "Snapshot",
     "Step",
     "StepCode",
+    "TagFilter",
     "Tenant",
     "Terminal",
     "TerminalKind",
@@ -98,7 +102,10 @@ class AddresseeKind(StrEnum):
 
 
 class Terminal(Struct, frozen=True):
-    """One telephone of an employee. ``address`` is a SIP login or an external ``+E.164`` number."""
+    """One telephone of an employee. ``address`` is a SIP login or an external ``+E.164`` number.
+
+    Without a schedule it is on round the clock (EMP-07).
+    """
 
     id: UUID
     employee_id: UUID
@@ -108,10 +115,15 @@ class Terminal(Struct, frozen=True):
     main: bool = True
     ring_seconds: int = 25
     channels: int = 1
+    schedule_id: UUID | None = None
 
 
 class Employee(Struct, frozen=True):
-    """A person who answers calls. ``terminals`` is in the order of the card."""
+    """A person who answers calls. ``terminals`` is in the order of the card.
+
+    Schedule, calendar and ``extra`` periods speak of mode «Доступен по расписанию» only (AVL-06), by
+    the clock of ``timezone``, or the company's (EMP-17). Without a schedule the day is never over.
+    """
 
     id: UUID
     name: str
@@ -120,6 +132,10 @@ class Employee(Struct, frozen=True):
     dial_mode: DialMode = DialMode.PARALLEL
     caller_id: UUID | None = None
     terminals: tuple[UUID, ...] = ()
+    timezone: str | None = None
+    schedule_id: UUID | None = None
+    calendar_id: UUID | None = None
+    extra: tuple[ExtraPeriod, ...] = ()
 
 
 class Group(Struct, frozen=True):
@@ -184,15 +200,33 @@ class Chain(Struct, frozen=True):
     steps: tuple[Step, ...] = ()
 
 
+class TagFilter(Struct, frozen=True, tag="tags"):
+    """Callers with any of these contact tags (FLT-08, TAG-07)."""
+
+    tags: tuple[UUID, ...]
+
+
+class RegionFilter(Struct, frozen=True, tag="regions"):
+    """Callers whose number is from any of these regions, by code of the federal subject (FLT-07)."""
+
+    regions: tuple[int, ...]
+
+
 class Branch(Struct, frozen=True):
     """One filter of a scenario with its chain; ids are kept across versions.
 
-    ``shows_called`` is as for a number; one of the two is enough.
+    Schedule and calendar are by the company's clock; without both it is open round the clock (FLT-09).
+    When closed, the chain «Нерабочее время», ``off_hours``, handles the call; without one the branch
+    passes it on (H-3). ``shows_called`` is as for a number; one of the two is enough.
     """
 
     id: UUID
     name: str
     chain: Chain
+    filter: TagFilter | RegionFilter | None = None
+    schedule_id: UUID | None = None
+    calendar_id: UUID | None = None
+    off_hours: Chain | None = None
     shows_called: bool = False
 
 
@@ -232,6 +266,8 @@ class Snapshot(Struct, frozen=True):
     numbers: tuple[Number, ...] = ()
     scenarios: tuple[Scenario, ...] = ()
     suspended: bool = False
+    schedules: tuple[Schedule, ...] = ()
+    calendars: tuple[Calendar, ...] = ()
 
     @property
     def tenant(self) -> Tenant:
@@ -331,7 +367,9 @@ class CallFacts(Struct, frozen=True):
     """What is known of a call when it arrives.
 
     ``called`` is the number of the contract for incoming calls, what was dialled otherwise;
-    ``employee_id`` and ``terminal_id`` are who calls, for outgoing and internal calls.
+    ``employee_id`` and ``terminal_id`` are who calls, for outgoing and internal calls. ``tags`` are
+    the contact's, ``regions`` the codes of the federal subjects that the caller's number is from: two
+    where a range of numbers is shared, none if unknown.
     """
 
     call_id: UUID
@@ -344,13 +382,17 @@ class CallFacts(Struct, frozen=True):
     trunk_id: UUID | None = None
     employee_id: UUID | None = None
     terminal_id: UUID | None = None
+    tags: frozenset[UUID] = frozenset()
+    regions: tuple[int, ...] = ()
 
 
 class Live(Struct, frozen=True):
-    """What changes by the second: which lines are registered and how many calls each terminal has."""
+    """What changes by the second: which lines are registered, how many calls each terminal has, and
+    how many seconds each employee has talked today by the company's clock (H-10)."""
 
     registered: frozenset[UUID] = frozenset()
     calls: dict[UUID, int] = {}
+    talked: dict[UUID, int] = {}
 
 
 class Ring(Struct, frozen=True, tag="ring"):
@@ -388,6 +430,9 @@ class SkipReason(StrEnum):
     CALLER = "caller"  # the call comes from this very terminal
     NO_TERMINALS = "no_terminals"  # the employee has no terminal, or the group no member
     UNKNOWN = "unknown"  # the addressee is deleted, or nobody has the extension
+    EXTRA_UNAVAILABLE = "extra_unavailable"  # a period of extra unavailability (AVL-07)
+    OFF_HOURS = "off_hours"  # the employee's schedule is closed (AVL-04)
+    TERMINAL_OFF_HOURS = "terminal_off_hours"  # the terminal's schedule is closed (AVL-05)
 
 
 class Skipped(Struct, frozen=True):
@@ -409,7 +454,8 @@ class DialPlan(Struct, frozen=True):
 class Decision(Struct, frozen=True):
     """Which branch of which scenario handles the call. ``trace`` holds codes with their ids.
 
-    With ``shows_called`` whoever rings sees the called number as the caller's (NUM-07).
+    ``chain`` is the branch's chain for the off-hours if it is closed, and empty if nothing handles
+    the call now. With ``shows_called`` whoever rings sees the called number as the caller's (NUM-07).
     """
 
     scenario_id: UUID
@@ -417,6 +463,7 @@ class Decision(Struct, frozen=True):
     branch_id: UUID
     chain: Chain
     trace: tuple[tuple[str, ...], ...] = ()
+    open: bool = True
     shows_called: bool = False
 
 

@@ -98,6 +98,9 @@ REASONS = {
     "caller": N_("the caller’s own telephone"),
     "no_terminals": N_("nobody to ring"),
     "unknown": N_("does not exist any more"),
+    "extra_unavailable": N_("a period of extra unavailability"),
+    "off_hours": N_("outside the employee’s working hours"),
+    "terminal_off_hours": N_("outside the telephone’s hours"),
     "elsewhere": N_("somebody else answered"),
     "caller_left": N_("the caller hung up"),
     "not_allowed": N_("calls to this number are not allowed"),
@@ -228,10 +231,11 @@ def _routed(words: _Words, step: CallStep) -> Iterator[_Said]:
     branch_id = _uuid(data.get("branch_id"))
     if branch_id == scenario.default.id:
         yield _Said(_("Numbers that match no filter"))
-        return
     for branch in scenario.branches:
         if branch.id == branch_id:
             yield _Said(_("Filter “{name}”").format(name=branch.name))
+    if not data.get("open", True):
+        yield _Said(_("Non-working time"))
 
 
 def _not_rung(words: _Words, step: CallStep) -> Iterator[_Said]:

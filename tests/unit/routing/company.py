@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date, datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from core import _slowroute, routing
+from core import routing
 from core.contracts import (
     Addressee,
     AddresseeKind,
@@ -32,8 +34,10 @@ from core.contracts import (
     Terminal,
     TerminalKind,
 )
+from core.hours import Calendar, CalendarDay, ExtraPeriod, Interval, PeriodKind, Schedule
 from core.ids import new_id
-from core.routing.compiled import Compiled, TableMaker
+from core.routing.compiled import Compiled
+from core.routing.tables import SLOW, Core
 
 NUMBER = "+74951234567"
 CALLER = "+79161112233"
@@ -48,11 +52,20 @@ def text(node: PlanNode | None) -> str:
     return f"({(' | ' if isinstance(node, Par) else ' > ').join(text(item) for item in node.items)})"
 
 
+def _interval(span: str) -> Interval:
+    edges = (edge.split(":") for edge in span.split("-"))
+    return Interval(*(60 * int(hours) + int(minutes) for hours, minutes in edges))
+
+
 class Company:
     """Employees' terminals are SIP lines called ``name-1``, ``name-2``; all of them registered."""
 
-    def __init__(self, make: TableMaker = _slowroute.Table) -> None:
-        self.make = make
+    def __init__(self, core: Core = SLOW) -> None:
+        self.core = core
+        self.timezone = "Europe/Moscow"
+        self.schedules: list[Schedule] = []
+        self.calendars: list[Calendar] = []
+        self.talked: dict[str, int] = {}
         self.tenant_id = new_id()
         self.employees: dict[str, Employee] = {}
         self.terminals: dict[str, Terminal] = {}
@@ -72,6 +85,7 @@ class Company:
         mode: AvailabilityMode = AvailabilityMode.SCHEDULE,
         dial_mode: DialMode = DialMode.PARALLEL,
         extension: str | None = None,
+        **hours: object,
     ) -> Addressee:
         """Somebody with so many SIP lines, as an addressee."""
         employee_id = new_id()
@@ -81,7 +95,7 @@ class Company:
             self.terminals[terminal.address] = terminal
             ids.append(terminal.id)
         self.employees[name] = Employee(
-            employee_id, name, extension, mode=mode, dial_mode=dial_mode, terminals=tuple(ids)
+            *(employee_id, name, extension, mode, dial_mode), terminals=tuple(ids), **hours
         )
         return Addressee(AddresseeKind.EMPLOYEE, str(employee_id))
 
@@ -103,10 +117,34 @@ class Company:
         self.groups[name] = group
         return Addressee(AddresseeKind.GROUP, str(group.id))
 
-    def scenario(self, *steps: Dial, enabled: bool = True) -> Scenario:
+    def schedule(self, **days: str) -> UUID:
+        """A week: ``mon="9:00-13:00 14:00-18:00"``; ``22:00-26:00`` reaches into the next day."""
+        names = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+        week = tuple(tuple(map(_interval, days.get(name, "").split())) for name in names)
+        self.schedules.append(Schedule(new_id(), "График", week))
+        return self.schedules[-1].id
+
+    def office_hours(self, hours: str = "9:00-18:00") -> UUID:
+        """Monday to Friday."""
+        return self.schedule(**dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), hours))
+
+    def calendar(self, *off: str, working: Iterable[str] = (), like: int | None = None) -> UUID:
+        """Days off, and working days that follow the weekday ``like``."""
+        days = [CalendarDay(date.fromisoformat(day), working=False) for day in off]
+        days += [CalendarDay(date.fromisoformat(day), working=True, like=like) for day in working]
+        self.calendars.append(Calendar(new_id(), "Календарь", tuple(days)))
+        return self.calendars[-1].id
+
+    def extra(self, name: str, kind: PeriodKind, start: str, end: str) -> None:
+        """A period of extra availability or unavailability of an employee."""
+        period = ExtraPeriod(kind, datetime.fromisoformat(start), datetime.fromisoformat(end))
+        employee = self.employees[name]
+        self.employees[name] = replace(employee, extra=(*employee.extra, period))
+
+    def scenario(self, *steps: Dial, enabled: bool = True, **branch: object) -> Scenario:
         """A scenario whose only branch has these steps."""
-        branch = Branch(new_id(), "Номера, не входящие в фильтры", Chain(steps))
-        scenario = Scenario(new_id(), "По умолчанию", 3, branch, enabled=enabled)
+        default = Branch(new_id(), "Номера, не входящие в фильтры", Chain(steps), **branch)
+        scenario = Scenario(new_id(), "По умолчанию", 3, default, enabled=enabled)
         self.scenarios.append(scenario)
         return scenario
 
@@ -132,11 +170,14 @@ class Company:
             numbers=tuple(self.numbers),
             scenarios=tuple(self.scenarios),
             suspended=self.suspended,
+            timezone=self.timezone,
+            schedules=tuple(self.schedules),
+            calendars=tuple(self.calendars),
         )
 
     def compile(self) -> Compiled:
         """The tables now."""
-        return routing.compile(self.snapshot, self.make)
+        return routing.compile(self.snapshot, self.core)
 
     def facts(
         self,
@@ -144,9 +185,12 @@ class Company:
         direction: Direction = Direction.INCOMING,
         terminal_id: UUID | None = None,
         caller: str | None = CALLER,
+        **known: object,
     ) -> CallFacts:
         """A call."""
-        return CallFacts(new_id(), self.tenant_id, direction, caller, called, terminal_id=terminal_id)
+        return CallFacts(
+            new_id(), self.tenant_id, direction, caller, called, terminal_id=terminal_id, **known
+        )
 
     def live(self) -> Live:
         """The present moment."""
@@ -154,11 +198,18 @@ class Company:
         return Live(
             registered=frozenset(terminal.id for terminal in registered),
             calls={self.terminals[address].id: count for address, count in self.calls.items()},
+            talked={self.employees[name].id: seconds for name, seconds in self.talked.items()},
         )
 
-    def route(self, called: str = NUMBER, at: float = 0.0, **facts: object) -> Decision | None:
+    def instant(self, at: str | float, zone: str | None = None) -> float:
+        """A moment of the company's clock, ``2026-11-23 09:00``, as epoch seconds."""
+        if not isinstance(at, str):
+            return at
+        return datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(zone or self.timezone)).timestamp()
+
+    def route(self, called: str = NUMBER, at: str | float = 0.0, **facts: object) -> Decision | None:
         """Where a call to this number goes."""
-        return routing.route(self.compile(), self.facts(called, **facts), at)
+        return routing.route(self.compile(), self.facts(called, **facts), self.instant(at))
 
     def dial(
         self,
@@ -166,12 +217,13 @@ class Company:
         mode: DialMode = DialMode.PARALLEL,
         ring_seconds: int = 60,
         caller: str | None = None,
+        at: str | float = 0.0,
     ) -> DialPlan:
-        """Who rings; ``caller`` is the terminal that calls."""
+        """Who rings; ``caller`` is the terminal that calls, ``at`` a moment as ``instant`` takes it."""
         step = Dial(tuple(addressees), mode, ring_seconds)
         terminal_id = self.terminals[caller].id if caller else None
         facts = self.facts(terminal_id=terminal_id)
-        return routing.plan(self.compile(), step, facts, self.live(), 0.0, 7)
+        return routing.plan(self.compile(), step, facts, self.live(), self.instant(at), 7)
 
     def rings(self, *addressees: Addressee, **how: object) -> str:
         """The plan as text."""

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from core import _fastroute, _slowroute
-from core.routing.compiled import TableMaker
+from core.routing.tables import SLOW, Core, the_core
 from tests.unit.routing.company import Company
 
 
-@pytest.fixture(params=[_slowroute, _fastroute], ids=["slow", "fast"])
-def make(request: pytest.FixtureRequest) -> TableMaker:
-    """Makes the tables of one of the cores."""
-    return request.param.Table
+@pytest.fixture(params=[SLOW, the_core], ids=["slow", "fast"])
+def core(request: pytest.FixtureRequest) -> Core:
+    """One of the cores."""
+    return request.param
 
 
 @pytest.fixture
-def company(make: TableMaker) -> Company:
+def company(core: Core) -> Company:
     """An empty company to furnish."""
-    return Company(make)
+    return Company(core)

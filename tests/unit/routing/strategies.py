@@ -8,6 +8,7 @@ nobody would ever ring: ``mostly`` weighs them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -28,15 +29,57 @@ from core.contracts import (
     Group,
     Live,
     Number,
+    RegionFilter,
     Scenario,
     Snapshot,
+    TagFilter,
     Terminal,
     TerminalKind,
 )
+from core.hours import Calendar, CalendarDay, ExtraPeriod, Interval, PeriodKind, Schedule
+
+
+def _ids(kind: int, count: int) -> list[UUID]:
+    return [UUID(int=(kind << 64) | position) for position in range(count)]
+
 
 TENANT = UUID(int=1)
 NUMBERS = ["+74951234567", "+74951234568", "+78125550000", "+4930123456", "+99"]
 EXTENSIONS = ["10", "101", "102", "999999"]
+
+
+ZONES = ["Europe/Moscow", "Asia/Vladivostok", "Europe/Berlin", "Australia/Lord_Howe", "No/Where"]
+TAGS = _ids(7, 3)
+REGIONS = [77, 50, 78]
+INSTANTS = st.floats(0, 4_133_980_800).map(lambda seconds: seconds // 60 * 60)
+"""Whole minutes from 1970 to 2100: edges of intervals are met more often."""
+
+
+class Hours(NamedTuple):
+    """Ids to choose from; some are dangling."""
+
+    schedules: list[UUID]
+    calendars: list[UUID]
+
+
+_INTERVALS = st.tuples(st.integers(0, 1440), st.integers(0, 2880)).map(lambda edges: Interval(*edges))
+_DAYS = st.lists(_INTERVALS, max_size=3).map(tuple)
+_WEEKS = st.lists(_DAYS, min_size=5, max_size=8).map(tuple)
+_DATES = st.lists(
+    st.builds(
+        CalendarDay,
+        st.dates(date(1970, 1, 1), date(2101, 1, 1)),
+        st.booleans(),
+        st.one_of(st.none(), st.integers(0, 6)),
+    ),
+    max_size=4,
+).map(tuple)
+_MOMENTS = st.datetimes(datetime.fromisoformat("1970-01-01"), datetime.fromisoformat("2101-01-01"))
+_PERIODS = st.builds(ExtraPeriod, st.sampled_from(PeriodKind), _MOMENTS, _MOMENTS)
+_FILTERS = st.one_of(
+    st.lists(st.sampled_from(TAGS), max_size=2).map(lambda tags: TagFilter(tuple(tags))),
+    st.lists(st.sampled_from(REGIONS), max_size=2).map(lambda codes: RegionFilter(tuple(codes))),
+)
 
 
 class Case(NamedTuple):
@@ -53,10 +96,6 @@ class Case(NamedTuple):
 def mostly(usual: Sequence[Any], rare: Sequence[Any]) -> SearchStrategy[Any]:
     """One of the usual values four times out of five."""
     return st.integers(0, 4).flatmap(lambda dice: st.sampled_from(rare if dice == 4 else usual))
-
-
-def _ids(kind: int, count: int) -> list[UUID]:
-    return [UUID(int=(kind << 64) | position) for position in range(count)]
 
 
 def _some(ids: list[UUID], most: int) -> SearchStrategy[tuple[UUID, ...]]:
@@ -81,19 +120,25 @@ def cases(draw: DrawFn) -> Case:
         st.sampled_from(DialMode),
         st.integers(1, 120),
     )
+    plans = _ids(5, draw(st.integers(0, 2)))
+    dates = _ids(6, draw(st.integers(0, 2)))
+    hours = Hours([*plans, UUID(int=9)], [*dates, UUID(int=9)])
     snapshot = Snapshot(
         tenant_id=TENANT,
         version=1,
         hash="",
         name="",
-        employees=tuple(_employee(draw, person, cards[person]) for person in people),
-        terminals=tuple(_terminal(draw, phone) for phone in phones if draw(mostly([1], [1, 0]))),
+        timezone=draw(st.sampled_from(ZONES)),
+        schedules=tuple(Schedule(key, "", draw(_WEEKS)) for key in plans),
+        calendars=tuple(Calendar(key, "", draw(_DATES)) for key in dates),
+        employees=tuple(_employee(draw, person, cards[person], hours) for person in people),
+        terminals=tuple(_terminal(draw, phone, hours) for phone in phones if draw(mostly([1], [1, 0]))),
         groups=tuple(_group(draw, team, [*people, UUID(int=9)]) for team in teams),
         numbers=tuple(
             Number(UUID(int=50 + at), number, scenario_id=draw(_maybe([*scripts, UUID(int=9)])))
             for at, number in enumerate(draw(st.lists(st.sampled_from(NUMBERS), unique=True)))
         ),
-        scenarios=tuple(_scenario(draw, script, dials) for script in scripts),
+        scenarios=tuple(_scenario(draw, script, dials, hours) for script in scripts),
     )
     inside = [step for s in snapshot.scenarios for step in s.default.chain.steps]
     return Case(
@@ -103,10 +148,11 @@ def cases(draw: DrawFn) -> Case:
                 phone for phone in [*phones, UUID(int=9)] if draw(mostly([True], [False]))
             ),
             calls={phone: draw(mostly([0], [1, 2, 256, 300])) for phone in [*phones, UUID(int=9)]},
+            talked={person: draw(st.integers(0, 3)) for person in [*people, UUID(int=9)]},
         ),
         steps=[*inside, draw(dials)],
         calls=[_call(draw, phones) for _ in range(draw(st.integers(1, 3)))],
-        instant=draw(st.floats(0, 4e9)),
+        instant=draw(INSTANTS),
         seed=draw(st.integers(0, 2**63 - 1)),
     )
 
@@ -127,7 +173,7 @@ def _addressees(people: list[UUID], teams: list[UUID]) -> SearchStrategy[Address
     )
 
 
-def _employee(draw: DrawFn, key: UUID, terminals: list[UUID]) -> Employee:
+def _employee(draw: DrawFn, key: UUID, terminals: list[UUID], hours: Hours) -> Employee:
     return Employee(
         id=key,
         name="",
@@ -135,10 +181,14 @@ def _employee(draw: DrawFn, key: UUID, terminals: list[UUID]) -> Employee:
         mode=draw(mostly(list(AvailabilityMode)[1:], [AvailabilityMode.UNAVAILABLE])),
         dial_mode=draw(st.sampled_from(DialMode)),
         terminals=tuple(terminals),
+        timezone=draw(st.one_of(st.none(), st.sampled_from(ZONES))),
+        schedule_id=draw(_maybe(hours.schedules)),
+        calendar_id=draw(_maybe(hours.calendars)),
+        extra=tuple(draw(st.lists(_PERIODS, max_size=2))),
     )
 
 
-def _terminal(draw: DrawFn, key: UUID) -> Terminal:
+def _terminal(draw: DrawFn, key: UUID, hours: Hours) -> Terminal:
     return Terminal(
         id=key,
         employee_id=UUID(int=9),
@@ -148,6 +198,7 @@ def _terminal(draw: DrawFn, key: UUID) -> Terminal:
         main=draw(mostly([True], [False])),
         ring_seconds=draw(st.integers(0, 100)),
         channels=draw(mostly([1, 2], [0, 255, 300])),
+        schedule_id=draw(_maybe(hours.schedules)),
     )
 
 
@@ -162,18 +213,34 @@ def _group(draw: DrawFn, key: UUID, people: list[UUID]) -> Group:
     )
 
 
-def _scenario(draw: DrawFn, key: UUID, dials: SearchStrategy[Dial]) -> Scenario:
-    steps = tuple(draw(st.lists(dials, max_size=2)))
-    branch = Branch(UUID(int=key.int + (1 << 80)), "", Chain(steps))
-    return Scenario(key, "", draw(st.integers(1, 9)), branch, enabled=draw(st.booleans()))
+def _scenario(draw: DrawFn, key: UUID, dials: SearchStrategy[Dial], hours: Hours) -> Scenario:
+    def branch(at: int) -> Branch:
+        steps = st.lists(dials, max_size=2).map(tuple)
+        chains = st.builds(Chain, steps)
+        return Branch(
+            UUID(int=key.int + (1 << 80) + at),
+            "",
+            draw(chains),
+            filter=draw(st.one_of(st.none(), _FILTERS)),
+            schedule_id=draw(_maybe(hours.schedules)),
+            calendar_id=draw(_maybe(hours.calendars)),
+            off_hours=draw(st.one_of(st.none(), chains)),
+        )
+
+    branches = tuple(branch(at) for at in range(draw(st.integers(0, 3))))
+    return Scenario(
+        key, "", draw(st.integers(1, 9)), branch(9), branches, enabled=draw(mostly([True], [False]))
+    )
 
 
 def _call(draw: DrawFn, phones: list[UUID]) -> CallFacts:
     return CallFacts(
         call_id=UUID(int=2),
         tenant_id=TENANT,
-        direction=draw(st.sampled_from(Direction)),
+        direction=draw(mostly([Direction.INCOMING], list(Direction))),
         caller=draw(st.one_of(st.none(), st.sampled_from(NUMBERS))),
         called=draw(st.sampled_from([*NUMBERS, "101", ""])),
         terminal_id=draw(_maybe([*phones, UUID(int=9)])),
+        tags=frozenset(draw(st.lists(st.sampled_from(TAGS), max_size=2))),
+        regions=tuple(draw(st.lists(st.sampled_from(REGIONS), max_size=2))),
     )

@@ -11,20 +11,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import _fastroute, _slowroute, routing
-from core._slowroute import RouteResult
-from core.routing import compiled
+from core._slowroute import Filter, RouteResult, WhyNot
+from core.routing import tables
 from tests.unit.routing.strategies import Case, cases
 
 ROOT = Path(__file__).parents[3]
 CORES = (_slowroute, _fastroute)
-NOTHING = {
-    "numbers": [],
-    "scenarios": [],
-    "employees": [],
-    "terminals": [],
-    "groups": [],
-    "members": [],
-}
+
+
+def nothing(core, **rows):
+    """The arguments of a company without anything, but for these rows."""
+    names = "numbers scenarios branches values employees terminals periods groups members"
+    return {
+        "zones": [core.Zone([], [0])],
+        "hours": core.Hours([[[]] * 7], [[(0, 0)]]),
+        **{name: [] for name in names.split()},
+        **rows,
+    }
+
+
+def person(terminals=(0, 0), zone=0, schedule=-1, calendar=-1, periods=(0, 0)):
+    return (1, 1, *terminals, zone, schedule, calendar, *periods)
 
 
 def test_both_speak_of_the_same_codes():
@@ -32,7 +39,7 @@ def test_both_speak_of_the_same_codes():
 
 
 def test_the_compiled_core_is_used_where_it_is():
-    assert compiled.make_table is _fastroute.Table
+    assert tables.the_core.Table is _fastroute.Table
 
 
 def test_without_a_compiler_the_oracle_takes_over():
@@ -40,8 +47,8 @@ def test_without_a_compiler_the_oracle_takes_over():
 import sys
 sys.modules["core._fastroute"] = None  # what an import that fails leaves behind
 from core import _slowroute, routing
-from core.routing import compiled
-assert compiled.make_table is _slowroute.Table and compiled.digits is _slowroute.digits
+from core.routing import tables
+assert tables.the_core.Table is _slowroute.Table
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
@@ -49,7 +56,7 @@ assert compiled.make_table is _slowroute.Table and compiled.digits is _slowroute
 @settings(max_examples=500, deadline=None)
 @given(case=cases())
 def test_both_answer_alike(case: Case):
-    slow, fast = (routing.compile(case.snapshot, core.Table) for core in CORES)
+    slow, fast = (routing.compile(case.snapshot, core) for core in (tables.SLOW, tables.the_core))
     for facts in case.calls:
         expected = routing.route(slow, facts, case.instant)
         assert routing.route(fast, facts, case.instant) == expected
@@ -79,37 +86,93 @@ def test_digits_of_what_is_a_number(core):
 @pytest.mark.parametrize(
     "rows",
     [
+        {"zones": []},
         {"numbers": [(74951234567, 0)]},
         {"numbers": [(74951234567, -2)]},
-        {"employees": [(1, 1, 0, 1)]},
-        {"employees": [(1, 1, -1, 1)]},
+        {"scenarios": [(1, 0, 1)]},
+        {"scenarios": [(1, 0, -1)]},
+        {"branches": [(0, 0, 1, -1, -1, 0)]},
+        {"branches": [(0, 0, 0, 1, -1, 0)]},
+        {"branches": [(0, 0, 0, -1, 1, 0)]},
+        {"employees": [person(terminals=(0, 1))]},
+        {"employees": [person(terminals=(-1, 1))]},
+        {"employees": [person(zone=1)]},
+        {"employees": [person(zone=-1)]},
+        {"employees": [person(schedule=1)]},
+        {"employees": [person(calendar=-2)]},
+        {"employees": [person(periods=(0, 1))]},
+        {"terminals": [(3, 25, 1, 1)]},
         {"groups": [(1, 30, 0, 1)]},
         {"members": [0]},
-        {"employees": [(1, 1, 0, 0)], "members": [1]},
+        {"employees": [person()], "members": [1]},
     ],
     ids=str,
 )
 def test_rows_that_refer_to_nothing_are_refused(core, rows):
     with pytest.raises(IndexError):
-        core.Table(**NOTHING | rows)
+        core.Table(**nothing(core, **rows))
+
+
+@pytest.mark.parametrize("core", CORES, ids=["slow", "fast"])
+@pytest.mark.parametrize(
+    ("schedules", "calendars"),
+    [([[[]] * 6], []), ([[[0]] * 7], []), ([], [[(1, 8)]]), ([], [[(1, -1)]])],
+    ids=str,
+)
+def test_hours_that_are_none_are_refused(core, schedules, calendars):
+    with pytest.raises(ValueError):
+        core.Hours(schedules, calendars)
+
+
+@pytest.mark.parametrize("core", CORES, ids=["slow", "fast"])
+@pytest.mark.parametrize(
+    ("instants", "offsets"), [([], []), ([5], [0]), ([5, 5], [0, 1, 2]), ([9, 5], [0, 1, 2])], ids=str
+)
+def test_zones_that_are_none_are_refused(core, instants, offsets):
+    with pytest.raises(ValueError, match="offset"):
+        core.Zone(instants, offsets)
 
 
 @pytest.mark.parametrize("core", CORES, ids=["slow", "fast"])
 def test_what_route_returns(core):
     table = core.Table(
-        **NOTHING | {"numbers": [(3, 1), (1, -1), (2, 0)], "scenarios": [(1, 5), (0, 6)]}
+        **nothing(
+            core,
+            numbers=[(3, 1), (1, -1), (2, 0), (4, 2), (5, 3)],
+            scenarios=[(1, 0, 1), (0, 1, 1), (1, 1, 1), (1, 2, 2)],
+            branches=[
+                (Filter.NONE, 0, 0, -1, -1, 0),
+                (Filter.NONE, 0, 0, 0, -1, 0),
+                (Filter.TAGS, 0, 1, -1, -1, 0),
+                (Filter.NONE, 0, 0, 0, -1, 1),
+            ],
+            values=[7],
+        )
     )
-    answers = {called: table.route(called, 0, 0.0) for called in (0, 1, 2, 3, 4)}
+    answers = {called: table.route(called, b"", b"", 0.0) for called in range(7)}
     assert answers == {
-        0: RouteResult.NO_NUMBER,
-        1: RouteResult.NO_SCENARIO,
-        2: 5,
-        3: RouteResult.DISABLED,
-        4: RouteResult.NO_NUMBER,
+        0: (RouteResult.NO_NUMBER, b""),
+        1: (RouteResult.NO_SCENARIO, b""),
+        2: (0, b""),
+        3: (RouteResult.DISABLED, b""),
+        4: (RouteResult.CLOSED, _numbers(1, WhyNot.CLOSED)),
+        5: (2 * 3 + 1, _numbers(2, WhyNot.TAGS)),
+        6: (RouteResult.NO_NUMBER, b""),
     }
+    assert table.route(5, _numbers(8, 7), b"", 0.0) == (2 * 2, b"")
 
 
-def _step(*numbers: int) -> bytes:
+@pytest.mark.parametrize("core", CORES, ids=["slow", "fast"])
+def test_facts_of_the_caller_are_whole_numbers(core):
+    table = core.Table(
+        **nothing(core, numbers=[(1, 0)], scenarios=[(1, 0, 1)], branches=[(1, 0, 0, -1, -1, 0)])
+    )
+    for facts in ((b"123", b""), (b"", b"12345")):
+        with pytest.raises(ValueError):
+            table.route(1, *facts, 0.0)
+
+
+def _numbers(*numbers: int) -> bytes:
     return b"".join(number.to_bytes(4, "little", signed=True) for number in numbers)
 
 
@@ -119,28 +182,34 @@ def _step(*numbers: int) -> bytes:
     [
         (b"", ValueError),
         (b"\0" * 13, ValueError),
-        (_step(1, 60), ValueError),
-        (_step(1, 60, 25, 0), ValueError),
-        (_step(1, 60, 25, 0, 1), IndexError),
-        (_step(1, 60, 25, 0, -1), IndexError),
-        (_step(1, 60, 25, 1, 0), IndexError),
+        (_numbers(1, 60), ValueError),
+        (_numbers(1, 60, 25, 0), ValueError),
+        (_numbers(1, 60, 25, 0, 1), IndexError),
+        (_numbers(1, 60, 25, 0, -1), IndexError),
+        (_numbers(1, 60, 25, 1, 0), IndexError),
     ],
     ids=str,
 )
 def test_steps_that_are_none_are_refused(core, step, error):
-    table = core.Table(**NOTHING | {"employees": [(1, 1, 0, 1)], "terminals": [(3, 25, 1)]})
+    table = core.Table(
+        **nothing(core, employees=[person(terminals=(0, 1))], terminals=[(3, 25, 1, -1)])
+    )
     with pytest.raises(error):
-        table.plan(step, b"\1", b"\0", -1, 0)
+        table.plan(step, b"\1", b"\0", bytes(4), -1, 0.0, 0)
 
 
 @pytest.mark.parametrize("core", CORES, ids=["slow", "fast"])
-@pytest.mark.parametrize(("registered", "calls"), [(b"", b"\0"), (b"\1", b""), (b"\1\1", b"\0\0")])
-def test_live_state_of_another_configuration_is_refused(core, registered, calls):
-    table = core.Table(**NOTHING | {"terminals": [(3, 25, 1)]})
+@pytest.mark.parametrize(
+    ("registered", "calls", "talked"),
+    [(b"", b"\0", b""), (b"\1", b"", b""), (b"\1\1", b"\0\0", b""), (b"\1", b"\0", bytes(4))],
+)
+def test_live_state_of_another_configuration_is_refused(core, registered, calls, talked):
+    table = core.Table(**nothing(core, terminals=[(3, 25, 1, -1)]))
     with pytest.raises(ValueError, match="another configuration"):
-        table.plan(_step(1, 60, 25), registered, calls, -1, 0)
+        table.plan(_numbers(1, 60, 25), registered, calls, talked, -1, 0.0, 0)
 
 
 def test_tables_are_small():
-    table = _fastroute.Table(**NOTHING | {"employees": [(1, 1, 0, 0)] * 100})
-    assert table.size == 1600
+    empty = _fastroute.Table(**nothing(_fastroute)).size
+    hundred = _fastroute.Table(**nothing(_fastroute, employees=[person()] * 100)).size
+    assert hundred - empty == 3600

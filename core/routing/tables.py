@@ -1,0 +1,267 @@
+"""The core's tables of one company, made from its snapshot.
+
+References become indices; what refers to something that is gone counts as not set, so that a call is
+routed whatever was imported or deleted.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from functools import cache
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+from core import _slowroute
+from core._slowroute import Availability, Filter, Flag, Mode, PeriodKind
+from core.contracts import (
+    AvailabilityMode,
+    Branch,
+    DialMode,
+    Employee,
+    Scenario,
+    Snapshot,
+    TagFilter,
+    Terminal,
+    TerminalKind,
+)
+from core.hours import Calendar, CalendarDay, ExtraPeriod, Schedule
+from core.hours import PeriodKind as Extra
+from core.routing.zones import transitions
+
+__all__ = ["MODES", "SLOW", "Core", "Index", "Layout", "Table", "the_core"]
+
+
+class Table(Protocol):
+    """The core's tables of one company; ``_slowroute`` explains them."""
+
+    def route(self, called: int, tags: bytes, regions: bytes, instant: float) -> tuple[int, bytes]:
+        """Twice the branch and one for its off-hours chain, or a ``RouteResult``; and who passed."""
+        ...
+
+    def plan(
+        self,
+        step: bytes,
+        registered: bytes,
+        calls: bytes,
+        talked: bytes,
+        caller: int,
+        instant: float,
+        seed: int,
+    ) -> tuple[bytes, bytes]:
+        """Who rings, and who does not and why."""
+        ...
+
+
+class Core(NamedTuple):
+    """What a module with the routing core has: ``_fastroute``, or ``_slowroute`` if nothing was
+    compiled."""
+
+    Table: Callable[..., Table]
+    Zone: Callable[..., Any]
+    Hours: Callable[..., Any]
+    digits: Callable[[str | None], int]
+
+
+SLOW = Core(_slowroute.Table, _slowroute.Zone, _slowroute.Hours, _slowroute.digits)
+
+
+def _find() -> Core:
+    try:
+        from core import _fastroute as fast
+    except ImportError:  # slower, with the same answers
+        return SLOW
+    return Core(fast.Table, fast.Zone, fast.Hours, fast.digits)
+
+
+the_core = _find()
+"""The one that calls are routed by."""
+
+Index = Mapping[UUID | None, int]
+
+MODES = MappingProxyType(
+    {
+        DialMode.SEQUENTIAL: Mode.SEQUENTIAL,
+        DialMode.PARALLEL: Mode.PARALLEL,
+        DialMode.LEAST_BUSY: Mode.LEAST_BUSY,
+    }
+)
+_AVAILABILITIES = MappingProxyType(
+    {
+        AvailabilityMode.UNAVAILABLE: Availability.UNAVAILABLE,
+        AvailabilityMode.SCHEDULE: Availability.SCHEDULE,
+        AvailabilityMode.AVAILABLE: Availability.AVAILABLE,
+    }
+)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - of a wall clock
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+
+
+class Layout:
+    """In which order a snapshot's things stand in the tables: what indices mean."""
+
+    __slots__ = (
+        "branches",
+        "calendars",
+        "employees",
+        "groups",
+        "schedules",
+        "snapshot",
+        "tags",
+        "terminal_index",
+        "terminals",
+        "zones",
+    )
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        by_id = {terminal.id: terminal for terminal in snapshot.terminals}
+        self.terminals: tuple[Terminal, ...] = tuple(
+            by_id[key] for employee in snapshot.employees for key in employee.terminals if key in by_id
+        )
+        self.terminal_index = _index(terminal.id for terminal in self.terminals)
+        self.employees = _index(employee.id for employee in snapshot.employees)
+        self.groups = _index(group.id for group in snapshot.groups)
+        self.schedules = _index(schedule.id for schedule in snapshot.schedules)
+        self.calendars = _index(calendar.id for calendar in snapshot.calendars)
+        self.branches: tuple[tuple[Scenario, Branch], ...] = tuple(
+            (scenario, branch)
+            for scenario in snapshot.scenarios
+            for branch in (*scenario.branches, scenario.default)
+        )
+        filters = (branch.filter for _, branch in self.branches)
+        named = (tag for each in filters if isinstance(each, TagFilter) for tag in each.tags)
+        self.tags = _index(dict.fromkeys(named))
+        own = (employee.timezone for employee in snapshot.employees)
+        self.zones = {name: at for at, name in enumerate(dict.fromkeys((snapshot.timezone, *own)))}
+
+    def tables(self, core: Core) -> Table:
+        """The rows of everything, as ``_slowroute`` lists them."""
+        snapshot = self.snapshot
+        scenarios, branches, values = self._scenarios()
+        employees, periods = self._employees()
+        groups, members = self._groups()
+        return core.Table(
+            zones=[_zone(core.Zone, name or snapshot.timezone) for name in self.zones],
+            hours=core.Hours(
+                [_schedule_rows(schedule) for schedule in snapshot.schedules],
+                [_calendar_rows(calendar) for calendar in snapshot.calendars],
+            ),
+            numbers=self._numbers(core),
+            scenarios=scenarios,
+            branches=branches,
+            values=values,
+            employees=employees,
+            terminals=[self._terminal_row(terminal) for terminal in self.terminals],
+            periods=periods,
+            groups=groups,
+            members=members,
+        )
+
+    def _numbers(self, core: Core) -> list[tuple[int, int]]:
+        index = _index(scenario.id for scenario in self.snapshot.scenarios)
+        return [
+            (called, index.get(number.scenario_id, -1))
+            for number in self.snapshot.numbers
+            if (called := core.digits(number.e164))
+        ]
+
+    def _scenarios(self) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]], list[int]]:
+        scenarios: list[tuple[int, ...]] = []
+        branches: list[tuple[int, ...]] = []
+        values: list[int] = []
+        for scenario in self.snapshot.scenarios:
+            scenarios.append((int(scenario.enabled), len(branches), len(scenario.branches) + 1))
+            for branch in (*scenario.branches, scenario.default):
+                looks_at, wanted = self._filter(branch, is_default=branch is scenario.default)
+                schedule, calendar = self._hours_of(branch)
+                off_hours = int(branch.off_hours is not None)
+                row = (looks_at, len(values), len(wanted), schedule, calendar, off_hours)
+                branches.append(row)
+                values += wanted
+        return scenarios, branches, values
+
+    def _filter(self, branch: Branch, *, is_default: bool) -> tuple[int, Sequence[int]]:
+        if branch.filter is None or is_default:
+            return Filter.NONE, ()
+        if isinstance(branch.filter, TagFilter):
+            return Filter.TAGS, [self.tags[tag] for tag in branch.filter.tags]
+        return Filter.REGIONS, branch.filter.regions
+
+    def _employees(self) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+        rows: list[tuple[int, ...]] = []
+        periods: list[tuple[int, ...]] = []
+        first = 0
+        for employee in self.snapshot.employees:
+            count = sum(key in self.terminal_index for key in employee.terminals)
+            hours = (self.zones[employee.timezone or self.snapshot.timezone], *self._hours_of(employee))
+            extra = (len(periods), len(employee.extra))
+            rows.append((*_how(employee), first, count, *hours, *extra))
+            periods += [_period_row(period) for period in employee.extra]
+            first += count
+        return rows, periods
+
+    def _hours_of(self, owner: Branch | Employee) -> tuple[int, int]:
+        schedule = self.schedules.get(owner.schedule_id, -1)
+        return schedule, self.calendars.get(owner.calendar_id, -1)
+
+    def _terminal_row(self, terminal: Terminal) -> tuple[int, ...]:
+        flags = Flag(0)
+        if terminal.active and terminal.address:
+            flags |= Flag.ACTIVE
+        if terminal.main:
+            flags |= Flag.MAIN
+        if terminal.kind is not TerminalKind.EXTERNAL:
+            flags |= Flag.REGISTERS
+        schedule = self.schedules.get(terminal.schedule_id, -1)
+        return int(flags), terminal.ring_seconds, terminal.channels, schedule
+
+    def _groups(self) -> tuple[list[tuple[int, ...]], list[int]]:
+        rows: list[tuple[int, ...]] = []
+        members: list[int] = []
+        for group in self.snapshot.groups:
+            known = [self.employees[key] for key in group.members if key in self.employees]
+            rows.append((MODES[group.dial_mode], group.ring_seconds, len(members), len(known)))
+            members += known
+        return rows, members
+
+
+@cache
+def _zone(make: Callable[..., Any], name: str) -> Any:
+    """One for all companies that live in it."""
+    return make(*transitions(name))
+
+
+def _how(employee: Employee) -> tuple[int, int]:
+    # An employee's terminals ring in turn or at once; «least busy» is about people (PRC-07).
+    mode = Mode.SEQUENTIAL if employee.dial_mode is DialMode.SEQUENTIAL else Mode.PARALLEL
+    return _AVAILABILITIES[employee.mode], mode
+
+
+def _period_row(period: ExtraPeriod) -> tuple[int, int, int]:
+    kind = PeriodKind.AVAILABLE if period.kind is Extra.AVAILABLE else PeriodKind.UNAVAILABLE
+    start, end = (int((at - _EPOCH).total_seconds() // 60) for at in (period.start, period.end))
+    return kind, start, end
+
+
+def _schedule_rows(schedule: Schedule) -> list[array[int]]:
+    """Always seven days: those that are missing are non-working."""
+    days = (*schedule.days, *[()] * 7)[:7]
+    return [array("i", (edge for span in day for edge in (span.start, span.end))) for day in days]
+
+
+def _calendar_rows(calendar: Calendar) -> list[tuple[int, int]]:
+    return [
+        (day.date.toordinal() - _EPOCH_DAY, _code(day) if day.working else _slowroute.DAY_OFF)
+        for day in calendar.days
+    ]
+
+
+def _code(day: CalendarDay) -> int:
+    return 1 + (day.date.weekday() if day.like is None else day.like)
+
+
+def _index(ids: Iterable[UUID]) -> Index:
+    return {key: index for index, key in enumerate(ids)}
