@@ -138,7 +138,7 @@ class CallContext:
             scenario_id=str(decision.scenario_id),
             version=decision.scenario_version,
             branch_id=str(decision.branch_id),
-            **({} if decision.open else {"open": False}),
+            open=decision.open,
         )
         return decision.chain.steps
 
