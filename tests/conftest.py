@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.support.database", "tests.support.instance", "tests.spec_report"]
@@ -11,4 +12,14 @@ pytest_plugins = ["tests.support.database", "tests.support.instance", "tests.spe
 _BUSY = (HealthCheck.too_slow,)
 settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=_BUSY)
 settings.register_profile("proof", deadline=None, suppress_health_check=_BUSY, print_blob=True)
-settings.load_profile("proof" if os.environ.get("SUNSIM_PROOF") == "1" else "suite")
+_PROOF = os.environ.get("SUNSIM_PROOF") == "1"
+settings.load_profile("proof" if _PROOF else "suite")
+
+
+def pytest_collection_modifyitems(items):
+    """Long proofs are for `make proof` only."""
+    if _PROOF:
+        return
+    for item in items:
+        if item.get_closest_marker("proof"):
+            item.add_marker(pytest.mark.skip(reason="a long proof: make proof"))

@@ -113,9 +113,20 @@ class Dialog:
         return True
 
     def allows(self, flow: Flow) -> bool:
-        """Whether the far side may speak from there: where it was heard or is to be reached."""
+        """Whether the far side may speak from there: where it was heard or is to be reached.
+
+        A proxy with several addresses may use for a dialog the one that it named in Record-Route.
+        """
         host = flow.remote[0]
-        return host == self.source.remote[0] or host == self.hop().remote[0]
+        return host in (self.source.remote[0], self.hop().remote[0]) or host == self._proxy()
+
+    def _proxy(self) -> str | None:
+        if not self.route:
+            return None
+        try:
+            return address(SipUri.parse(_uri_of(self.route[0])).host)
+        except UriError:
+            return None
 
     def follow(self, flow: Flow) -> None:
         """Take to the connection that the far side now speaks on: the one before may be gone."""

@@ -79,7 +79,7 @@ class Instance:
         weakref.finalize(self, lent.close)
         ports = media_settings(400, lent)
         self.environ = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name != "SUNSIM_PROOF"},
             "SUNSIM_MEDIA_PORT_MIN": str(ports.port_min),
             "SUNSIM_MEDIA_PORT_MAX": str(ports.port_max),
             "SUNSIM_LOG_LEVEL": log,
@@ -314,17 +314,24 @@ class Company:
             yield sipp
 
     @asynccontextmanager
-    async def phone(self, line, script, **options):
-        """A SIPp phone registered with a line, following the script when it is called."""
+    async def phone(self, line, script, server=None, **options):
+        """A SIPp phone registered with a line, following the script when it is called.
+
+        ``server`` is what it takes for us, if that is somebody in between.
+        """
         port = free_port("127.0.0.1")
-        await self.register(line, port=port)
-        async with script.running(self.instance.sip, "127.0.0.1", port, **options) as sipp:
+        await self.register(line, port=port, server=server)
+        where = server or self.instance.sip
+        async with script.running(where, "127.0.0.1", port, **options) as sipp:
             yield sipp
 
-    async def register(self, line, password=None, port=0, expect=200, expires=60, by="udp"):
+    async def register(
+        self, line, password=None, port=0, expect=200, expires=60, by="udp", server=None
+    ):
         script = Script(domain=self.domain).register(line.login, expires=expires).expect(401)
         script.register(line.login, password or line.password, expires=expires).expect(expect)
-        return await script.run(self.instance.sip, port=port or free_port("127.0.0.1"), by=by)
+        where = server or self.instance.sip
+        return await script.run(where, port=port or free_port("127.0.0.1"), by=by)
 
     def dialler(self, line, number, **fields):
         """A phone that dials: the script up to its authenticated INVITE."""

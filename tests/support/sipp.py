@@ -130,7 +130,7 @@ class Script:
         """BYE from the side that was called, after ``wait_for_ack``."""
         request = (
             "BYE [next_url] SIP/2.0\nVia: SIP/2.0/[transport] [local_ip]:[local_port];rport;"
-            "branch=[branch]\nMax-Forwards: 70\nFrom: [$local]\nTo: [$remote]\n"
+            "branch=[branch]\nMax-Forwards: 70\n[routes]\nFrom: [$local]\nTo: [$remote]\n"
             "Call-ID: [call_id]\nCSeq: 1 BYE\n"
         )
         return self._send(request + _EMPTY, 'retrans="500"')
@@ -201,10 +201,11 @@ class Script:
 
     def _request(self, method, uri, to_tag):
         tag = "[peer_tag_param]" if to_tag else ""
+        routes = "[routes]\n" if uri == "[next_url]" else ""  # of Record-Route; none, no line
         return (
             f"{method} {uri} SIP/2.0\n"
             "Via: SIP/2.0/[transport] [local_ip]:[local_port];rport;branch=[branch]\n"
-            "Max-Forwards: 70\n"
+            f"Max-Forwards: 70\n{routes}"
             f"From: {self.name}<sip:{self.user}@{self.domain}>;tag=[pid]uac[call_number]\n"
             f"To: <sip:{self.called}@{self.domain}>{tag}\n"
             f"Call-ID: [call_id]\nCSeq: {self.cseq} {method}\n"

@@ -217,3 +217,13 @@ def test_the_remote_target_may_speak_though_it_was_not_heard_before():
     world.receive(inside(world, peer, "ACK"), source=("198.51.100.44", 5060))
     assert world.events == [Confirmed()]
     assert whats(world.receive(inside(world, peer, "BYE", cseq=2), ("198.51.100.44", 5060))) == [200]
+
+
+def test_a_proxy_may_speak_from_the_address_that_it_recorded():
+    world, peer = World(), Peer()
+    world.receive(peer.invite(headers=[("Record-Route", "<sip:203.0.113.77;transport=tcp;lr>")]))
+    world.session.answer(ANSWER)
+    world.session.dialog.pinned = True  # as a phone's is: our own requests stay where it was heard
+    world.receive(inside(world, peer, "ACK"), source=("203.0.113.77", 5060))
+    assert world.events == [Confirmed()]
+    assert whats(world.receive(inside(world, peer, "BYE", cseq=2), ("203.0.113.77", 5060))) == [200]
