@@ -14,6 +14,7 @@ import structlog
 
 from core.call.conversation import converse
 from core.call.dialling import Answer, Dialler, InTurn, NotAnswered, Place, Result
+from core.call.early import CallerLeft, Early
 from core.call.lasting import LastingMedia
 from core.call.leg import Leg
 from core.call.record import CallRecord, outcome_of
@@ -34,7 +35,6 @@ from core.contracts import (
 )
 from core.contributions import Next
 from core.errors import SunSimError
-from core.metrics import SETUP_SECONDS
 from core.ports import MediaSession
 from core.sip.session import Cancelled, Ended, Session, SessionEvent
 
@@ -42,14 +42,12 @@ __all__ = ["Call", "CallEnd", "Surroundings"]
 
 log = structlog.get_logger(__name__)
 
-_RINGING = 180
 _BUSY = 486
 _UNAVAILABLE = 480
 _CANCELLED = 487
 _RANG_OUT = 408
 _NOBODY_HAS_IT = 404
 _BUSY_OR_DECLINED = frozenset({486, 600, 603})
-_NO_OFFER = 488
 _FAILED = 500
 _NOT_NOW = 503
 
@@ -76,6 +74,10 @@ class Surroundings(Protocol):
 
     def place(self, ring: Ring) -> Sequence[Place] | InTurn:
         """The INVITEs of a ring: one for each phone of the line, or one to a trunk."""
+        ...
+
+    def redirected(self, ring: Ring, contacts: Sequence[str]) -> Sequence[Place]:
+        """The INVITEs that follow when a phone asks to be called elsewhere (302)."""
         ...
 
     def ringing(self, record: CallRecord, plan: DialPlan) -> None:
@@ -128,12 +130,12 @@ class Call:
         )
         self._surroundings = surroundings
         self._limit = limit
-        self._dialler = Dialler(self._media, surroundings.place, record, self._progress)
+        follows = record.facts.direction is Direction.OUTGOING
+        self._early = Early(self.caller, self._media, follows=follows)
+        self._dialler = Dialler(self._media, surroundings, record, self._early.callee)
         self._end: CallEnd | None = None
         self._gone: asyncio.Future[CallEnd] = asyncio.get_running_loop().create_future()
         self._fallback = CallEnd(Outcome.NO_ANSWER, _UNAVAILABLE, "system")
-        self._began: float | None = asyncio.get_running_loop().time()
-        self._rang = False
         session.listener = self._hear_caller
 
     async def run(self) -> Cdr:
@@ -143,12 +145,13 @@ class Call:
         if not work.done():
             work.cancel()
         end = await self._settle(work)
+        self._early.close()
         if not self.caller.answered:
             if not 400 <= end.sip_status < 700:  # a plugin's mistake
                 end = end._replace(sip_status=_FAILED)
             self._session.reject(end.sip_status)
             if end.outcome is not Outcome.CANCELLED:
-                self._heard()
+                self._early.heard()
         await self._media.close()
         return self.record.finish(*end)
 
@@ -202,9 +205,7 @@ class Call:
 
     async def _work(self) -> CallEnd:
         steps = self._surroundings.route(self.record)
-        if not self._session.remote_sdp:
-            return CallEnd(Outcome.REFUSED, _NO_OFFER, "system", "no_offer")
-        await self._media.open(self._session.remote_sdp)
+        await self._early.open()
         for step in steps:
             if isinstance(step, Dial):
                 await self.dial(step)
@@ -227,17 +228,17 @@ class Call:
     async def _connect(self, answer: Answer) -> CallEnd:
         leg = answer.leg
         try:
-            sdp = await self._media.connect(leg.name, answer.sdp)
+            await self._early.join(leg, answer.sdp)
             if self._gone.done():  # the caller left in this very turn of the loop
                 raise asyncio.CancelledError
-            self._session.answer(sdp)
-            self._media.told()
-            self.caller.answered = True
-            self._heard()
+            self._early.answer()
             self.record.answered(leg.ring)
             self._surroundings.answered(self.record, leg.ring)
             await self._dialler.release()
             parting = await converse(self.caller, leg, self._media, self._limit)
+        except CallerLeft as left:
+            leg.end()
+            return CallEnd(Outcome.CANCELLED, _CANCELLED, "caller", str(left.fields["reason"]))
         except BaseException:  # whatever happened, nobody stays on a line that leads nowhere
             leg.end()
             if self.caller.answered:  # else ``run`` says why not
@@ -251,7 +252,7 @@ class Call:
         The company's callers hear busy or unavailable; its own people hear the exact status.
         """
         if self.facts.direction is not Direction.INCOMING and len(statuses) == 1:
-            status = _UNAVAILABLE if statuses[0] == _RANG_OUT else statuses[0]
+            status = _UNAVAILABLE if statuses[0] == _RANG_OUT or statuses[0] < 400 else statuses[0]
         else:
             busy = statuses and all(s in _BUSY_OR_DECLINED for s in statuses)
             status = _BUSY if busy else _UNAVAILABLE
@@ -259,27 +260,17 @@ class Call:
 
     # --- the caller ------------------------------------------------------------------------------
 
-    def _progress(self, status: int) -> None:
-        if not self._rang and status >= _RINGING:
-            self._rang = True
-            self._session.progress(_RINGING)
-            self._heard()
-
     def _media_moved(self, seconds: float) -> None:
         self.record.add(StepCode.MEDIA_MOVED, seconds=round(seconds, 2))
         self._surroundings.moved()
-
-    def _heard(self) -> None:
-        """The caller hears of the call; the first time counts as its set-up."""
-        began, self._began = self._began, None
-        if began is not None:
-            SETUP_SECONDS.observe(asyncio.get_running_loop().time() - began)
 
     def _hear_caller(self, event: SessionEvent) -> None:
         if self.caller.answered:
             self.caller.hear(event)
         elif isinstance(event, Cancelled | Ended):
             self._leave(CallEnd(Outcome.CANCELLED, _CANCELLED, "caller", event.reason))
+        else:
+            self._early.caller(event)
 
     def _leave(self, end: CallEnd) -> None:
         if not self._gone.done():

@@ -157,6 +157,10 @@ class CallContext:
         """The INVITEs of a ring."""
         return self._placing(ring)
 
+    def redirected(self, ring: Ring, contacts: Sequence[str]) -> Sequence[Place]:
+        """The INVITEs that follow when a phone asks to be called elsewhere."""
+        return self._placing.redirected(ring, contacts)
+
     async def step(self, call: Call, step: PluginStep) -> Next:
         """Run a plugin's step; one that the contract does not have is passed over."""
         owned = self._hooks.step_types.get(step.name)

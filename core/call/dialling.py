@@ -11,7 +11,7 @@ ring often end together; therefore ``dial`` itself ends whatever leg is left ope
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -24,7 +24,16 @@ from core.numbers import is_outside
 from core.ports import MediaSession
 from core.sdp import PLAIN, Profile
 from core.sip._wire import WireError
-from core.sip.session import Answered, Ended, Failed, Listener, Progress, Session, SessionEvent
+from core.sip.session import (
+    Answered,
+    Ended,
+    Failed,
+    Listener,
+    Progress,
+    Reoffer,
+    Session,
+    SessionEvent,
+)
 
 __all__ = ["Answer", "Dialler", "InTurn", "NoPlace", "NotAnswered", "Placer", "Result"]
 
@@ -34,7 +43,8 @@ _RANG_OUT = 408  # nobody answered in time
 _NOBODY = 480  # nothing could ring
 _UNWRITABLE = 500  # the INVITE would not have been SIP
 _NO_CARRIER = 503
-_OF_CARRIER = frozenset({401, 407, 408})  # and 5xx: said by a carrier, not by who is called
+_OF_CARRIER = frozenset({401, 407, 408})  # and 3xx, 5xx: said by a carrier, not by who is called
+_ELSEWHERE = frozenset({300, 301, 302, 305, 380})
 
 
 class Place(NamedTuple):
@@ -59,11 +69,15 @@ class InTurn(NamedTuple):
 class Placer(Protocol):
     """Turns a ring into INVITEs: one for each phone registered with the line, or one to a trunk."""
 
-    def __call__(self, ring: Ring) -> Sequence[Place] | InTurn:
+    def place(self, ring: Ring) -> Sequence[Place] | InTurn:
         """Each item sends an INVITE with the given SDP; none if the terminal cannot be reached.
 
         Its INVITE raises NoPlace when its carrier takes no more calls.
         """
+        ...
+
+    def redirected(self, ring: Ring, contacts: Sequence[str]) -> Sequence[Place]:
+        """What rings besides when a phone answers 3xx with these contacts; nothing if it must not."""
         ...
 
 
@@ -84,24 +98,26 @@ Result = Answer | NotAnswered
 
 
 class Dialler:
-    """Dials for one call. ``on_progress`` hears each provisional status of any leg.
+    """Dials for one call. ``on_early`` hears what any leg says before it answers.
 
-    ``gone`` is why legs that still ring end when the dialling is cancelled.
+    A phone that asks to be called elsewhere (3xx) rings there within its own time, once: who is called
+    there cannot send the call on. ``gone`` is why legs that still ring end when the dialling is
+    cancelled.
     """
 
     def __init__(
         self,
         media: MediaSession,
-        place: Placer,
+        placer: Placer,
         record: CallRecord,
-        on_progress: Callable[[int], None],
+        on_early: Callable[[CalleeLeg, Progress | Reoffer], Awaitable[None]],
     ) -> None:
         self.gone = "caller_left"
         self.legs: dict[str, CalleeLeg] = {}  # all that were offered the call, by name
         self._media = media
-        self._place = place
+        self._placer = placer
         self._record = record
-        self._on_progress = on_progress
+        self._on_early = on_early
         self._open: list[CalleeLeg] = []
         self._spent: list[CalleeLeg] = []
         self._count = 0
@@ -176,7 +192,7 @@ class Dialler:
                 self._leave([result.leg], winner)
 
     async def _ring(self, ring: Ring) -> Result:
-        placed = self._place(ring)
+        placed = self._placer.place(ring)
         rounds = [(way,) for way in placed.places] if isinstance(placed, InTurn) else [placed]
         if not rounds:
             self._record.add(StepCode.NOT_RUNG, ring, reason="no_carrier")
@@ -212,7 +228,7 @@ class Dialler:
             for place in places:
                 await self._offer(ring, place, legs, inbox)
             self._record.ringing(ring)
-            result = await self._first(legs[before:], inbox)
+            result = await self._first(ring, legs, before, inbox)
             if isinstance(result, Answer) or legs[-1].rang or not _of_carrier(result.statuses):
                 break
         return result
@@ -247,22 +263,40 @@ class Dialler:
             listen(Failed(error.sip_status, ""))
 
     async def _first(
-        self, legs: Sequence[CalleeLeg], inbox: asyncio.Queue[tuple[CalleeLeg, SessionEvent]]
+        self,
+        ring: Ring,
+        legs: list[CalleeLeg],
+        before: int,
+        inbox: asyncio.Queue[tuple[CalleeLeg, SessionEvent]],
     ) -> Result:
+        """The first answer of the legs from ``before`` on, or the statuses of all."""
         statuses: list[int] = []
-        while len(statuses) < len(legs):
+        while len(statuses) < len(legs) - before:
             leg, event = await inbox.get()
-            if isinstance(event, Progress):
-                leg.rang = True
-                self._on_progress(event.status)
+            if isinstance(event, Progress | Reoffer):
+                leg.rang = leg.rang or isinstance(event, Progress)
+                await self._on_early(leg, event)
             elif isinstance(event, Answered):
                 return Answer(leg, event.sdp)
             elif isinstance(event, Failed):
                 statuses.append(event.status)
                 self._record.add(StepCode.LEG_ENDED, leg.ring, status=event.status)
+                if event.status in _ELSEWHERE and not leg.redirected:
+                    await self._redirect(ring, event.headers.get("Contact", ()), legs, inbox)
             elif isinstance(event, Ended):
                 statuses.append(_NOBODY)
         return NotAnswered(tuple(statuses))
+
+    async def _redirect(
+        self,
+        ring: Ring,
+        contacts: Sequence[str],
+        legs: list[CalleeLeg],
+        inbox: asyncio.Queue[tuple[CalleeLeg, SessionEvent]],
+    ) -> None:
+        for place in self._placer.redirected(ring, contacts):
+            await self._offer(ring, place, legs, inbox)
+            legs[-1].redirected = True
 
     def _cut(self, ring: Ring) -> None:
         """Note why a ring that was going on is over."""
@@ -285,4 +319,4 @@ class Dialler:
 
 def _of_carrier(statuses: Sequence[int]) -> bool:
     """Whether only a carrier can have said this, so that another may do better."""
-    return all(500 <= status < 600 or status in _OF_CARRIER for status in statuses)
+    return all(status // 100 in (3, 5) or status in _OF_CARRIER for status in statuses)

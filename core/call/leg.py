@@ -78,11 +78,12 @@ class Leg:
 
 
 class CalleeLeg(Leg):
-    """A leg that rings, on a terminal or outside."""
+    """A leg that rings, on a terminal or outside; ``redirected`` if a phone sent the call there."""
 
-    __slots__ = ("rang", "ring")
+    __slots__ = ("rang", "redirected", "ring")
 
     def __init__(self, name: str, ring: Ring) -> None:
         super().__init__(name)
         self.ring = ring
         self.rang = False
+        self.redirected = False

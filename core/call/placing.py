@@ -5,6 +5,9 @@ and name; the outside world sees one of the company's numbers, or the client's w
 company is forwarded to an employee's external number (with Diversion, RFC 5806). A colleague whose
 external number rings sees the company's number, too: no carrier takes an extension for a caller.
 Where the called number is to be seen in place of the client's (NUM-07), all see that one.
+
+A phone that was told to forward calls answers 3xx. It may send a call to a colleague's extension, or to
+a number outside by the rules for every external number; a carrier that says 3xx has failed.
 """
 
 from __future__ import annotations
@@ -16,13 +19,14 @@ import structlog
 from core.call.dialling import InTurn, NoPlace, Place
 from core.call.encryption import profile_of
 from core.call.facts import number_shown
-from core.contracts import CallFacts, Direction, Number, Ring, Snapshot, Trunk
+from core.contracts import CallFacts, Direction, Number, Ring, Snapshot, TerminalKind, Trunk
 from core.contributions import DialOptions
-from core.numbers import is_domestic, is_outside
+from core.numbers import is_domestic, is_extension, is_outside, normalize
 from core.ports import TenantDirectory
 from core.sip.endpoint import Endpoint
 from core.sip.flow import Target, host_port
 from core.sip.session import Listener, Session
+from core.sip.uri import NameAddr, SipUri, UriError
 from core.trunk.board import TrunkBoard
 from core.trunk.caller import NOBODY, Caller, introduce
 from core.trunk.numbers import write
@@ -73,11 +77,50 @@ class Placing:
         """One INVITE for each contact of the line, or one to each carrier in turn."""
         if is_outside(ring.address):
             return self._outside(ring.address)
-        to = f"<sip:{ring.address}@{self._domain}>"
-        return [
-            Place(self._invite(phone, to), profile_of(phone))
-            for phone in (contact.target() for contact in self._endpoint.contacts(ring.address))
-        ]
+        return self._phones_of(ring.address)
+
+    def redirected(self, ring: Ring, contacts: Sequence[str]) -> Sequence[Place]:
+        """The INVITEs for the first contact of a 3xx that may be called; none for a carrier's."""
+        if is_outside(ring.address):
+            return ()
+        for contact in _by_preference(contacts):
+            places = self._forwarded_to(contact, ring.address)
+            if places:
+                log.info("call.redirected")
+                return places
+        log.info("call.redirection_refused")
+        return ()
+
+    def _forwarded_to(self, contact: NameAddr, login: str) -> Sequence[Place]:
+        try:
+            uri = SipUri.parse(contact.uri)
+        except UriError:
+            return ()
+        if uri.scheme != "tel" and uri.host != self._domain.lower():
+            return ()  # strangers' domains are not called for the asking
+        if is_extension(uri.user):
+            return self._lines_of(uri.user, login)
+        number = normalize(uri.user)
+        ways = self._outside(number) if number is not None else ()
+        return ways.places[:1] if isinstance(ways, InTurn) else ways
+
+    def _lines_of(self, extension: str, but: str) -> Sequence[Place]:
+        """The phones of an employee, except those of the line that sent the call on."""
+        who = next((e.id for e in self._snapshot.employees if e.extension == extension), None)
+        lines = (
+            terminal.address
+            for terminal in self._snapshot.terminals
+            if terminal.employee_id == who
+            and terminal.active
+            and terminal.kind is not TerminalKind.EXTERNAL
+            and terminal.address != but
+        )
+        return [place for line in lines for place in self._phones_of(line)]
+
+    def _phones_of(self, login: str) -> list[Place]:
+        to = f"<sip:{login}@{self._domain}>"
+        phones = (contact.target() for contact in self._endpoint.contacts(login))
+        return [Place(self._invite(phone, to), profile_of(phone)) for phone in phones]
 
     def _outside(self, number: str) -> Sequence[Place] | InTurn:
         own = self._own_number()
@@ -178,3 +221,21 @@ class Placing:
         uri = f"sip:{number}@{self._domain}" if number else NOBODY
         name = (self.options.caller_name or own_name).replace("\\", "").replace('"', "")
         return f'"{name}" <{uri}>' if name else f"<{uri}>"
+
+
+def _by_preference(contacts: Sequence[str]) -> list[NameAddr]:
+    """The contacts of a 3xx, the best first (RFC 3261 §20.10); what cannot be read is left out."""
+    read = []
+    for contact in contacts:
+        try:
+            read.append(NameAddr.parse(contact))
+        except UriError:
+            continue
+    return sorted(read, key=_preference, reverse=True)
+
+
+def _preference(contact: NameAddr) -> float:
+    try:
+        return min(max(float(contact.params.get("q", "1")), 0.0), 1.0)
+    except ValueError:
+        return 0.0

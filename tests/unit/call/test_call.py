@@ -1,12 +1,14 @@
 """A call from INVITE to CDR, in virtual time: who is told what, and what the record says."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from core.call.leg import COMPLETED_ELSEWHERE
 from core.contracts import Direction, HangUp, Outcome, Par, Seq, Skipped, SkipReason, StepCode
 from core.errors import SunSimError
 from core.metrics import REGISTRY
-from core.sip.session import Ended, Reoffer
+from core.sip.session import Cancelled, Confirmed, Ended, Referred, Reoffer, ReofferAnswered
 from tests.support.virtual_time import run
 from tests.unit.call.world import CANCELS, World, answers, hangs_up, refuses, ring, rings
 
@@ -231,13 +233,6 @@ def test_a_conversation_survives_that_a_losers_media_cannot_be_dropped():
     assert round(cdr.ended_at - cdr.answered_at) == 30
 
 
-def test_a_call_without_an_offer_is_refused():
-    world = World()
-    world.caller.remote_sdp = b""
-    run(world.run())
-    assert world.caller.did == [("reject", 488)]
-
-
 def test_a_refused_call_has_a_record():
     world = World()
     world.refusal = type("Refused", (SunSimError,), {"code": "no", "sip_status": 403})("no")
@@ -296,6 +291,36 @@ def test_hold_is_answered_and_the_call_goes_on():
     assert ("accept", b"answer to hold") in world.caller.did
     assert [args for verb, *args in world.media.did if verb == "reoffer"] == [["leg1"], [None]]
     assert round(cdr.ended_at - cdr.started_at) == 9
+
+
+def test_an_answer_to_what_we_repeated_is_followed():
+    world = World()
+    world.phone("a", answers(1), (4, Reoffer(b"")), (5, Confirmed(b"moved")))
+    world.dial(ring("a"))
+    run(world.run((3, Confirmed()), (6, ReofferAnswered(b"elsewhere")), (9, Ended(True))))
+    followed = [args for verb, *args in world.media.did if verb == "answered"]
+    assert followed == [["leg1", b"moved"], [None, b"elsewhere"]]
+
+
+def test_a_transfer_is_declined_and_the_call_goes_on():
+    said = []
+    world = World()
+    world.phone("a", answers(1))
+    world.dial(ring("a"))
+    wish = SimpleNamespace(decline=lambda: said.append("no"))
+    cdr = run(world.run((3, Referred(wish)), (9, Ended(True))))
+    assert said == ["no"]
+    assert round(cdr.ended_at - cdr.started_at) == 9
+
+
+def test_who_leaves_while_its_answer_waits_for_a_prack_ends_the_call():
+    world = World()
+    phone = world.phone("a", answers(1))
+    world.dial(ring("a"))
+    cdr = run(world.run((3, Cancelled("No PRACK")), (60, Ended(True))))
+    assert cdr.ended_by == "caller"
+    assert round(cdr.ended_at - cdr.started_at) == 3
+    assert phone.session.did == [PLAIN_BYE]
 
 
 def test_an_offer_that_media_refuses_is_refused_and_the_call_goes_on():

@@ -51,7 +51,7 @@ class FakeSession(Session):
             self.listener(event)
 
     def progress(self, status, sdp=b"", headers=()):
-        self.did.append(("progress", status))
+        self.did.append(("progress", status, sdp) if sdp else ("progress", status))
 
     def answer(self, sdp, headers=()):
         self.did.append(("answer", sdp))
@@ -208,6 +208,9 @@ class World:
     def place(self, ring):
         phone = self.phones.get(ring.address)
         return [Place(phone.ring)] if phone else []
+
+    def redirected(self, ring, contacts):
+        return [Place(self.phones[contact].ring) for contact in contacts if contact in self.phones]
 
     def ringing(self, record, plan):
         self.rung.append(plan)
