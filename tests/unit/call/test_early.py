@@ -3,6 +3,7 @@
 import pytest
 
 from core.contracts import Direction, Outcome
+from core.errors import MediaRefused
 from core.sip.session import (
     Cancelled,
     Confirmed,
@@ -82,13 +83,16 @@ def test_others_hear_our_own_ringing(direction):
 
 
 def test_early_media_that_cannot_be_used_is_ringing():
-    world = outgoing(sounds(1), answers(3), hangs_up(5))
-    world.media.broken.add("connect")
+    world = outgoing(sounds(1, b"video only"), answers(3), hangs_up(5))
+    connect = world.media.connect
 
-    def mend():
-        world.media.broken.clear()
+    async def choosy(leg, answer):
+        if answer == b"video only":
+            raise MediaRefused()
+        return await connect(leg, answer)
 
-    run(world.run((2, mend)))
+    world.media.connect = choosy
+    run(world.run())
     assert world.caller.did[:2] == [("progress", 180), ("answer", b"joined phone")]
 
 
