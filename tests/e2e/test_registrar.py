@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import signal
+import socket
 import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -56,6 +57,18 @@ async def kept(company, count):
             await asyncio.sleep(0.1)
 
 
+def free(address):
+    """Whether nobody listens there, by UDP and TCP."""
+    try:
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            with socket.socket(socket.AF_INET, kind) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, kind == socket.SOCK_STREAM)
+                probe.bind(address)
+    except OSError:
+        return False
+    return True
+
+
 @pytest.mark.spec("SIP-02", at="call")
 async def test_a_phone_is_called_after_a_restart_and_after_a_kill_without_registering_again(
     own_instance,
@@ -70,6 +83,7 @@ async def test_a_phone_is_called_after_a_restart_and_after_a_kill_without_regist
         known = vars(company)
     for number in (signal.SIGTERM, signal.SIGKILL):
         own_instance.stop(number)
+        await until(lambda: free(own_instance.sip))  # children that were left die a moment later
         (own_instance.folder / "endpoints.json").unlink(missing_ok=True)
         own_instance.start()
         async with company_of(own_instance) as company:
