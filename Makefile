@@ -7,7 +7,7 @@ PIP := $(BIN)/pip --disable-pip-version-check -qq
 STAMPS := .tools
 export PYTHONPATH :=
 
-.PHONY: help run test proof check demo bench bench-calls ext lock setup setup-test
+.PHONY: help run test proof check demo bench bench-calls bench-register ext lock setup setup-test
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -34,6 +34,9 @@ bench: setup-test ## micro-benchmarks
 
 bench-calls: setup-test ## CPU per 1000 calls beside sippy's b2bua_simple, as JSON
 	@$(BIN)/python -m benchmarks.calls
+
+bench-register: setup-test ## CPU per 1000 digest registrations at 1000 a second, as JSON
+	@$(BIN)/python -m benchmarks.register
 
 setup: $(STAMPS)/run $(STAMPS)/venv $(STAMPS)/web ext
 

@@ -52,16 +52,16 @@ class DatabaseBindings:
         """``secret`` seals what is noted of a line's password in order to see that it changed."""
         self._database = database
         self._secret = secret
-        # By terminal; None if the line has no phone that lasts.
+        # By terminal; None if it is to be forgotten.
         self._waiting: dict[UUID, tuple[Line, Sequence[Contact]] | None] = {}
+        self._accounts: dict[UUID, tuple[Line, str]] = {}
         self._stored: list[crosstenant.Row] = []
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def keep(self, line: Line, contacts: Sequence[Contact]) -> None:
         """To be written with the next beat; only the last word about a line counts."""
-        lasting = tuple(contact for contact in contacts if _lasts(contact))
-        self._waiting[line.terminal_id] = (line, lasting) if lasting else None
+        self._waiting[line.terminal_id] = line, contacts
         self._changed.set()
 
     async def load(self) -> None:
@@ -120,24 +120,31 @@ class DatabaseBindings:
 
     async def _write(self, batch: dict[UUID, tuple[Line, Sequence[Contact]] | None]) -> None:
         rows = [self._row(*kept) for kept in batch.values() if kept is not None]
-        gone = [terminal_id for terminal_id, kept in batch.items() if kept is None]
+        rows = [row for row in rows if row.contacts]
+        gone = list(batch.keys() - {row.terminal_id for row in rows})
         await crosstenant.write_bindings(self._database, msgspec.json.encode(rows).decode(), gone)
 
     def _row(self, line: Line, contacts: Sequence[Contact]) -> _Row:
-        until = max(contact.expires_at for contact in contacts)
+        lasting = [contact for contact in contacts if _lasts(contact)]
+        until = max([contact.expires_at for contact in lasting], default=0.0)
         return _Row(
             tenant_id=line.tenant_id,
             terminal_id=line.terminal_id,
             login=line.login,
             account=self._account(line),
-            contacts=contacts,
+            contacts=lasting,
             expires_at=datetime.fromtimestamp(until, UTC),
         )
 
     def _account(self, line: Line) -> str:
         """A word that another terminal or another password has not; it says nothing about either."""
+        known = self._accounts.get(line.terminal_id)
+        if known is not None and known[0] is line:
+            return known[1]
         text = f"{line.tenant_id}:{line.terminal_id}:{sorted(line.ha1.items())}".encode()
-        return hashlib.blake2b(text, key=self._secret, digest_size=16).hexdigest()
+        account = hashlib.blake2b(text, key=self._secret, digest_size=16).hexdigest()
+        self._accounts[line.terminal_id] = line, account
+        return account
 
 
 def _lasts(contact: Contact) -> bool:

@@ -25,6 +25,7 @@ __all__ = [
     "Message",
     "Via",
     "WireError",
+    "auth_params",
     "build_request",
     "build_response",
     "frame",
@@ -47,3 +48,4 @@ include "_message.pxi"
 include "_parse.pxi"
 include "_build.pxi"
 include "_verdict.pxi"
+include "_auth.pxi"

@@ -17,8 +17,11 @@ import re
 import secrets
 from collections.abc import Iterable
 from enum import StrEnum
+from hashlib import blake2b
 
 from msgspec import Struct
+
+from core.sip._wire import auth_params
 
 __all__ = [
     "ALGORITHMS",
@@ -47,9 +50,8 @@ NONCE_SECONDS = 300
 """How long a nonce is good for."""
 
 _HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
-_PARAM = re.compile(
-    r"""\s*([A-Za-z][\w-]*)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))\s*(,|$)""", re.DOTALL | re.ASCII
-)
+_SIZES = {"MD5": 16, "SHA-256": 32}  # bytes of a hash
+_COUNT = re.compile("[0-9a-f]{8}")  # 8LHEX, as it was hashed
 _TIME_DIGITS = 11  # hex digits of milliseconds since 1970 in a nonce
 _SALT_DIGITS = 12
 
@@ -96,7 +98,8 @@ def ha1(login: str, realm: str, password: str, algorithm: str = "MD5") -> str:
 def decoy_ha1(secret: bytes, login: str, algorithm: str) -> str:
     """An HA1 that no password has, always the same for a login: a name that nobody has then
     answers as slowly and as wrongly as a real one with a bad password."""
-    return hmac.new(secret, f"decoy:{algorithm}:{login}".encode(), _HASHES[algorithm]).hexdigest()
+    text = f"decoy:{algorithm}:{login}".encode("utf-8", "replace")
+    return blake2b(text, key=secret, digest_size=_SIZES[algorithm]).hexdigest()
 
 
 # --- server -----------------------------------------------------------------------------------
@@ -123,7 +126,7 @@ def parse_credentials(value: str) -> Credentials | None:
     if params is None or not params.keys() >= {"username", "realm", "nonce", "uri", "response"}:
         return None
     count = params.get("nc", "0")
-    if count != "0" and not re.fullmatch(r"[0-9a-f]{8}", count):  # 8LHEX, as it was hashed
+    if count != "0" and not _COUNT.fullmatch(count):
         return None
     return Credentials(
         username=params["username"],
@@ -311,7 +314,7 @@ def _response(
 
 def _seal(secret: bytes, head: str, source: str) -> str:
     text = f"nonce:{head}:{source}".encode("utf-8", "replace")
-    return hmac.new(secret, text, hashlib.sha256).hexdigest()[:32]
+    return blake2b(text, key=secret, digest_size=16).hexdigest()
 
 
 def _made_at(nonce: str) -> float:
@@ -323,16 +326,7 @@ def _params(value: str) -> dict[str, str] | None:
     scheme, _, rest = value.strip().partition(" ")
     if scheme.lower() != "digest":
         return None
-    params: dict[str, str] = {}
-    at = 0
-    while at < len(rest):
-        match = _PARAM.match(rest, at)
-        if match is None or match[1].lower() in params:
-            return None
-        quoted = match[2]
-        params[match[1].lower()] = match[3] if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
-        at = match.end()
-    return params
+    return auth_params(rest)
 
 
 def _algorithm(params: dict[str, str]) -> str:

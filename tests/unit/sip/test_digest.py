@@ -1,12 +1,14 @@
 """Digest, both sides: published vectors, nonces without a store, counts used once."""
 
 import hashlib
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.sip import digest
+from core.sip._wire import auth_params
 from core.sip.digest import NonceState, ReplayWindow
 
 SECRET = b"s" * 32
@@ -215,3 +217,58 @@ def test_nonces_past_their_time_are_forgotten_first():
         window.accept(nonce_at(NOW + i), 1, NOW + i)
     assert window.accept(nonce_at(NOW + 1000), 1, NOW + 1000)
     assert len(window) == 1
+
+
+# --- parameters -----------------------------------------------------------------------------------
+
+_PARAM = re.compile(
+    r"""\s*([A-Za-z][\w-]*)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))\s*(,|\Z)""", re.DOTALL | re.ASCII
+)
+
+
+def by_grammar(text):
+    """The same as ``auth_params``, by regular expression."""
+    params, at = {}, 0
+    while at < len(text):
+        match = _PARAM.match(text, at)
+        if match is None or match[1].lower() in params:
+            return None
+        value = match[3] if match[2] is None else re.sub(r"(?s)\\(.)", r"\1", match[2])
+        params[match[1].lower()] = value
+        at = match.end()
+    return params
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "a=b",
+        "a=b,",
+        "a=b, ",
+        'A="b", c = d ,e="f\\"g\\\\"',
+        'a="b',
+        'a="b\\',
+        'a="b\\"',
+        "a=",
+        "a",
+        "1=2",
+        "-a=b",
+        "a=b c=d",
+        "a=b,,c=d",
+        "a=b,A=c",
+        'a=b"c"',
+        'a="b"c',
+        "a=é, b='x'",
+        "é=a",
+        "a\t=\nb",
+    ],
+)
+def test_parameters_as_the_grammar_has_them(text):
+    assert auth_params(text) == by_grammar(text)
+
+
+@given(st.text(alphabet='aZ9-_= ,"\\\t\né', max_size=40))
+def test_any_text_is_read_as_the_grammar_has_it(text):
+    assert auth_params(text) == by_grammar(text)
