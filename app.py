@@ -16,6 +16,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 from litestar import Litestar
 from litestar.datastructures import State
@@ -24,6 +25,7 @@ from core.bus import EventBus
 from core.call.switchboard import Switchboard
 from core.clock import SystemClock
 from core.contracts import Tenant
+from core.control import CONTROL_SOCKET, ControlServer
 from core.errors import SettingError, SunSimError
 from core.host import Host
 from core.media.server import Lost, RtpengineServer, ServerState
@@ -33,6 +35,7 @@ from core.settings import MediaSettings, Settings
 from core.sip.endpoint import Endpoint
 from core.sip.listen import CannotListen, Listen, from_settings
 from core.sip.session_timer import Interval
+from core.sip.tap import Wanted
 from core.trunk.board import TrunkBoard, TrunkState
 from core.trunk.keeper import TrunkKeeper
 from tenants.bindings import DatabaseBindings
@@ -222,6 +225,7 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         max_sessions=2 * settings.sip.max_calls,
         interval=Interval(settings.sip.session_expires, settings.sip.min_se),
         bindings=bindings,
+        trace_bytes=settings.sip.trace_megabytes << 20,
     )
     switchboard.endpoint = endpoint
     directory.watch_lines(endpoint.forget)
@@ -232,9 +236,7 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         raise SettingError(name=name, problem=str(error)) from error
     stack.push_async_callback(endpoint.stop)
     stack.push_async_callback(switchboard.stop)
-    commands = CommandExecutor(common.database, common.listener, switchboard)
-    commands.start()
-    stack.push_async_callback(commands.close)
+    await _obey(common, stack, switchboard, endpoint)
     state.endpoints = _endpoints(endpoint)
     keeper = TrunkKeeper(endpoint, directory.trunks, carriers, clock)
     await _keep_carriers(common, stack, keeper)
@@ -243,6 +245,21 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
     _measure_directory(directory)
     if isinstance(media, RtpengineServer):
         _measure_media(media)
+
+
+async def _obey(
+    common: Common, stack: AsyncExitStack, switchboard: Switchboard, endpoint: Endpoint
+) -> None:
+    """Listen to pages and the shell: what they want of calls, and want to see of messages."""
+    control = ControlServer(
+        common.settings.data.dir.resolve() / CONTROL_SOCKET,
+        {"trace": lambda body: endpoint.tap.read(msgspec.json.decode(body, type=Wanted))},
+    )
+    await control.start()
+    stack.push_async_callback(control.close)
+    commands = CommandExecutor(common.database, common.listener, switchboard)
+    commands.start()
+    stack.push_async_callback(commands.close)
 
 
 async def _keep_carriers(common: Common, stack: AsyncExitStack, keeper: TrunkKeeper) -> None:

@@ -154,6 +154,10 @@ class SipSettings(Struct, frozen=True):
         tuple[Literal["MD5", "SHA-256"], ...],
         Doc(min_length=1, description="Digest algorithms of lines, in the order of the challenges."),
     ] = ("MD5", "SHA-256")
+    trace_megabytes: Annotated[
+        int,
+        Doc(ge=0, le=1024, description="Memory for the last SIP messages (`sunsim sip`); 0: none."),
+    ] = 16
     max_calls: Annotated[int, Doc(ge=1, description="Calls at once before 503.")] = 2000
     outgoing_calls: Annotated[int, Doc(ge=0, description="Outgoing calls at once per tenant.")] = 10
     outgoing_seconds: Annotated[int, Doc(ge=1, description="Longest outgoing call, in seconds.")] = 7200

@@ -26,6 +26,7 @@ from core.ports import TenantDirectory
 from core.sip.endpoint import Endpoint
 from core.sip.flow import Target, host_port
 from core.sip.session import Listener, Session
+from core.sip.tap import Owner
 from core.sip.uri import NameAddr, SipUri, UriError
 from core.trunk.board import TrunkBoard
 from core.trunk.caller import NOBODY, Caller, introduce
@@ -65,6 +66,7 @@ class Placing:
         self._endpoint = endpoint
         self._directory = directory
         self._facts = facts
+        self._owner = Owner(facts.call_id, facts.tenant_id)
         self._snapshot = snapshot
         self._domain = domain
         self._max_forwards = max_forwards
@@ -174,6 +176,7 @@ class Placing:
                     account=trunk.account,
                     patience=patience,
                     on_close=lambda: self._board.release(trunk),
+                    owner=self._owner,
                 )
             except BaseException:  # no session, so nobody will say that the channel is free
                 self._board.release(trunk)
@@ -208,6 +211,7 @@ class Placing:
                 listener=listener,
                 max_forwards=self._max_forwards,
                 patience=_SIGN_OF_LIFE,
+                owner=self._owner,
             )
 
         return place

@@ -31,6 +31,7 @@ from core.sip._wire import Message
 from core.sip.endpoint import Endpoint
 from core.sip.identity import FromTrunk, Origin
 from core.sip.session import Session
+from core.sip.tap import Owner
 from core.trunk.board import TrunkBoard
 from core.trunk.caller import Caller, caller_of, hides
 
@@ -227,6 +228,7 @@ class Switchboard:
     def _begin(self, session: Session, facts: CallFacts, snapshot: Snapshot, caller: Caller) -> None:
         assert self.endpoint is not None
         outgoing = facts.direction is Direction.OUTGOING
+        self.endpoint.tap.bind(session.request.call_id, Owner(facts.call_id, facts.tenant_id))
         call = Call(
             session,
             CallRecord(facts, self._clock, snapshot.hash),

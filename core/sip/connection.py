@@ -84,6 +84,12 @@ class Connection(asyncio.Protocol):
         self.closing = True
         self._owner.lost(self)
 
+    @property
+    def sockname(self) -> tuple[str, int] | None:
+        """Its local address, once it stands."""
+        name = self._transport.get_extra_info("sockname") if self._transport is not None else None
+        return None if name is None else (name[0], name[1])
+
     # --- the owner's side ---------------------------------------------------------------------
 
     def send(self, message: bytes) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from uuid import UUID
 
 from core.contracts import CarrierAccount, Line, Trunk
 from core.errors import Unavailable
@@ -27,6 +28,7 @@ from core.sip.request import OutgoingRequest
 from core.sip.session import Headers, Listener, Session
 from core.sip.session_timer import Interval
 from core.sip.stats import Stats
+from core.sip.tap import Owner, Tap
 from core.sip.timers import TICK, Wheel
 from core.sip.transports import Transports
 
@@ -59,18 +61,21 @@ class Endpoint:
         algorithms: tuple[str, ...] = ALGORITHMS,
         bindings: BindingStore | None = None,
         interval: Interval | None = None,
+        trace_bytes: int = 0,
     ) -> None:
         """``domain`` is the SIP domain and digest realm of all lines; ``external`` the address for Via
         and Contact (``host`` or ``host:port``), by default the listening one; ``secret`` seals
         nonces. Above ``max_sessions`` (two for a call) an INVITE gets 503. A source that is no
         carrier may send ``source_rate`` requests a second, ``source_burst`` at once. ``algorithms``
         are the digests that lines may use, in the order of the challenges; ``bindings`` keeps the
-        phones of lines for the next process. ``interval`` is for session timers.
+        phones of lines for the next process. ``interval`` is for session timers. So many
+        ``trace_bytes`` of the last messages are kept in ``tap``.
 
         ``on_invite`` sets the session's listener before it returns; it runs on the loop and must
         not block.
         """
         self.stats = Stats()
+        self.tap = Tap(clock.now, _owner_of(lines), trace_bytes)
         self._listen = Listen(listen) if isinstance(listen, Address) else listen
         self._external = external
         self._on_invite = on_invite
@@ -112,10 +117,17 @@ class Endpoint:
         )
         await transports.start()
         self._transports = transports
+        self.tap.local = transports.local_of
+        note, send = self.tap.note, transports.send
+
+        def transmit(flow: Flow, data: bytes) -> None:
+            note(True, flow, data)
+            send(flow, data)
+
         self._agent = Agent(
             wheel=self._wheel,
             clock=self._clock,
-            transmit=transports.send,
+            transmit=transmit if self.tap.on else send,
             advertised=transports.advertised(self._external),
             identity=self._identity,
             sink=self._sink,
@@ -181,13 +193,15 @@ class Endpoint:
         account: CarrierAccount | None = None,
         patience: float | None = None,
         on_close: Callable[[], None] | None = None,
+        owner: Owner | None = None,
     ) -> Session:
         """Call ``target``. ``from_`` and ``to`` are header values without tags, ``"Name" <sip:…>``.
 
         Events go to ``listener``, the first of them after this returns. A host that cannot be
         resolved ends as Failed(503). ``account`` answers the carrier's challenges; after
         ``patience`` seconds without any answer it is Failed(408), else after 32; ``on_close`` is
-        called once when all is over. WireError if a header would break the message.
+        called once when all is over; ``owner`` is the call that this is a leg of. WireError if a
+        header would break the message.
         """
         agent, transports = self._agent, self._transports
         assert agent is not None and transports is not None, "start() comes first"
@@ -201,6 +215,8 @@ class Endpoint:
         invite.any_transport = target.flow is None and not target.transport
         flow = transports.flow(target)
         session = agent.invite(listener, invite, target, flow)
+        if owner is not None:
+            self.tap.bind(session.id, owner)
         if flow is None:
             task = asyncio.ensure_future(self._start_later(session, target, transports))
             self._tasks.add(task)
@@ -268,6 +284,7 @@ class Endpoint:
             return True
         answer = data.startswith(b"SIP/2.0 ")
         if answer or self._buckets.admit(flow.remote[0], self._wheel.clock()):
+            self.tap.note(False, flow, data)
             return agent.receive(data, flow, stream)
         self.stats.dropped["flood"] += 1
         return True
@@ -290,3 +307,11 @@ class Endpoint:
         self._ticked = now
         self._ticker = asyncio.get_running_loop().call_later(TICK, self._tick)
         self._wheel.advance()
+
+
+def _owner_of(lines: Callable[[str], Line | None]) -> Callable[[str], UUID | None]:
+    def owner(login: str) -> UUID | None:
+        line = lines(login) if login else None
+        return line.tenant_id if line else None
+
+    return owner

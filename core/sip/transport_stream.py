@@ -148,6 +148,11 @@ class Streams:
             task.add_done_callback(self._tasks.discard)
         return connection
 
+    def sockname(self, flow: Flow) -> tuple[str, int] | None:
+        """The local address of a flow's connection, if it stands."""
+        connection = self._find(flow)
+        return None if connection is None else connection.sockname
+
     async def _connect(self, connection: Connection) -> None:
         host, port = connection.flow.remote
         loop = asyncio.get_running_loop()

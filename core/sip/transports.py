@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Callable, Set
+from functools import lru_cache
 
 from core.settings import Address
 from core.sip.advertised import Advertised, Way
-from core.sip.flow import Flow, Target, address, towards
+from core.sip.flow import OUTGOING, Flow, Target, address, towards
 from core.sip.listen import CannotListen, Listen
 from core.sip.stats import Stats
 from core.sip.timers import Wheel
@@ -101,6 +102,13 @@ class Transports:
         """Our UDP address of a family; of the other one if it has none."""
         return next((local for local in self._udp if (":" in local[0]) == six), next(iter(self._udp)))
 
+    def local_of(self, flow: Flow) -> tuple[str, int]:
+        """Where a flow really begins on this machine, for those who want to read of it."""
+        host, port = flow.local
+        if flow.local == OUTGOING:
+            host, port = self.streams.sockname(flow) or self.local(":" in flow.remote[0])
+        return _route(host), port
+
     def flow(self, target: Target) -> Flow | None:
         """Where a request to ``target`` leaves; None if its name must be resolved first."""
         if target.flow is not None:
@@ -135,6 +143,9 @@ class Transports:
                     port = bound.port
                 ways.append(Way(transport, host, port))
         return Advertised(*ways)
+
+
+_route = lru_cache(maxsize=64)(route_address)
 
 
 def _allow_files(connections: int) -> None:

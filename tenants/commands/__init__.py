@@ -1,4 +1,4 @@
-"""The operator's commands, ``sunsim tenant|number|trunk|calls|media|plugin|token|db``, for ``cli.py``.
+"""The operator's commands, ``sunsim tenant|number|trunk|calls|media|sip|plugin|…``, for ``cli.py``.
 
 ``ctx.obj`` of click is the ``Settings``. Every command takes ``--json`` and prints one JSON value with
 it. What goes wrong is one line on stderr and an exit code (see ``frame.EXIT_CODES``).
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from tenants.commands import calls, db, media, number, plugin, tenant, token, trunk
+from tenants.commands import calls, db, media, number, plugin, sip, tenant, token, trunk
 
 __all__ = ["groups"]
 
@@ -21,6 +21,7 @@ def groups() -> list[click.Group]:
         trunk.group,
         calls.group,
         media.group,
+        sip.group,
         plugin.group,
         token.group,
         db.group,

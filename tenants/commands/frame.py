@@ -34,10 +34,10 @@ EXIT_CODES: dict[type[SunSimError], int] = {
 
 
 class Output(Struct, frozen=True):
-    """What a command tells: ``value`` as JSON, ``lines`` to people."""
+    """What a command tells: ``value`` as JSON (an iterator's, each on a line), ``lines`` to people."""
 
     value: Any
-    lines: Sequence[str]
+    lines: Iterable[str]
 
 
 class Office(Struct, frozen=True):
@@ -65,11 +65,9 @@ def command(group: click.Group, name: str) -> Callable[[Callable[..., Output]], 
             assert settings is not None
             logs.configure(structs.replace(settings.log, level="warning"), "cli")
             try:
-                output = function(settings, **options)
+                _print(function(settings, **options), as_json)
             except SunSimError as error:
                 _fail(context, error, as_json)
-            else:
-                _print(output, as_json)
 
         return group.command(name)(run)
 
@@ -129,7 +127,9 @@ async def _in_office(
 
 def _print(output: Output, as_json: bool) -> None:
     if as_json:
-        click.echo(msgspec.json.encode(output.value).decode())
+        values = output.value if isinstance(output.value, Iterator) else (output.value,)
+        for value in values:
+            click.echo(msgspec.json.encode(value).decode())
         return
     for line in output.lines:
         click.echo(line)

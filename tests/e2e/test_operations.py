@@ -1,6 +1,12 @@
 """What the operator does to calls while they go on."""
 
+import asyncio
 import json
+import re
+import signal
+import subprocess
+import sys
+from base64 import b64decode
 
 import httpx
 import pytest
@@ -9,6 +15,7 @@ from core.contracts import Outcome
 from tenants.services import tokens
 from tenants.services.tokens import CreateToken
 from tests.support.sipp import Script
+from tests.unit.sip.test_pcap import read
 
 
 def answering():
@@ -78,3 +85,75 @@ async def test_a_program_hangs_up_a_call_of_its_company(company):
 @pytest.mark.parametrize("words", [(), ("x", "--all")])
 def test_what_is_to_be_hung_up_must_be_said(instance, words):
     assert "Name one call, or --all." in instance.cli("calls", "hangup", *words, status=2)
+
+
+async def test_a_call_is_drawn_and_captured(company, tmp_path):
+    """One call from a line: both legs in one ladder and one file, without the digest."""
+    line, instance = company.admin.sip, company.instance
+    anna = company.dialler(line, "102").expect(180).expect(200).ack().bye().expect(200)
+    boris = await company.hire("Борис", "102")
+    async with company.phone(boris.sip, answering()) as phone:
+        await anna.run(instance.sip)
+        await phone.finish()
+    call_id = str((await company.call()).call.id)
+    drawn = instance.cli("sip", "trace", "--call", call_id[24:]).splitlines()
+    assert drawn[0] == f"Call {call_id} of tenant {company.id}"
+    assert drawn[1].count("UDP 127.0.0.1:") == 2
+    assert sum("-- INVITE" in row for row in drawn) >= 2
+    assert any("180 Ringing, INVITE 1" in row for row in drawn)
+    assert any("SDP audio 127.0.0.1:" in row and "PCMA" in row for row in drawn)
+
+    whole = instance.cli("sip", "trace", "--call", call_id, "--full")
+    answer = re.search(r'Authorization: Digest .*response="([^"]+)"', whole)
+    assert set(answer[1]) == {"x"}
+    told = json.loads(instance.cli("sip", "trace", "--call", call_id, "--json"))
+    assert {each["tenant_id"] for each in told} == {str(company.id)}
+    assert len({each["sip_call_id"] for each in told}) == 2
+    registered = json.loads(instance.cli("sip", "trace", "--registrations", "--last", "99", "--json"))
+    owners = {each["tenant_id"] for each in registered if b"REGISTER\r\n" in b64decode(each["data"])}
+    assert str(company.id) in owners
+
+    file = tmp_path / "call.pcap"
+    words = ("sip", "capture", "--out", str(file), "--call", call_id, "--json")
+    written = json.loads(instance.cli(*words))
+    assert written == {
+        "file": str(file),
+        "messages": len(told),
+        "bytes": file.stat().st_size,
+    }
+    assert file.stat().st_mode & 0o777 == 0o600
+    packets = read(file.read_bytes())
+    ours = f"{instance.sip[0]}:{instance.sip[1]}"
+    assert all(ours in packet[1:3] for packet in packets)
+    assert [packet[4] for packet in packets] == [b64decode(each["data"]) for each in told]
+
+
+async def test_a_capture_goes_on_for_a_while_and_is_bounded(company, tmp_path):
+    instance, file = company.instance, tmp_path / "live.pcap"
+    words = [sys.executable, "-m", "cli", "--data-dir", str(instance.folder), "sip", "capture"]
+    words += ["--out", str(file), "--host", company.carrier_host, "--seconds", "3600"]
+    with subprocess.Popen(words, env=instance.environ, stdout=subprocess.PIPE) as process:
+        try:
+            async with asyncio.timeout(60):
+                while not (file.exists() and file.stat().st_size):
+                    await asyncio.sleep(0.05)
+                while file.stat().st_size < 1000:  # the first ones may come before it listens
+                    await company.dial_in(
+                        company.caller().invite("+74990000000").expect(404).ack_refusal()
+                    )
+            process.send_signal(signal.SIGINT)
+            assert b"messages" in process.communicate(timeout=30)[0]
+        finally:
+            process.kill()
+    assert {packet[1].rpartition(":")[0] for packet in read(file.read_bytes())} >= {
+        company.carrier_host
+    }
+
+
+def test_traces_are_for_the_owner_of_the_folder_only(instance, tmp_path):
+    sock = instance.folder / "sip.sock"
+    assert sock.stat().st_mode & 0o777 == 0o600
+    other = [sys.executable, "-m", "cli", "--data-dir", str(tmp_path), "sip", "trace"]
+    done = subprocess.run(other, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "does not run in" in done.stderr) == (6, True)
+    assert "No message of call" in instance.cli("sip", "trace", "--call", "nothing", status=3)

@@ -14,7 +14,7 @@ from tests.rules.source import ROOT, Import, imports_of, is_within, python_files
 LAYERS = (
     ("core", {"contracts", "hours", "errors", "events", "ids", "settings", "numbers", "clock", "sdp"}),
     ("core", {"ports", "contributions", "hookspecs", "_fastroute", "_slowroute", "_slowhours"}),
-    ("core", {"logs", "metrics", "supervisor"}),
+    ("core", {"logs", "metrics", "supervisor", "control"}),
     ("core", {"sip", "media", "routing"}),
     ("core", {"_guard", "tenant_hooks", "host", "bus", "call", "trunk"}),
     ("core", {"testing"}),

@@ -29,6 +29,7 @@ from core.settings import SipSettings
 from core.sip import _wire as wire
 from core.sip.flow import Target
 from core.sip.identity import FromLine, FromTrunk
+from core.sip.tap import Tap
 from core.testing import MemoryBoard, MemoryCallStore, MemoryDirectory, MemoryMedia
 from tests.support.virtual_time import run
 from tests.unit.call.world import FakeSession, LoopClock, Phone
@@ -73,6 +74,7 @@ class FakeEndpoint:
     """Phones by login or by URI; ``invited`` keeps what each INVITE said."""
 
     sessions = 0
+    tap = Tap(lambda: 0.0, lambda login: None, 0)
 
     def __init__(self):
         self.phones = {}
