@@ -179,6 +179,17 @@ class MediaSettings(Struct, frozen=True):
     interface: Annotated[str, Doc(description="Address of the child's RTP ports.")] = "127.0.0.1"
     port_min: Annotated[int, Doc(ge=1024, le=65000, description="First RTP port.")] = 30000
     port_max: Annotated[int, Doc(ge=1024, le=65535, description="Last RTP port.")] = 39999
+    redis: Annotated[
+        Annotated[
+            str,
+            Doc(
+                pattern=r"^(.+@)?([\w.-]+|\[[0-9A-Fa-f:]+\]):\d{1,5}/\d{1,3}$",
+                extra={"expected": "[PASSWORD@]HOST:PORT/DB"},
+            ),
+        ]
+        | None,
+        Doc(description="Redis as [PASSWORD@]HOST:PORT/DB; with it the child's calls outlive it."),
+    ] = None
 
 
 class MailSettings(Struct, frozen=True):

@@ -12,6 +12,7 @@ on it, the child's.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import time
@@ -164,6 +165,7 @@ class RtpengineProcess:
                 stderr=output,
                 start_new_session=True,  # Ctrl-C is for us: calls are deleted first
                 preexec_fn=die_with_parent(signal.SIGKILL),
+                env=self._environment(),
             )
 
     def _command(self, address: Address) -> list[str]:
@@ -186,9 +188,18 @@ class RtpengineProcess:
             f"--recording-dir={self._folder / 'recordings'}",
             "--recording-method=pcap",
         ]
+        if settings.redis is not None:
+            # Without Redis it must start and relay all the same.
+            where = settings.redis.rpartition("@")[2]
+            command += [f"--redis={where}", "--no-redis-required"]
         if self._dtmf is not None:
             command.append(f"--dtmf-log-dest={self._dtmf}")
         return command
+
+    def _environment(self) -> dict[str, str]:
+        """Redis' password goes here: everybody may read a process's command line."""
+        password = (self._settings.redis or "").rpartition("@")[0]
+        return {**os.environ, "RTPENGINE_REDIS_AUTH_PW": password} if password else dict(os.environ)
 
     async def _ready(self, client: NgClient) -> None:
         """Ping until the child answers; MediaUnavailable if it ends first or the time is over."""
