@@ -185,6 +185,9 @@ class RtpengineProcess:
             f"--timeout={_IDLE}",
             f"--silent-timeout={_IDLE}",
             f"--offer-timeout={_IDLE}",
+            # Of several sources in a stream's first seconds the one that fits the SDP is learned; by
+            # default it would be the last one, whoever that is (measured).
+            "--endpoint-learning=heuristic",
             f"--recording-dir={self._folder / 'recordings'}",
             "--recording-method=pcap",
         ]

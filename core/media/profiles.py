@@ -15,7 +15,8 @@ __all__ = ["for_answer", "for_offer"]
 
 _Arguments = Mapping[str, Value]
 
-_LATCH = ("port-latching",)
+# Ports stay; and once it is learned where a party sends from, nobody else is heard in its place.
+_LATCH = ("port-latching", "strict-source")
 _PLAIN: _Arguments = {"ICE": "remove"}
 # Between different kinds of parties nothing of the one may reach the other.
 _BARE: _Arguments = {"ICE": "remove", "DTLS": "off", "rtcp-mux": ("demux",)}

@@ -63,7 +63,8 @@ async def test_opening_joins_the_caller_to_a_stub(session, client):
     await session.open(CALLER)
     tags = {"from-tag": "A", "to-tag": "ivr", "via-branch": "br-ivr", **COMMON}
     stub = sdp.hold(body(1, "8"))
-    latch, keep = ("port-latching",), ("port-latching", "original-sendrecv")
+    latch = ("port-latching", "strict-source")
+    keep = (*latch, "original-sendrecv")
     assert client.asked == [
         ("offer", {**tags, "sdp": CALLER, "flags": latch, "transport-protocol": "RTP/AVP"}),
         ("answer", {**tags, "sdp": stub, "flags": keep}),
@@ -82,7 +83,7 @@ async def test_a_ring_comes_from_a_stub_of_its_own(session, client):
         "to-tag": "b1",
         "via-branch": "br-b1",
         "sdp": sdp.hold(CALLER),
-        "flags": ("port-latching", "original-sendrecv"),
+        "flags": ("port-latching", "strict-source", "original-sendrecv"),
         "codec": TRANSCODE,
         "transport-protocol": "RTP/AVP",
     }
