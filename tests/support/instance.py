@@ -347,7 +347,10 @@ def instance():
     free = "127.0.0.1:0"
     running = Instance(
         folder,
-        environ={f"SUNSIM_SIP_LISTEN_{name}": free for name in ("TLS", "WS", "WSS")},
+        environ={
+            **{f"SUNSIM_SIP_LISTEN_{name}": free for name in ("TLS", "WS", "WSS")},
+            "SUNSIM_SIP_MIN_SE": "4",  # so that the silence of a peer need not last minutes
+        },
     )
     try:
         running.start()
