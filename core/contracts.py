@@ -35,6 +35,7 @@ __all__ = [
     "DialPlan",
     "Direction",
     "Employee",
+    "Encryption",
     "Group",
     "HangUp",
     "IdentityHeader",
@@ -275,6 +276,14 @@ class Snapshot(Struct, frozen=True):
         return Tenant(self.tenant_id, self.name, self.timezone, self.plugins)
 
 
+class Encryption(StrEnum):
+    """Whether the audio of a line is encrypted, where its phone can be told a key in secret."""
+
+    NONE = "none"  # offered as plain RTP
+    PREFERRED = "preferred"  # offered as both; the phone chooses
+    REQUIRED = "required"  # no call without
+
+
 class Line(Struct, frozen=True):
     """A SIP account: what the registrar needs to know one phone (SIP-01, SIP-02).
 
@@ -286,6 +295,7 @@ class Line(Struct, frozen=True):
     employee_id: UUID
     terminal_id: UUID
     ha1: dict[str, str]
+    encryption: Encryption = Encryption.PREFERRED
 
 
 class NumberFormat(StrEnum):

@@ -76,6 +76,11 @@ class Profile(NamedTuple):
     keys: Keys = Keys.NONE
     ice: bool = False
 
+    @property
+    def mandatory(self) -> bool:
+        """Whether there is no audio without keys."""
+        return "SAVP" in self.protocol
+
 
 PLAIN = Profile("RTP/AVP")
 BEST_EFFORT = Profile("RTP/AVP", Keys.SDES)

@@ -158,6 +158,10 @@ class SipSettings(Struct, frozen=True):
         int,
         Doc(ge=0, le=1024, description="Memory for the last SIP messages (`sunsim sip`); 0: none."),
     ] = 16
+    keys_in_clear: Annotated[
+        bool,
+        Doc(description="Tell phones keys of audio (SDES) without TLS, too; others may read them."),
+    ] = False
     max_calls: Annotated[int, Doc(ge=1, description="Calls at once before 503.")] = 2000
     outgoing_calls: Annotated[int, Doc(ge=0, description="Outgoing calls at once per tenant.")] = 10
     outgoing_seconds: Annotated[int, Doc(ge=1, description="Longest outgoing call, in seconds.")] = 7200

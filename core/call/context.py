@@ -51,6 +51,7 @@ P = ParamSpec("P")
 log = structlog.get_logger(__name__)
 
 _FORBIDDEN = 403
+_NOT_ACCEPTABLE = 488
 
 
 class CallRefused(SunSimError):
@@ -97,14 +98,17 @@ class CallContext:
         moment: Moment,
         *,
         settings: SipSettings,
+        usable: bool,
         outgoing: int,
         snapshot: Snapshot,
         compiled: routing.Compiled,
         hooks: TenantHooks,
         placing: Placing,
     ) -> None:
-        """``outgoing`` is how many calls of the tenant went outside when this one came."""
+        """``usable`` says whether the audio that is offered may be used as it is (``encryption``);
+        ``outgoing`` is how many calls of the tenant went outside when this one came."""
         self.snapshot = snapshot
+        self._usable = usable
         self._outgoing = outgoing
         self._moment = moment
         self._settings = settings
@@ -196,6 +200,8 @@ class CallContext:
             return  # neither debts nor limits nor plugins stand between people and help
         if self.snapshot.suspended:
             raise CallRefused(_FORBIDDEN, "the contract is suspended")
+        if not self._usable:
+            raise CallRefused(_NOT_ACCEPTABLE, "this audio, or its encryption, cannot be used")
         if facts.direction is Direction.OUTGOING:
             if facts.number_id is None:
                 raise CallRefused(_FORBIDDEN, "the contract has no number to call from")

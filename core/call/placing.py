@@ -19,10 +19,11 @@ import structlog
 from core.call.dialling import InTurn, NoPlace, Place
 from core.call.encryption import profile_of
 from core.call.facts import number_shown
-from core.contracts import CallFacts, Direction, Number, Ring, Snapshot, TerminalKind, Trunk
+from core.contracts import CallFacts, Direction, Encryption, Number, Ring, Snapshot, TerminalKind, Trunk
 from core.contributions import DialOptions
 from core.numbers import is_domestic, is_extension, is_outside, normalize
 from core.ports import TenantDirectory
+from core.settings import SipSettings
 from core.sip.endpoint import Endpoint
 from core.sip.flow import Target, host_port
 from core.sip.session import Listener, Session
@@ -53,7 +54,7 @@ class Placing:
         facts: CallFacts,
         snapshot: Snapshot,
         *,
-        domain: str,
+        settings: SipSettings,
         max_forwards: int,
         board: TrunkBoard,
         caller: Caller,
@@ -68,7 +69,8 @@ class Placing:
         self._facts = facts
         self._owner = Owner(facts.call_id, facts.tenant_id)
         self._snapshot = snapshot
-        self._domain = domain
+        self._domain = settings.domain
+        self._keys_in_clear = settings.keys_in_clear
         self._max_forwards = max_forwards
         self._board = board
         self._caller = caller
@@ -121,8 +123,16 @@ class Placing:
 
     def _phones_of(self, login: str) -> list[Place]:
         to = f"<sip:{login}@{self._domain}>"
-        phones = (contact.target() for contact in self._endpoint.contacts(login))
-        return [Place(self._invite(phone, to), profile_of(phone)) for phone in phones]
+        line = self._directory.line(login)
+        wanted = line.encryption if line is not None else Encryption.PREFERRED
+        places = []
+        for phone in (contact.target() for contact in self._endpoint.contacts(login)):
+            profile = profile_of(phone, wanted, keys_in_clear=self._keys_in_clear)
+            if profile is None:
+                log.warning("call.phone_not_secret", line=login, phone=str(phone.flow))
+            else:
+                places.append(Place(self._invite(phone, to), profile))
+        return places
 
     def _outside(self, number: str) -> Sequence[Place] | InTurn:
         own = self._own_number()

@@ -18,10 +18,23 @@ from structlog.contextvars import bound_contextvars
 from core import routing
 from core.call.call import Call
 from core.call.context import CallContext
+from core.call.encryption import accept
 from core.call.facts import called_number, from_company, from_outside
 from core.call.placing import Placing
 from core.call.record import CallRecord
-from core.contracts import CallFacts, Cdr, Direction, Line, Live, Ring, Snapshot, Terminal, Trunk
+from core.contracts import (
+    CallFacts,
+    Cdr,
+    Direction,
+    Encryption,
+    Line,
+    Live,
+    Ring,
+    Snapshot,
+    Terminal,
+    Trunk,
+)
+from core.errors import MediaRefused
 from core.events import CallAnswered, CallEnded, CallStarted
 from core.host import Host
 from core.ids import new_id
@@ -223,10 +236,19 @@ class Switchboard:
         if snapshot is None or facts is None:
             self._reject(session, _INCOMPLETE, "not_a_number")
             return
-        self._begin(session, facts, snapshot, Caller(hidden=hides(request)))
+        caller = Caller(hidden=hides(request))
+        self._begin(session, facts, snapshot, caller, line.encryption)
 
-    def _begin(self, session: Session, facts: CallFacts, snapshot: Snapshot, caller: Caller) -> None:
+    def _begin(
+        self,
+        session: Session,
+        facts: CallFacts,
+        snapshot: Snapshot,
+        caller: Caller,
+        encryption: Encryption = Encryption.NONE,
+    ) -> None:
         assert self.endpoint is not None
+        usable = self._accept(session, encryption)
         outgoing = facts.direction is Direction.OUTGOING
         self.endpoint.tap.bind(session.request.call_id, Owner(facts.call_id, facts.tenant_id))
         call = Call(
@@ -236,6 +258,7 @@ class Switchboard:
             surroundings=CallContext(
                 self,
                 settings=self._settings,
+                usable=usable,
                 outgoing=self.outgoing(facts.tenant_id),
                 snapshot=snapshot,
                 compiled=self._compile(snapshot),
@@ -245,7 +268,7 @@ class Switchboard:
                     self._directory,
                     facts,
                     snapshot,
-                    domain=self._settings.domain,
+                    settings=self._settings,
                     max_forwards=session.max_forwards,
                     board=self._trunks,
                     caller=caller,
@@ -257,6 +280,17 @@ class Switchboard:
         if outgoing:
             self._outside[facts.tenant_id] += 1
         self._keep(asyncio.create_task(self._run(call)))
+
+    def _accept(self, session: Session, encryption: Encryption) -> bool:
+        """Whether the caller's audio may travel as it offers; keys that others could read go."""
+        if not session.remote_sdp:
+            return True
+        secret = session.secret or self._settings.keys_in_clear
+        try:
+            session.remote_sdp = accept(session.remote_sdp, encryption, secret=secret)
+        except MediaRefused:
+            return False
+        return True
 
     def _compile(self, snapshot: Snapshot) -> routing.Compiled:
         compiled = self._compiled.get(snapshot.tenant_id)

@@ -40,14 +40,9 @@ def for_offer(sender: Profile, receiver: Profile) -> dict[str, Value]:
     """Arguments of an offer made by ``sender``, for the body that ``receiver`` is given."""
     arguments = _given(receiver, sender, ("offer", "require"))
     arguments["transport-protocol"] = receiver.protocol
-    wishes = []
-    if _is_best_effort(receiver):
-        arguments["transport-protocol"] = "RTP/SAVP"
-        wishes.append("offer")
-    if _is_best_effort(sender):
-        wishes.append("accept")
-    if wishes:
-        arguments["OSRTP"] = tuple(wishes)
+    wishes = (("offer", receiver), ("accept", sender))
+    if wished := tuple(wish for wish, party in wishes if _is_best_effort(party)):
+        arguments["OSRTP"] = wished
     if sender.keys is Keys.DTLS:
         arguments["DTLS-reverse"] = "passive"  # without it the handshake sometimes hangs
     return arguments
@@ -78,4 +73,4 @@ def _given(receiver: Profile, sender: Profile, mux: tuple[str, ...]) -> dict[str
 
 
 def _is_best_effort(party: Profile) -> bool:
-    return party.keys is Keys.SDES and "SAVP" not in party.protocol
+    return party.keys is Keys.SDES and not party.mandatory

@@ -63,6 +63,11 @@ class InboundSession(Session):
         return self._request
 
     @property
+    def secret(self) -> bool:
+        """Whether the INVITE came where nobody on the way could read it."""
+        return self._flow.transport in ("TLS", "WSS")
+
+    @property
     def max_forwards(self) -> int:
         """How many hops the call may still take: for the INVITEs that follow from it (RFC 7332)."""
         given = self._request.header("Max-Forwards") or ""

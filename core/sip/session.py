@@ -93,6 +93,11 @@ class Session(Usage):
         raise WrongSide(verb="request")
 
     @property
+    def secret(self) -> bool:
+        """Whether the INVITE came where nobody on the way could read it."""
+        raise WrongSide(verb="secret")
+
+    @property
     def max_forwards(self) -> int:
         """How many hops the call may still take: for the INVITEs that follow from it (RFC 7332)."""
         raise WrongSide(verb="max_forwards")

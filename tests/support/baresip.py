@@ -85,9 +85,11 @@ class Baresip:
 
 
 @asynccontextmanager
-async def baresip(login, password, domain, server, frequency=600, answer="auto", by="udp", more=""):
+async def baresip(
+    login, password, domain, server, frequency=600, answer="auto", by="udp", more="", account=""
+):
     """A phone registered with a line ``by`` udp, tcp or tls; it plays ``frequency`` when in a call.
-    ``more`` are further lines of its configuration."""
+    ``more`` are further lines of its configuration, ``account`` further parameters of its account."""
     with TemporaryDirectory(prefix="baresip-") as name:
         folder = Path(name)
         sip, rtp, control = (free_port("127.0.0.1") for _ in range(3))
@@ -107,7 +109,7 @@ async def baresip(login, password, domain, server, frequency=600, answer="auto",
         outbound = f"sip:{server[0]}:{server[1]};transport={by}"
         (folder / "accounts").write_text(
             f"<sip:{login}@{domain}>;auth_user={login};auth_pass={password};answermode={answer};"
-            f'outbound="{outbound}";regint=60;audio_codecs=PCMA/8000/1,PCMU/8000/1\n'
+            f'outbound="{outbound}";regint=60;audio_codecs=PCMA/8000/1,PCMU/8000/1{account}\n'
         )
         write_wav(folder / "source.wav", tone(frequency, 60))
         with (folder / "log").open("wb") as log:

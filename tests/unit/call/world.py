@@ -38,6 +38,7 @@ class FakeSession(Session):
     """Notes its verbs in ``did``; ``say`` delivers an event."""
 
     __slots__ = ("did", "takes")
+    secret = False
 
     def __init__(self, listener=None, sdp=b""):
         self.listener = listener  # no agent: nothing of the real session but its verbs
