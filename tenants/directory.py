@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from core.contracts import (
     CarrierAccount,
+    Encryption,
     IdentityHeader,
     Line,
     Number,
@@ -62,6 +63,7 @@ class _SealedLine(Struct):
     employee_id: UUID
     terminal_id: UUID
     ha1: dict[str, str]
+    encryption: Encryption = Encryption.PREFERRED
     opened: Line | None = None
     broken: bool = False
 
@@ -176,7 +178,7 @@ class MemoryDirectory:
             line.broken = True
             log.error("line_seal_broken", tenant=str(tenant_id), login=line.login)
             return None
-        return Line(line.login, tenant_id, line.employee_id, line.terminal_id, ha1)
+        return Line(line.login, tenant_id, line.employee_id, line.terminal_id, ha1, line.encryption)
 
     # --- following --------------------------------------------------------------------------
 
@@ -323,7 +325,8 @@ def _lines(terminals: Iterable[snapshots.Row]) -> Iterator[_SealedLine]:
     for row in terminals:
         if row["ha1"] and row["state"] == TerminalState.ACTIVE:
             ha1 = msgspec.json.decode(row["ha1"], type=dict[str, str])
-            yield _SealedLine(row["address"], row["employee_id"], row["id"], ha1)
+            wanted = Encryption(row["encryption"])
+            yield _SealedLine(row["address"], row["employee_id"], row["id"], ha1, wanted)
 
 
 def _trunk(row: snapshots.Row, vault: Vault) -> Trunk:

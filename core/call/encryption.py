@@ -1,7 +1,7 @@
 """How the audio of a phone travels: plain, encrypted with keys in the signalling (SDES), or as WebRTC.
 
 A phone in a browser always encrypts. Any other one is offered keys only where nobody else can read
-them, that is by TLS, unless the operator says otherwise; its line says whether it wants to (ADR 0006).
+them, that is by TLS, unless the operator says otherwise; its line says whether it wants to (ADR 0008).
 """
 
 from __future__ import annotations

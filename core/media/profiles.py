@@ -1,7 +1,7 @@
 """What rtpengine is told about two parties so that each gets audio as it speaks it (`sdp.Profile`).
 
 In an offer and in an answer alike the arguments describe who *receives* the body; only
-``DTLS-reverse`` describes who sent it. Measured with Chromium and baresip (docs/adr/0006).
+``DTLS-reverse`` describes who sent it. Measured with Chromium and baresip (docs/adr/0008).
 """
 
 from __future__ import annotations

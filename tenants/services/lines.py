@@ -18,14 +18,20 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from core.contracts import TerminalKind
+from core.contracts import Encryption, TerminalKind
 from core.errors import Conflict, NotFound, Unavailable
 from core.sip.digest import ha1
 from tenants.crosstenant import configuration_versions, tenants_with_pending_lines
 from tenants.db import Database
 from tenants.secrets import SealBroken, Vault, new_password, open_ha1, seal_ha1
 from tenants.services import accounts, audit
-from tenants.services.actor import Actor, operator, require_operator, require_scope
+from tenants.services.actor import (
+    Actor,
+    operator,
+    require_administrator,
+    require_operator,
+    require_scope,
+)
 from tenants.services.throttle import LoginThrottle
 from tenants.tables import LiveLine, Terminal, TerminalState
 
@@ -36,6 +42,7 @@ __all__ = [
     "LineParameters",
     "LineView",
     "RevealLine",
+    "SetEncryption",
     "activate_all_pending",
     "activate_pending",
     "change_password",
@@ -45,6 +52,7 @@ __all__ = [
     "parameters",
     "renew_digests",
     "reveal_all",
+    "set_encryption",
     "views",
 ]
 
@@ -74,6 +82,7 @@ class LineView(Struct, frozen=True):
     registered_at: datetime | None
     user_agent: str
     source: str
+    encryption: Encryption
 
 
 class RevealLine(Struct, frozen=True):
@@ -81,6 +90,13 @@ class RevealLine(Struct, frozen=True):
 
     line_id: UUID
     password: str = ""
+
+
+class SetEncryption(Struct, frozen=True):
+    """Whether the audio of a line is encrypted (``core.contracts.Encryption``)."""
+
+    line_id: UUID
+    encryption: Encryption
 
 
 class LineParameters(Struct, frozen=True):
@@ -175,6 +191,7 @@ def _view(row: dict[str, Any], live: dict[str, Any] | None) -> LineView:
         registered_at=live["registered_at"] if live else None,
         user_agent=live["user_agent"] if live else "",
         source=live["source"] if live else "",
+        encryption=Encryption(row["encryption"]),
     )
 
 
@@ -302,6 +319,25 @@ async def change_password(
         await Terminal.update(issuer.credentials(row["address"])).where(Terminal.id == row["id"])
         await audit.record(actor, "line.password", row["id"], after={"login": row["address"]})
         return _parameters(issuer, await _own_line(actor, row["id"]))
+
+
+async def set_encryption(db: Database, actor: Actor, command: SetEncryption) -> LineView:
+    """Change how the audio of a line travels from the next call on, audited; for administrators.
+
+    Raises NotFound for a line that is not the company's.
+    """
+    async with db.tenant(require_administrator(actor, "lines:write")):
+        its = (Terminal.id == command.line_id) & Terminal.kind.is_in(list(LINE_KINDS))
+        row = await Terminal.select().where(its).first()
+        if row is None:
+            raise NotFound
+        before, after = row["encryption"], command.encryption
+        if before != after:
+            await Terminal.update({Terminal.encryption: after}).where(its)
+            change = {"before": {"encryption": before}, "after": {"encryption": after}}
+            await audit.record(actor, "line.encryption", row["id"], **change)
+        (view,) = await views([{**row, "encryption": after}])
+        return view
 
 
 async def _confirmed(db: Database, throttle: LoginThrottle, actor: Actor, command: RevealLine) -> UUID:

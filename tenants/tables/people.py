@@ -7,7 +7,7 @@ from enum import StrEnum
 from piccolo.columns import JSONB, UUID, Boolean, Integer, Text, Timestamptz
 from piccolo.columns.defaults.timestamptz import TimestamptzNow
 
-from core.contracts import AvailabilityMode, DialMode
+from core.contracts import AvailabilityMode, DialMode, Encryption
 from tenants.tables.base import TenantTable
 
 __all__ = [
@@ -63,6 +63,7 @@ class Terminal(TenantTable, tablename="terminals"):
     channels = Integer(default=1)
     position = Integer(default=0)
     state = Text(default=TerminalState.ACTIVE)
+    encryption = Text(default=Encryption.PREFERRED, help_text="Of the audio of a line.")
     password_sealed = Text(default=None, null=True, secret=True)
     ha1 = JSONB(
         default=None, null=True, secret=True, help_text="Digest algorithm to sealed HA1 (RFC 8760)."

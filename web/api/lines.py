@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from litestar import Controller, get, post
-from litestar.params import FromPath, QueryParameter
+from litestar import Controller, get, patch, post
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
 from tenants.services import lines
-from tenants.services.lines import LineParameters, LineView, RevealLine
+from tenants.services.lines import LineParameters, LineView, RevealLine, SetEncryption
 from web.api.access import TheActor, needs
+from web.api.bodies import body_of, command_of
 from web.api.schema import ApiOperation
 from web.inject import TheContext
 from web.pages import N_
@@ -19,6 +20,7 @@ from web.pages import N_
 __all__ = ["LinesController"]
 
 
+LineChanges = body_of(SetEncryption, "line_id")
 OfEmployee = Annotated[UUID | None, QueryParameter(description=N_("Of this employee only."))]
 
 
@@ -82,3 +84,20 @@ class LinesController(Controller):
         return await lines.change_password(
             context.database, context.issuer, context.throttle, actor, RevealLine(line_id)
         )
+
+    @patch("/{line_id:uuid}", operation_class=ApiOperation, **needs("lines:write"))
+    async def change(
+        self,
+        context: TheContext,
+        actor: TheActor,
+        line_id: FromPath[UUID],
+        data: JSONBody[LineChanges],  # type: ignore[valid-type]
+    ) -> LineView:
+        """Change a line.
+
+        With the encryption `preferred` a phone that registers by TLS is offered encrypted audio and
+        plain one, with `required` there is no call without, with `none` only plain audio is offered.
+        Phones in browsers always encrypt.
+        """
+        command = command_of(SetEncryption, data, line_id=line_id)
+        return await lines.set_encryption(context.database, actor, command)

@@ -155,6 +155,17 @@ async def test_a_lines_password_is_shown_to_its_scope_and_can_be_renewed(world: 
     assert new["password"] in {line.password for line in again}
 
 
+async def test_a_line_can_be_made_to_encrypt(world: World):
+    line_id, token = world.ours.ids["line_id"], world.ours.token
+    body = {"encryption": "required"}
+    changed = (await world.call("PATCH", f"/lines/{line_id}", token, json=body)).json()
+    assert (changed["id"], changed["encryption"]) == (line_id, "required")
+    listed = (await world.call("GET", "/lines", token)).json()["items"]
+    assert {line["encryption"] for line in listed} == {"required", "preferred"}
+    wrong = await world.call("PATCH", f"/lines/{line_id}", token, json={"encryption": "x"})
+    assert wrong.status_code == 422
+
+
 async def test_calls_come_in_pages_and_with_their_course(world: World):
     company, token, now = world.ours.company, world.ours.token, time.time()
     made = [str(await world.ended(company, now - 3600 * hours)) for hours in range(1, 6)]

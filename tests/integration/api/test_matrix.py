@@ -41,6 +41,7 @@ def sample(document: dict[str, Any], name: str, schema: dict[str, Any], party: P
     if is_id(document, schema):
         return party.ids[name]
     known = {"email": "new@company.example", "phone": "+79160000001", "version": 1}
+    known["encryption"] = "required"
     return known.get(name, "Something")
 
 

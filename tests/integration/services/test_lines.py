@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core import routing
-from core.contracts import CallFacts, Direction, Live, Ring
+from core.contracts import CallFacts, Direction, Encryption, Live, Ring
 from core.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests
 from core.ids import new_id
 from core.sip.digest import ha1
@@ -15,7 +15,7 @@ from tenants.services.accounts import reset_password
 from tenants.services.actor import Actor, Role, operator
 from tenants.services.chores import chores
 from tenants.services.employees import CreateEmployee
-from tenants.services.lines import LineIssuer, RevealLine
+from tenants.services.lines import LineIssuer, RevealLine, SetEncryption
 from tenants.tables import LiveLine, Terminal, TerminalState, User
 from tests.support.company import DOMAIN, PASSWORD, activate, directory_of
 
@@ -249,3 +249,28 @@ async def test_no_secret_is_in_the_database_in_clear(company):
         assert parameters.password not in stored
         assert ha1(parameters.login, DOMAIN, parameters.password) not in stored
     assert PASSWORD not in stored
+
+
+async def test_an_administrator_says_whether_a_line_encrypts(company, vault):
+    line, other, _ = company.activated.employee.lines
+    assert line.encryption is Encryption.PREFERRED
+    wanted = SetEncryption(line.id, Encryption.REQUIRED)
+    changed = await lines.set_encryption(company.db, company.admin, wanted)
+    assert (changed.id, changed.encryption) == (line.id, Encryption.REQUIRED)
+    async with directory_of(company.db, vault) as directory:
+        assert directory.line(line.login).encryption is Encryption.REQUIRED
+        assert directory.line(other.login).encryption is Encryption.PREFERRED
+    await lines.set_encryption(company.db, company.admin, wanted)  # nothing new, nothing noted
+    noted = [e.action for e in await audit.entries(company.db, company.admin)]
+    assert noted.count("line.encryption") == 1
+
+
+async def test_nobody_else_says_so(company):
+    line = company.activated.employee.lines[0]
+    own = Actor(company.id, Role.EMPLOYEE, None, company.activated.employee.id, "Анна")
+    with pytest.raises(Forbidden):
+        await lines.set_encryption(company.db, own, SetEncryption(line.id, Encryption.NONE))
+    other = await activate(company.db, company.issuer, "x@y.example")
+    theirs = other.activated.employee.lines[0]
+    with pytest.raises(NotFound):
+        await lines.set_encryption(company.db, company.admin, SetEncryption(theirs.id, Encryption.NONE))
