@@ -31,9 +31,11 @@ from core.host import Host
 from core.media.server import Lost, RtpengineServer, ServerState
 from core.metrics import Reading, register
 from core.ports import MediaServer
-from core.settings import MediaSettings, Settings
+from core.settings import MediaSettings, Settings, SipSettings
 from core.sip.endpoint import Endpoint
+from core.sip.guard import Lift
 from core.sip.listen import CannotListen, Listen, from_settings
+from core.sip.overload import Quota
 from core.sip.session_timer import Interval
 from core.sip.tap import Wanted
 from core.trunk.board import TrunkBoard, TrunkState
@@ -225,6 +227,9 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         max_sessions=2 * settings.sip.max_calls,
         interval=Interval(settings.sip.session_expires, settings.sip.min_se),
         bindings=bindings,
+        quota=_quota(settings.sip, switchboard),
+        source_rate=settings.sip.rate_per_address,
+        source_burst=4 * settings.sip.rate_per_address,
         trace_bytes=settings.sip.trace_megabytes << 20,
     )
     switchboard.endpoint = endpoint
@@ -247,13 +252,21 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         _measure_media(media)
 
 
+def _quota(settings: SipSettings, switchboard: Switchboard) -> Quota:
+    per_second, at_once = settings.rate_per_tenant, settings.calls_per_tenant
+    return Quota(per_second, at_once, switchboard.tenant_of, switchboard.calls_of)
+
+
 async def _obey(
     common: Common, stack: AsyncExitStack, switchboard: Switchboard, endpoint: Endpoint
 ) -> None:
     """Listen to pages and the shell: what they want of calls, and want to see of messages."""
     control = ControlServer(
         common.settings.data.dir.resolve() / CONTROL_SOCKET,
-        {"trace": lambda body: endpoint.tap.read(msgspec.json.decode(body, type=Wanted))},
+        {
+            "trace": lambda body: endpoint.tap.read(msgspec.json.decode(body, type=Wanted)),
+            "bans": lambda body: endpoint.bans(msgspec.json.decode(body, type=Lift)),
+        },
     )
     await control.start()
     stack.push_async_callback(control.close)
@@ -366,6 +379,10 @@ def _measure(switchboard: Switchboard, endpoint: Endpoint, bus: EventBus, host: 
         counter("sip_dropped", "Messages without an answer.", lambda: stats.dropped, "cause"),
         counter("sip_refused", "Requests refused.", lambda: stats.refused, "status"),
         counter("sip_retransmitted", "Messages sent again.", lambda: stats.retransmitted),
+        counter("sip_shed", "Requests told to come back later.", lambda: stats.shed, "reason"),
+        counter("sip_bans", "Bans after wrong passwords.", lambda: stats.banned),
+        Reading("sunsim_sip_banned", "Bans that last now.", endpoint.banned),
+        Reading("sunsim_loop_lag_seconds", "How late the loop was just now.", lambda: endpoint.lag),
         counter("sip_failed_logins", "Wrong credentials.", lambda: stats.failed_logins),
         counter("events_dropped", "Events not delivered to plugins.", lambda: bus.dropped),
         counter("plugin_faults", "Faults of plugins.", lambda: host.fault_counts, "plugin"),

@@ -42,7 +42,7 @@ from core.ports import CallStore, Clock, EventSink, LiveBoard, MediaServer, Tena
 from core.settings import SipSettings
 from core.sip._wire import Message
 from core.sip.endpoint import Endpoint
-from core.sip.identity import FromTrunk, Origin
+from core.sip.identity import FromLine, FromTrunk, Origin
 from core.sip.session import Session
 from core.sip.tap import Owner
 from core.trunk.board import TrunkBoard
@@ -107,6 +107,7 @@ class Switchboard:
         self._tasks: set[asyncio.Task[None]] = set()
         self._talking: Counter[UUID] = Counter()
         self._outside: Counter[UUID] = Counter()
+        self._by_tenant: Counter[UUID] = Counter()
         self._compiled: dict[UUID, routing.Compiled] = {}
         self._closing = False
 
@@ -162,6 +163,18 @@ class Switchboard:
     def calls(self) -> int:
         """How many calls there are now."""
         return len(self._calls)
+
+    def calls_of(self, tenant_id: UUID) -> int:
+        """How many calls a company has now."""
+        return self._by_tenant[tenant_id]
+
+    def tenant_of(self, request: Message, origin: Origin) -> UUID | None:
+        """Whose call a request begins."""
+        if isinstance(origin, FromLine):
+            return origin.line.tenant_id
+        number = called_number(request, origin.trunk)
+        found = self._directory.number(number) if number else None
+        return found[0].tenant_id if found else None
 
     def outgoing(self, tenant_id: UUID) -> int:
         """How many of the tenant's calls go outside now."""
@@ -277,6 +290,7 @@ class Switchboard:
             limit=self._settings.outgoing_seconds if outgoing else None,
         )
         self._calls[facts.call_id] = call
+        self._by_tenant[facts.tenant_id] += 1
         if outgoing:
             self._outside[facts.tenant_id] += 1
         self._keep(asyncio.create_task(self._run(call)))
@@ -312,6 +326,7 @@ class Switchboard:
                 cdr = await call.run()
             finally:
                 del self._calls[facts.call_id]
+                _less(self._by_tenant, [facts.tenant_id])
                 trunk = self._channels.pop(facts.call_id, None)
                 if trunk is not None:
                     self._trunks.release(trunk)

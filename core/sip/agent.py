@@ -22,10 +22,12 @@ from core.sip.advertised import Advertised
 from core.sip.capabilities import ALLOW, CAPABILITIES, METHODS, SUPPORTED
 from core.sip.dialog import Dialog
 from core.sip.flow import Flow, Target, Transmit, towards
+from core.sip.guard import is_scanner
 from core.sip.identity import FromLine, FromTrunk, Identity, Origin, Refusal
 from core.sip.in_dialog import serve
 from core.sip.inbound import InboundSession
 from core.sip.outbound import OutboundSession, OutgoingInvite
+from core.sip.overload import Load, Quota, retry_after
 from core.sip.registrar import BindingStore, RegisterRefused, Registrar
 from core.sip.replaces import find_replaced
 from core.sip.session import Headers, Listener, Session
@@ -44,14 +46,14 @@ _ALLOWED = ("Allow", ALLOW)
 _OFFER = ("Content-Type", "application/sdp")
 _DATAGRAM = 1300
 _WITHOUT_TCP, _REMEMBERED = 600.0, 1000
-_RETRY_AFTER = ("Retry-After", "5")
 
 
 class Agent:
     """User agent client and server, registrar included.
 
-    ``advertised`` is what Via and Contact say. ``overloaded`` is set by the endpoint when the
-    loop lags; new calls then get 503, as they do above ``max_sessions``. ``interval`` is what we
+    ``advertised`` is what Via and Contact say. ``load`` is told by the endpoint how
+    far the loop lags; new calls get 503 when it does, as they do above ``max_sessions``, and when
+    ``quota`` says that their company has enough. ``interval`` is what we
     want of session timers, ``asking`` how our INVITEs say it.
     """
 
@@ -60,11 +62,12 @@ class Agent:
         "_max_sessions",
         "_on_invite",
         "_ours",
+        "_quota",
         "_without_tcp",
         "advertised",
         "asking",
         "interval",
-        "overloaded",
+        "load",
         "registrar",
         "sessions",
         "stats",
@@ -85,6 +88,7 @@ class Agent:
         stats: Stats,
         max_sessions: int,
         bindings: BindingStore | None = None,
+        quota: Quota | None = None,
         interval: Interval | None = None,
     ) -> None:
         self.wheel = wheel
@@ -92,10 +96,11 @@ class Agent:
         self.transactions = Transactions(wheel, transmit, stats)
         self.registrar = Registrar(wheel, clock, sink, bindings)
         self.sessions: dict[str, Session] = {}
-        self.overloaded = False
+        self.load = Load()
         self._identity = identity
         self._on_invite = on_invite
         self._max_sessions = max_sessions
+        self._quota = quota
         self._ours = advertised
         self._without_tcp: dict[tuple[str, int], float] = {}
         self.advertised = advertised.usual
@@ -255,6 +260,8 @@ class Agent:
         method = request.method
         if identity.trunk(flow) is None and not identity.ours(request.uri):
             self.stats.dropped["unknown_domain"] += 1
+        elif is_scanner(request.header("User-Agent") or ""):
+            self.stats.dropped["scanner"] += 1
         elif self._malformed(request, flow):
             pass
         elif self.transactions.merged(request):
@@ -273,12 +280,16 @@ class Agent:
             self.refuse(request, flow, 405, headers=(("Allow", ALLOW),))
 
     def _invite(self, request: Message, flow: Flow, key: Key) -> None:
-        if self.overloaded or len(self.sessions) >= self._max_sessions:
-            self.refuse(request, flow, 503, headers=(_RETRY_AFTER,))
+        if self.load.sheds_calls or len(self.sessions) >= self._max_sessions:
+            self._shed(request, flow, "overload", retry_after(request, 2, 8))
             return
         origin = self._identity.caller(request, flow)
         if isinstance(origin, FromTrunk | FromLine):
-            self._admit(request, flow, key, origin)
+            reason = self._quota and self._quota.call(request, origin, self.wheel.clock())
+            if reason:
+                self._shed(request, flow, reason, retry_after(request, 2, 8))
+            else:
+                self._admit(request, flow, key, origin)
         elif origin is not None:
             self.refuse(request, flow, origin.status, origin.reason, origin.headers)
 
@@ -314,12 +325,19 @@ class Agent:
         if identity.trunk(flow) is not None and not identity.ours(request.uri):
             self.stats.dropped["unknown_domain"] += 1
             return
+        if self.load.sheds_registrations:
+            self._shed(request, flow, "overload", retry_after(request, 10, 60))
+            return
         result = identity.authenticate(request, flow)
         if isinstance(result, Refusal):
             self.refuse(request, flow, result.status, result.reason, result.headers)
         elif isinstance(result, Line):
             if identity.account(request, "To") != result.login:
                 self.refuse(request, flow, 403)
+                return
+            reason = self._quota and self._quota.registration(result.tenant_id, self.wheel.clock())
+            if reason:
+                self._shed(request, flow, reason, retry_after(request, 10, 60))
                 return
             transaction = NonInviteServer(self.transactions, key, request, flow)
             tag = _stateless_tag(request)
@@ -330,6 +348,11 @@ class Agent:
                 transaction.respond(refused.status, refused.reason, refused.headers, to_tag=tag)
             else:
                 transaction.respond(200, headers=headers, to_tag=tag)
+
+    def _shed(self, request: Message, flow: Flow, reason: str, when: tuple[str, str]) -> None:
+        """Not now: 503 and when to come back (RFC 3261 §20.33)."""
+        self.stats.shed[reason] += 1
+        self.refuse(request, flow, 503, headers=(when,))
 
     def _malformed(self, request: Message, flow: Flow) -> bool:
         fault = problem(request, SUPPORTED)

@@ -1,14 +1,14 @@
 """SIP on one event loop: the sockets, the clock and the agent between them and the calls.
 
 Everything below is sans-IO; this is where it meets the world. One timer of the loop turns the wheel,
-and how late it comes tells how far the loop lags: past half a second new calls get 503.
+and how late it comes tells how far the loop lags (``overload``).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from uuid import UUID
 
 from core.contracts import CarrierAccount, Line, Trunk
@@ -19,10 +19,11 @@ from core.sip._wire import Message, WireError
 from core.sip.agent import Agent
 from core.sip.digest import ALGORITHMS
 from core.sip.flow import Flow, Target
-from core.sip.guard import Buckets
+from core.sip.guard import Ban, Buckets, Lift
 from core.sip.identity import Identity, Origin
 from core.sip.listen import Listen
 from core.sip.outbound import OutboundSession, OutgoingInvite
+from core.sip.overload import Quota
 from core.sip.registrar import BindingStore, Contact
 from core.sip.request import OutgoingRequest
 from core.sip.session import Headers, Listener, Session
@@ -35,9 +36,6 @@ from core.sip.transports import Transports
 __all__ = ["Endpoint"]
 
 log = logging.getLogger(__name__)
-
-_LAG = 0.5
-"""Seconds that the loop may lag before new calls are refused."""
 
 
 class Endpoint:
@@ -60,6 +58,7 @@ class Endpoint:
         source_burst: float = 400.0,
         algorithms: tuple[str, ...] = ALGORITHMS,
         bindings: BindingStore | None = None,
+        quota: Quota | None = None,
         interval: Interval | None = None,
         trace_bytes: int = 0,
     ) -> None:
@@ -81,11 +80,14 @@ class Endpoint:
         self._on_invite = on_invite
         self._sink = registrar_sink
         self._bindings = bindings
+        self._quota = quota
         self._interval = interval
         self._clock = clock
         self._max_sessions = max_sessions
         self._wheel = Wheel(clock.monotonic)
-        self._buckets = Buckets(source_rate, source_burst, lambda host: trunk_from(host) is not None)
+        self._buckets: Buckets[str] = Buckets(
+            source_rate, source_burst, lambda host: trunk_from(host) is not None
+        )
         self._identity = Identity(
             domain=domain,
             lines=lines,
@@ -135,6 +137,7 @@ class Endpoint:
             stats=self.stats,
             max_sessions=self._max_sessions,
             bindings=self._bindings,
+            quota=self._quota,
             interval=self._interval,
         )
         for line, contacts in restored:
@@ -174,6 +177,21 @@ class Endpoint:
             return 0
         layer = self._agent.transactions
         return len(layer.servers) + len(layer.clients)
+
+    @property
+    def lag(self) -> float:
+        """Seconds that the loop was late in the last moment."""
+        return self._agent.load.lag if self._agent is not None else 0.0
+
+    def banned(self) -> int:
+        """How many bans last now, because of wrong passwords."""
+        return len(self._identity.failures.bans(self._clock.now()))
+
+    async def bans(self, lift: Lift) -> AsyncIterator[Ban]:
+        """All bans of now, or those that are lifted hereby."""
+        failures, now = self._identity.failures, self._clock.now()
+        for ban in failures.lift(lift.source, now) if lift.source else failures.bans(now):
+            yield ban
 
     @property
     def registered_lines(self) -> int:
@@ -303,7 +321,7 @@ class Endpoint:
     def _tick(self) -> None:
         now = self._clock.monotonic()
         if self._agent is not None:
-            self._agent.overloaded = now - self._ticked > TICK + _LAG
+            self._agent.load.note(now - self._ticked - TICK)
         self._ticked = now
         self._ticker = asyncio.get_running_loop().call_later(TICK, self._tick)
         self._wheel.advance()

@@ -77,6 +77,7 @@ class Identity:
         "_stats",
         "_trunk_from",
         "_used",
+        "failures",
     )
 
     def __init__(
@@ -99,7 +100,7 @@ class Identity:
         self._secret = secret
         self._clock = clock
         self._stats = stats
-        self._failures = failures or Failures()
+        self.failures = self._failures = failures or Failures()
         self._used = digest.ReplayWindow()
 
     def trunk(self, flow: Flow) -> Trunk | None:
@@ -150,7 +151,7 @@ class Identity:
             log.warning("From is not the account that signed in", extra={"source": str(flow)})
             return _FORBIDDEN
         self._stats.logins += 1
-        self._failures.forgive(host, login)
+        self._failures.forgive(host, login, now)
         return line
 
     def account(self, request: Message, header: str) -> str | None:

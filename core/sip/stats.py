@@ -12,7 +12,8 @@ class Stats:
 
     ``requests`` and ``responses`` count what was received, by method and by status (our own methods
     only: whatever else arrives counts as ``other``). ``dropped`` counts by cause what got no answer,
-    ``refused`` by status what got one without a session or a binding.
+    ``refused`` by status what got one without a session or a binding, ``shed`` by reason what was too
+    much at that moment.
     """
 
     __slots__ = (
@@ -26,6 +27,7 @@ class Stats:
         "responses",
         "retransmitted",
         "retransmitted_by_peer",
+        "shed",
         "timeouts",
     )
 
@@ -34,6 +36,7 @@ class Stats:
         self.responses: defaultdict[int, int] = defaultdict(int)
         self.dropped: defaultdict[str, int] = defaultdict(int)
         self.refused: defaultdict[int, int] = defaultdict(int)
+        self.shed: defaultdict[str, int] = defaultdict(int)
         self.retransmitted = 0
         self.retransmitted_by_peer = 0
         self.timeouts = 0

@@ -1,4 +1,5 @@
-"""``sunsim sip trace|capture``: the SIP messages of this moment and of lately, without their secrets.
+"""``sunsim sip trace|capture|bans``: the SIP messages of this moment and of lately, without their
+secrets, and who is not listened to.
 
 They are read from the process that runs in the data folder, through its control socket; whoever may
 read that folder may read them.
@@ -19,6 +20,7 @@ from core import control
 from core.control import CONTROL_SOCKET
 from core.errors import NotFound, SettingError
 from core.settings import Settings
+from core.sip.guard import Ban, Lift
 from core.sip.ladder import groups, ladder, line
 from core.sip.pcap import GLOBAL_HEADER, Capture
 from core.sip.tap import Traced, Wanted
@@ -88,6 +90,21 @@ def capture(settings: Settings, out: Path, megabytes: int, seconds: float, **cho
     messages = _read(settings, Wanted(**chosen, seconds=seconds))
     written = _write(out, messages, megabytes << 20)
     return Output(written, [f"{written.messages} messages, {written.bytes} bytes in {written.file}"])
+
+
+@command(group, "bans")
+@click.option("--lift", "source", default="", help="Listen to this address or network again.")
+def bans(settings: Settings, source: str) -> Output:
+    """Who is not listened to because of wrong passwords, and for how many seconds."""
+    path = settings.data.dir.resolve() / CONTROL_SOCKET
+    found = list(control.ask(path, "bans", Lift(source), Ban))
+    if source and not found:
+        raise NotFound("Nobody at “{source}” is banned.", source=source)
+    return Output(found, [_ban(ban) for ban in found] or ["nobody"])
+
+
+def _ban(ban: Ban) -> str:
+    return f"{ban.source:<40} {ban.account or 'all accounts':<16} {ban.seconds:.0f} s"
 
 
 def _read(settings: Settings, wanted: Wanted) -> Iterator[Traced]:

@@ -126,6 +126,7 @@ class World:
             stats=self.stats,
             max_sessions=options.pop("max_sessions", 100),
             bindings=self.store,
+            quota=options.pop("quota", None),
             interval=options.pop("interval", None),
         )
 

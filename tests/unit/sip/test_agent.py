@@ -127,7 +127,7 @@ def test_above_the_limit_a_call_gets_503_and_when_to_try_again():
 
 def test_a_lagging_loop_refuses_new_calls_only(world):
     world.receive(Peer().invite())
-    world.agent.overloaded = True
+    world.agent.load.note(0.5)
     assert whats(world.receive(Peer().invite())) == [503]
     world.session.progress(180)
     assert world.sent[-1].what == 180

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.sip.guard import Buckets, Failures, network_of
+from core.sip.guard import Ban, Buckets, Failures, is_scanner, network_of
 
 
 def test_a_burst_and_then_the_rate():
@@ -67,7 +67,7 @@ def test_the_right_password_forgives_its_own_account_only():
     failures = Failures(per_account=3, per_source=4)
     for account in ("a", "a", "b", "b"):
         failures.record("192.0.2.1", account, 0.0)
-    failures.forgive("192.0.2.1", "a")
+    failures.forgive("192.0.2.1", "a", 0.0)
     assert failures.banned("192.0.2.1", "c", 0.0)  # the address tried too many
 
 
@@ -83,3 +83,42 @@ def test_neighbourhoods():
     assert network_of("192.0.2.77") == "192.0.2.0/24"
     assert network_of("2001:db8:1:2:3::4") == "2001:db8:1:2::/64"
     assert network_of("no address") == "no address"
+
+
+def test_an_office_goes_on_behind_an_address_that_is_banned():
+    """security.md: nat_office_of_50_phones_is_not_banned."""
+    failures = Failures(per_account=10, per_source=100)
+    office, now = "192.0.2.1", 0.0
+    for phone in range(50):
+        failures.forgive(office, f"good{phone}", now)
+    for guess in range(200):
+        failures.record(office, f"guessed{guess}", now)
+    assert failures.banned(office, "guessed0", now)
+    assert not any(failures.banned(office, f"good{phone}", now) for phone in range(50))
+    for _ in range(10):  # one's own wrong passwords still count
+        failures.record(office, "good1", now)
+    assert failures.banned(office, "good1", now)
+    later = now + 86_401
+    for guess in range(200):
+        failures.record(office, f"guessed{guess}", later)
+    assert failures.banned(office, "good2", later)  # it has not signed in for a day
+
+
+def test_bans_are_listed_and_lifted():
+    failures = Failures(per_account=2, per_source=5, window=60)
+    for _ in range(2):
+        failures.record("192.0.2.1", "a", 10.0)
+    for account in "bcdef":
+        failures.record("198.51.100.7", account, 20.0)
+    assert failures.bans(30.0) == [Ban("192.0.2.0/24", "a", 40.0), Ban("198.51.100.7", None, 50.0)]
+    assert failures.lift("203.0.113.1", 30.0) == []
+    assert failures.lift("192.0.2.99", 30.0) == [Ban("192.0.2.0/24", "a", 40.0)]
+    assert failures.lift("198.51.100.0/24", 30.0) == [Ban("198.51.100.7", None, 50.0)]
+    assert failures.bans(30.0) == []
+    assert not failures.banned("192.0.2.1", "a", 30.0)
+
+
+def test_tools_are_known_by_name_and_phones_are_not_them():
+    assert all(map(is_scanner, ("friendly-scanner", "SIPVicious 0.3.8", "sundayddr", "sipcli/v1.8")))
+    phones = ("Yealink SIP-T46U 108.86", "baresip v3.1", "Linphone/5", "Zoiper", "", "SIP.js/0.21")
+    assert not any(map(is_scanner, phones))
