@@ -26,7 +26,7 @@ import msgspec
 
 from benchmarks.cpu import children, cpu_seconds, pinned, resident_kib
 from benchmarks.load import percentiles
-from benchmarks.phones import Phone, Town
+from benchmarks.town import Phone, Town
 from core.ids import new_id
 from core.sip.digest import ALGORITHMS, ha1
 from tenants import crosstenant
