@@ -14,14 +14,22 @@ if TYPE_CHECKING:
     from core.sip.dialog import Dialog
     from core.sip.session import Headers, Session
 
-__all__ = ["DialogRequest"]
+__all__ = ["HARMLESS", "TELLING", "VITAL", "DialogRequest"]
+
+VITAL = frozenset({408, 481})
+"""Answers that end a session: the far side no longer knows the dialog or is gone (§12.2.1.2)."""
+
+TELLING = frozenset({481})
+"""Of a request that many a telephone ignores: only what is said counts, silence does not."""
+
+HARMLESS: frozenset[int] = frozenset()
+"""Of a request that concerns something else than the session (RFC 5057 §5.1)."""
 
 
 class DialogRequest:
     """Sent with the construction; a challenge is answered once.
 
-    ``on_final`` hears the final answer. Where it matters to the session (``vital``), 408, 481 and
-    silence end it instead: the far side no longer knows the dialog (§12.2.1.2).
+    ``on_final`` hears the final answer, except one that is ``fatal`` to the session. Silence is 408.
     """
 
     __slots__ = (
@@ -29,11 +37,11 @@ class DialogRequest:
         "_agent",
         "_body",
         "_dialog",
+        "_fatal",
         "_headers",
         "_method",
         "_on_final",
         "_session",
-        "_vital",
     )
 
     def __init__(
@@ -46,7 +54,7 @@ class DialogRequest:
         body: bytes = b"",
         *,
         on_final: Callable[[Message], None] | None = None,
-        vital: bool = True,
+        fatal: frozenset[int] = VITAL,
     ) -> None:
         self._session = session
         self._agent = agent
@@ -55,7 +63,7 @@ class DialogRequest:
         self._headers = tuple(headers)
         self._body = body
         self._on_final = on_final
-        self._vital = vital
+        self._fatal = fatal
         self._again = False
         self._send()
 
@@ -76,11 +84,11 @@ class DialogRequest:
         if not self._again and self._session.challenged(response):
             self._again = True
             self._send()
-        elif self._vital and status in (408, 481):
+        elif status in self._fatal:
             self._session.dead(status, response.reason)
         elif self._on_final is not None:
             self._on_final(response)
 
     def _timed_out(self) -> None:
-        if self._vital:
+        if 408 in self._fatal:
             self._session.dead(408, "Request Timeout")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from core.sip.challenge import CHALLENGES
 from core.sip.dialog import Dialog
-from core.sip.dialog_request import DialogRequest
+from core.sip.dialog_request import HARMLESS, DialogRequest
 from core.sip.reliable import Fork, reliable_number
 from core.sip.request import OutgoingInvite
 from core.sip.session import (
@@ -223,7 +223,7 @@ class OutboundSession(Session):
             fork.number = number
             acknowledges = ("RAck", f"{number} {response.cseq} INVITE")
             dialog = self._dialog_with(fork)
-            DialogRequest(self, self._agent, dialog, "PRACK", (acknowledges,), vital=False)
+            DialogRequest(self, self._agent, dialog, "PRACK", (acknowledges,), fatal=HARMLESS)
         body = fork.fresh(response.body)
         if body:
             self.remote_sdp = body

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.sip.dialog_request import DialogRequest
+from core.sip.dialog_request import HARMLESS, DialogRequest
 from core.sip.replaces import Replaces, read_replaces
 from core.sip.session_events import Referred
 from core.sip.status import phrase
@@ -92,7 +92,7 @@ class Referral:
         )
         body = f"SIP/2.0 {status} {reason or phrase(status)}\r\n".encode()
         # Who does not want to hear it may have hung up already: that is no reason to end the call.
-        DialogRequest(self._session, self._agent, self._dialog, "NOTIFY", headers, body, vital=False)
+        DialogRequest(self._session, self._agent, self._dialog, "NOTIFY", headers, body, fatal=HARMLESS)
 
 
 def receive(

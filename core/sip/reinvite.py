@@ -120,6 +120,8 @@ class OwnReinvite:
         if not self._challenged and self._session.challenged(response):
             self._challenged = True
             self._send()
+        elif self._session.timer is not None and self._session.timer.lengthen(response):
+            self._send()
         elif status == 491:  # the owner of the Call-ID waits longer, so that one of the two goes first
             owns = self._session.called
             self._timer = self._agent.wheel.after(

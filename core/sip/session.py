@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 from core.errors import SunSimError
 from core.sip._wire import build_request
 from core.sip.awaited import AwaitedAck
-from core.sip.dialog_request import DialogRequest
+from core.sip.dialog_request import TELLING, DialogRequest
 from core.sip.info import relayed
 from core.sip.reason import parse_reason
 from core.sip.session_events import (
@@ -175,7 +175,7 @@ class Session(Usage):
         """Say by INFO that a key was pressed, ``0-9*#A-D``; whether it arrives matters to nobody."""
         if self.established and self.dialog is not None:
             headers, body = relayed(digit, milliseconds)
-            DialogRequest(self, self._agent, self.dialog, "INFO", headers, body, vital=False)
+            DialogRequest(self, self._agent, self.dialog, "INFO", headers, body, fatal=TELLING)
 
     # --- what the agent hands over ------------------------------------------------------------
 

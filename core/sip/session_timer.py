@@ -125,12 +125,17 @@ class SessionTimer:
     def refused(self, response: Message) -> None:
         """Our refresh was not accepted: once more, as they want it or a little later (§7.3)."""
         soon = _AGAIN
-        if response.status == 422:
-            self._seconds = max(self._seconds, min_se(response))
+        if self.lengthen(response):
             soon = 0.0
         elif response.status in (405, 415, 420, 501) and self.update:
             self.update, soon = False, 0.0
         self._after(soon, self._refresh)
+
+    def lengthen(self, response: Message) -> bool:
+        """Whether a refusal is 422 and asks for a longer interval, which is wanted from now on."""
+        before, wanted = self._seconds, min_se(response) if response.status == 422 else 0
+        self._seconds = max(before, wanted)
+        return wanted > before
 
     def stop(self) -> None:
         """No session lasts for ever, but this one may."""

@@ -24,7 +24,7 @@ __all__ = ["TheirOffer", "reinvited", "take", "updated"]
 class TheirOffer:
     """An offer that waits for the owner's answer, and the dialog in which it came."""
 
-    __slots__ = ("_agent", "_dialog", "_session", "_transaction")
+    __slots__ = ("_agent", "_dialog", "_session", "_transaction", "tag")
 
     def __init__(
         self, session: Session, agent: Agent, dialog: Dialog, transaction: ServerTransaction
@@ -33,6 +33,17 @@ class TheirOffer:
         self._agent = agent
         self._dialog = dialog
         self._transaction = transaction
+        self.tag = session.tag
+        if isinstance(transaction, InviteServer):
+            transaction.session = self
+
+    def cancelled(self, request: Message) -> None:
+        """The CANCEL of a re-INVITE came: the session goes on as it was (§9.2)."""
+        self._session.refuse(487)
+
+    def caller_lost(self) -> None:
+        """Nobody waits for the answer any more."""
+        self._session.refuse(487)
 
     def accept(self, sdp: bytes) -> None:
         """200 with our answer, or with our offer if the re-INVITE had none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from core.sip._wire import build_response
 from core.sip.flow import Flow
@@ -13,7 +13,6 @@ from core.sip.transaction import Key, MergeKey, Transactions, merge_key
 
 if TYPE_CHECKING:
     from core.sip._wire import Message
-    from core.sip.inbound import InboundSession
     from core.sip.session import Headers
 
 __all__ = ["InviteServer", "NonInviteServer", "ServerState", "ServerTransaction", "reply_flow"]
@@ -111,6 +110,18 @@ class NonInviteServer(ServerTransaction):
             self.layer.wheel.after(TIMEOUT, self._end)
 
 
+class Inviting(Protocol):
+    """Whom it concerns that an INVITE is cancelled; ``tag`` is our tag of its dialog."""
+
+    tag: str
+
+    def cancelled(self, request: Message) -> None:
+        """Its CANCEL came."""
+
+    def caller_lost(self) -> None:
+        """The connection that its answer must take is gone."""
+
+
 class InviteServer(ServerTransaction):
     """RFC 3261 figure 7 with the state ACCEPTED of RFC 6026.
 
@@ -121,7 +132,7 @@ class InviteServer(ServerTransaction):
 
     def __init__(self, layer: Transactions, key: Key, request: Message, flow: Flow) -> None:
         super().__init__(layer, key, request, flow)
-        self.session: InboundSession | None = None
+        self.session: Inviting | None = None
         self.interval = T1
         if flow.reliable:
             layer.watch(self.flow, self)

@@ -101,7 +101,7 @@ def test_we_say_digits(world):
     (sent,) = world.take()
     assert sent.message.header("Content-Type") == RELAY
     assert sent.message.body == b"Signal=#\r\nDuration=200\r\n"
-    world.receive(reply(sent, 481))
+    world.receive(reply(sent, 415))
     assert world.events == []
 
 
