@@ -1,6 +1,6 @@
 # The tables of one company as C arrays. Everything is written once, in the constructor.
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 
 cdef struct Span:
@@ -108,6 +108,16 @@ cdef class Hours:
 
     cdef bint is_open(self, int32_t schedule, int32_t calendar, int64_t minute) noexcept
     cdef bint begun(self, int32_t schedule, int32_t calendar, int64_t day, int32_t minute) noexcept
+
+
+cdef class NumberingPlan:
+    cdef uint32_t *edges  # within their area, which is known by ``areas``
+    cdef uint16_t *both
+    cdef int32_t *areas  # where the edges of an area begin
+    cdef Py_ssize_t count
+    cdef readonly Py_ssize_t size
+
+    cdef uint16_t find(self, uint64_t national) noexcept
 
 
 cdef class Table:

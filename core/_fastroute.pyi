@@ -45,6 +45,23 @@ class Hours:
         """Bytes of the tables."""
 
 @final
+class NumberingPlan:
+    """From which federal subjects a Russian number is. Immutable: a changed plan is a new one."""
+
+    def __init__(self, edges: bytes, subjects: bytes) -> None:
+        """Copies them; ValueError if they do not fit together."""
+
+    def __len__(self) -> int:
+        """How many edges it has."""
+
+    def subjects(self, digits: int) -> tuple[int, ...]:
+        """Codes of the subjects of a number, ``digits`` of its E.164 form; empty if unknown."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the tables."""
+
+@final
 class Table:
     """One company. Immutable: a changed configuration is a new table."""
 

@@ -8,12 +8,13 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from libc.math cimport floor
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memmove
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memmove
 
-__all__ = ["ALL_CODES", "Hours", "Table", "Zone", "digits"]
+__all__ = ["ALL_CODES", "Hours", "NumberingPlan", "Table", "Zone", "digits"]
 
 include "_hours.pxi"
+include "_numbering.pxi"
 
 cdef enum Character:
     PLUS = 0x2B

@@ -71,6 +71,7 @@ from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
 from core._slowhours import DAY_OFF, Hours, Zone
+from core._slownumbering import NumberingPlan
 
 __all__ = [
     "ALL_CODES",
@@ -82,6 +83,7 @@ __all__ = [
     "Hours",
     "Mode",
     "Node",
+    "NumberingPlan",
     "PeriodKind",
     "Reason",
     "RouteResult",

@@ -57,6 +57,11 @@ class TenantDirectory(Protocol):
         """All carriers in use."""
         ...
 
+    def regions(self, number: str | None) -> tuple[int, ...]:
+        """From which federal subjects a number is, by code: two where a range is shared, none if
+        unknown."""
+        ...
+
     def trunks_for(self, number: Number) -> Sequence[Trunk]:
         """The carriers through which calls with this number go out, the preferred one first."""
         ...

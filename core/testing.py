@@ -70,6 +70,8 @@ class MemoryDirectory:
         self._lines: dict[str, Line] = {}
         self._trunks: list[Trunk] = []
         self._further: dict[str, list[Trunk]] = {}
+        self.regions_of: dict[str, tuple[int, ...]] = {}
+        """The subjects that numbers are from, for tests to fill."""
 
     def put(self, snapshot: Snapshot) -> None:
         """Add a company, or replace it by a newer configuration."""
@@ -122,6 +124,10 @@ class MemoryDirectory:
     def trunks(self) -> Sequence[Trunk]:
         """All carriers."""
         return tuple(self._trunks)
+
+    def regions(self, number: str | None) -> tuple[int, ...]:
+        """Those that a test gave a number in ``regions_of``."""
+        return self.regions_of.get(number or "", ())
 
     def trunks_for(self, number: Number) -> Sequence[Trunk]:
         """The number's own carrier and the further ones; without any the default one."""

@@ -202,6 +202,18 @@ async def number_routes(database: Database) -> list[Row]:
         )
 
 
+async def numbering_plan(database: Database, known: UUID | None) -> Row | None:
+    """``id``, ``edges`` and ``subjects`` of the plan in force, unless it is the one known."""
+    async with database.directory() as session:
+        rows = await session.fetch(
+            "SELECT id, edges, subjects FROM numbering_plans"
+            " WHERE id = (SELECT id FROM numbering_plans ORDER BY created_at DESC, id DESC LIMIT 1)"
+            " AND id IS DISTINCT FROM $1",
+            known,
+        )
+    return rows[0] if rows else None
+
+
 async def note_trunk_states(database: Database, states: Sequence[Sequence[Any]]) -> None:
     """Replace how all carriers are: rows of id, up, registered, calls, problem."""
     ids, ups, registered, calls, problems = (list(column) for column in zip(*states, strict=True))

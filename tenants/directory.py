@@ -38,12 +38,14 @@ from tenants.crosstenant import (
     configurations,
     kept_snapshots,
     number_routes,
+    numbering_plan,
     trunks,
 )
 from tenants.db import Database
 from tenants.failures import DATABASE_AWAY
 from tenants.listener import CONFIG, Listener, Notice, Subscription
 from tenants.networks import NetworkMap
+from tenants.regions import Regions
 from tenants.secrets import SealBroken, Vault, open_ha1, open_trunk_password
 from tenants.tables import TerminalState
 
@@ -93,6 +95,7 @@ class MemoryDirectory:
         self._trunks: dict[UUID, Trunk] = {}
         self._networks: NetworkMap[Trunk] = NetworkMap(())
         self._routes: dict[str, list[UUID]] = {}
+        self._regions = Regions()
         self._unkept: dict[str, Snapshot] = {}
         self._some_unkept = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -171,6 +174,10 @@ class MemoryDirectory:
             return tuple(self._trunks.values())[:1]
         return [self._trunks[trunk_id] for trunk_id in ids if trunk_id in self._trunks]
 
+    def regions(self, number: str | None) -> tuple[int, ...]:
+        """From which federal subjects a number is: their codes."""
+        return self._regions.of(number)
+
     def _open(self, tenant_id: UUID, line: _SealedLine) -> Line | None:
         try:
             ha1 = open_ha1(self._vault, line.login, line.ha1)
@@ -212,8 +219,9 @@ class MemoryDirectory:
                 yield notice.tenant_id
 
     async def _compare(self) -> None:
-        """Carriers, and every tenant whose version is another than ours."""
+        """Carriers, the numbering plan, and every tenant whose version is another than ours."""
         self._put_trunks(await trunks(self._database), await number_routes(self._database))
+        self._put_numbering(await numbering_plan(self._database, self._regions.plan_id))
         versions = await configuration_versions(self._database)
         for tenant_id in self._tenants.keys() - versions.keys():
             self._drop(tenant_id)
@@ -307,6 +315,14 @@ class MemoryDirectory:
             self._networks = NetworkMap((block, trunk) for trunk in found for block in trunk.networks)
         except ValueError as error:  # services refuse such a block; keep those we had
             log.error("trunk_network_unusable", error=str(error))
+
+    def _put_numbering(self, row: snapshots.Row | None) -> None:
+        if row is None:
+            return
+        try:
+            self._regions.put(row["id"], row["edges"], row["subjects"])
+        except ValueError as error:  # keep the one we had
+            log.error("numbering_plan_unusable", error=str(error))
 
 
 def _held(configuration: Configuration) -> _Held | None:

@@ -43,6 +43,7 @@ GLOBAL_TABLES = {
     "number_stock": Grants(directory="SELECT, INSERT, UPDATE, DELETE"),
     "number_routes": Grants(directory="SELECT, INSERT, UPDATE, DELETE"),
     "live_trunks": Grants(directory="SELECT, INSERT, UPDATE, DELETE"),
+    "numbering_plans": Grants(directory="SELECT, INSERT, DELETE"),
     "operator_tokens": Grants(directory="SELECT, INSERT, UPDATE"),
     "operator_entries": Grants(directory="SELECT, INSERT"),  # append-only
     "migration": Grants(directory=""),  # Piccolo's record of what ran

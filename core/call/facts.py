@@ -44,8 +44,14 @@ def called_number(request: Message, trunk: Trunk) -> str | None:
     return from_uri(request.uri, form)
 
 
-def from_outside(caller: Caller, trunk: Trunk, snapshot: Snapshot, number: Number) -> CallFacts:
-    """A carrier brings a call for one of the company's numbers."""
+def from_outside(
+    caller: Caller,
+    trunk: Trunk,
+    snapshot: Snapshot,
+    number: Number,
+    regions: tuple[int, ...] = (),
+) -> CallFacts:
+    """A carrier brings a call for one of the company's numbers; ``regions`` are the caller's."""
     return CallFacts(
         call_id=new_id(),
         tenant_id=snapshot.tenant_id,
@@ -55,6 +61,7 @@ def from_outside(caller: Caller, trunk: Trunk, snapshot: Snapshot, number: Numbe
         called=number.e164,
         number_id=number.id,
         trunk_id=trunk.id,
+        regions=regions,
     )
 
 

@@ -238,7 +238,8 @@ class Switchboard:
         snapshot, owned = found
         session.account = trunk.account
         caller = caller_of(request, trunk)
-        facts = from_outside(caller, trunk, snapshot, owned)
+        regions = self._directory.regions(caller.number)
+        facts = from_outside(caller, trunk, snapshot, owned, regions)
         self._begin(session, facts, snapshot, caller)
         self._trunks.take(trunk)
         self._channels[facts.call_id] = trunk

@@ -55,6 +55,14 @@ class Table(Protocol):
         ...
 
 
+class Plan(Protocol):
+    """From which federal subjects a number is (``_slownumbering``)."""
+
+    def subjects(self, digits: int) -> tuple[int, ...]:
+        """Their codes; empty if unknown."""
+        ...
+
+
 class Core(NamedTuple):
     """What a module with the routing core has: ``_fastroute``, or ``_slowroute`` if nothing was
     compiled."""
@@ -62,10 +70,17 @@ class Core(NamedTuple):
     Table: Callable[..., Table]
     Zone: Callable[..., Any]
     Hours: Callable[..., Any]
+    NumberingPlan: Callable[[bytes, bytes], Plan]
     digits: Callable[[str | None], int]
 
 
-SLOW = Core(_slowroute.Table, _slowroute.Zone, _slowroute.Hours, _slowroute.digits)
+SLOW = Core(
+    _slowroute.Table,
+    _slowroute.Zone,
+    _slowroute.Hours,
+    _slowroute.NumberingPlan,
+    _slowroute.digits,
+)
 
 
 def _find() -> Core:
@@ -73,7 +88,7 @@ def _find() -> Core:
         from core import _fastroute as fast
     except ImportError:  # slower, with the same answers
         return SLOW
-    return Core(fast.Table, fast.Zone, fast.Hours, fast.digits)
+    return Core(fast.Table, fast.Zone, fast.Hours, fast.NumberingPlan, fast.digits)
 
 
 the_core = _find()

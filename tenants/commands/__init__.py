@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from tenants.commands import calls, db, media, number, plugin, sip, tenant, token, trunk
+from tenants.commands import calls, db, media, number, numbering, plugin, sip, tenant, token, trunk
 
 __all__ = ["groups"]
 
@@ -18,6 +18,7 @@ def groups() -> list[click.Group]:
     return [
         tenant.group,
         number.group,
+        numbering.group,
         trunk.group,
         calls.group,
         media.group,

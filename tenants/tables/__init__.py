@@ -19,6 +19,7 @@ from tenants.tables.calls import Call, CallStep, Outbox, OutboxDone
 from tenants.tables.carriers import LiveTrunk, NumberRoute, NumberStock, Trunk
 from tenants.tables.company import Contract, Schedule, Tenant, TenantStatus
 from tenants.tables.live import CallCommand, LineBindings, LiveCall, LiveCallState, LiveLine
+from tenants.tables.numbering import NumberingPlan
 from tenants.tables.people import (
     Employee,
     EmployeeRole,
@@ -52,6 +53,7 @@ __all__ = [
     "Number",
     "NumberRoute",
     "NumberStock",
+    "NumberingPlan",
     "OperatorEntry",
     "OperatorToken",
     "Outbox",

@@ -12,8 +12,10 @@ from tests.rules import source
 from tests.rules.source import ROOT, Import, imports_of, is_within, python_files
 
 LAYERS = (
-    ("core", {"contracts", "hours", "errors", "events", "ids", "settings", "numbers", "clock", "sdp"}),
-    ("core", {"ports", "contributions", "hookspecs", "_fastroute", "_slowroute", "_slowhours"}),
+    ("core", {"contracts", "hours", "regions", "errors", "events", "ids", "settings"}),
+    ("core", {"numbers", "clock", "sdp"}),
+    ("core", {"ports", "contributions", "hookspecs"}),
+    ("core", {"_slowhours", "_slownumbering", "_fastroute", "_slowroute"}),
     ("core", {"logs", "metrics", "supervisor", "control"}),
     ("core", {"sip", "media", "routing"}),
     ("core", {"_guard", "tenant_hooks", "host", "bus", "call", "trunk"}),
@@ -143,13 +145,22 @@ def test_the_plugin_api_rests_on_core_and_the_tables_only():
 
 
 @pytest.mark.parametrize(
-    "name", ["_fastroute.pyx", "_fastroute.pxd", "_hours.pxi", "_slowroute.py", "_slowhours.py"]
+    "name",
+    [
+        "_fastroute.pyx",
+        "_fastroute.pxd",
+        "_hours.pxi",
+        "_numbering.pxi",
+        "_slowroute.py",
+        "_slowhours.py",
+        "_slownumbering.py",
+    ],
 )
 def test_the_routing_core_imports_nothing_else_of_ours(name):
     lines = (ROOT / "core" / name).read_text().splitlines()
     imports = [line for line in lines if re.match(r"\s*(from|import|cimport|include)\b", line)]
     ours = [line for line in imports if re.search(rf"\b({'|'.join(OURS)})\b", line)]
-    assert [line for line in ours if "core._slowhours" not in line] == []
+    assert [line for line in ours if not re.search(r"from core\._slow(hours|numbering) ", line)] == []
 
 
 @pytest.mark.parametrize(

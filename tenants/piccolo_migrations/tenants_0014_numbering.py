@@ -1,0 +1,37 @@
+"""The numbering plan: which numbers are from which region."""
+
+from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+from piccolo.columns import JSONB, UUID, Bytea, Integer, Text, Timestamptz
+from piccolo.columns.defaults.timestamptz import TimestamptzNow
+from piccolo.columns.defaults.uuid import UUID4
+from piccolo.table import Table
+
+ID = "2026-11-23T12:40:00:000014"
+VERSION = "1.38.0"
+DESCRIPTION = "The numbering plan."
+
+
+class NumberingPlan(Table, tablename="numbering_plans"):
+    id = UUID(primary_key=True, default=UUID4())
+    source = Text(default=None)
+    ranges = Integer(default=0)
+    edges = Bytea(default=None)
+    subjects = Bytea(default=None)
+    report = JSONB(default=None)
+    created_at = Timestamptz(default=TimestamptzNow())
+
+
+async def forwards() -> MigrationManager:
+    manager = MigrationManager(migration_id=ID, app_name="tenants", description=DESCRIPTION)
+    name, tablename = NumberingPlan.__name__, NumberingPlan._meta.tablename
+    manager.add_table(class_name=name, tablename=tablename)
+    for column in NumberingPlan._meta.columns:
+        manager.add_column(
+            table_class_name=name,
+            tablename=tablename,
+            column_name=column._meta.name,
+            column_class_name=type(column).__name__,
+            column_class=type(column),
+            params=column._meta.params,
+        )
+    return manager

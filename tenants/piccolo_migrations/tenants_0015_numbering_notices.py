@@ -1,0 +1,29 @@
+"""The notice of a new numbering plan."""
+
+from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+
+from tenants.engine import current_session
+
+ID = "2026-11-23T12:40:00:000015"
+VERSION = "1.38.0"
+DESCRIPTION = "Notices of the numbering plan."
+
+NOTIFY = """
+CREATE FUNCTION numbering_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM notify_config(NULL, 'numbering', 0);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER numbering_changed AFTER INSERT ON numbering_plans
+    FOR EACH STATEMENT EXECUTE FUNCTION numbering_changed();
+"""
+
+
+async def forwards() -> MigrationManager:
+    manager = MigrationManager(migration_id=ID, app_name="tenants", description=DESCRIPTION)
+
+    async def run() -> None:
+        await current_session().execute(NOTIFY)
+
+    manager.add_raw(run)
+    return manager
