@@ -7,7 +7,7 @@ PIP := $(BIN)/pip --disable-pip-version-check -qq
 STAMPS := .tools
 export PYTHONPATH :=
 
-.PHONY: help run test proof check demo bench bench-calls bench-register ext lock setup setup-test
+.PHONY: help run test proof check demo bench bench-calls bench-register ext lock setup setup-test setup-proof
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -20,7 +20,7 @@ demo: setup ## play a carrier and an employee: one real call, audio checked (JSO
 test: setup-test ## run all tests
 	@$(BIN)/pytest -q $(ARGS)
 
-proof: setup-test ## the long proofs: soaks, many examples
+proof: setup-proof ## the long proofs: fuzzing, soaks, many examples
 	@SUNSIM_PROOF=1 $(BIN)/pytest -q --timeout=3600 -m proof $(ARGS)
 
 check: setup-test ## lint, formatting, types, architecture
@@ -42,7 +42,9 @@ setup: $(STAMPS)/run $(STAMPS)/venv $(STAMPS)/web ext
 
 setup-test: $(STAMPS)/test setup $(STAMPS)/venv-dev
 
-$(STAMPS)/run $(STAMPS)/test: scripts/system-packages.sh
+setup-proof: $(STAMPS)/proof setup-test $(STAMPS)/venv-proof
+
+$(STAMPS)/run $(STAMPS)/test $(STAMPS)/proof: scripts/system-packages.sh
 	@mkdir -p $(STAMPS)
 	@scripts/system-packages.sh $(@F)
 	@touch $@
@@ -58,6 +60,11 @@ $(STAMPS)/venv: requirements.lock requirements-build.lock pyproject.toml setup.p
 $(STAMPS)/venv-dev: requirements-dev.lock $(STAMPS)/venv
 	@echo "Installing the Python packages of requirements-dev.lock" >&2
 	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(STAMPS)/venv-proof: requirements-proof.lock $(STAMPS)/venv-dev
+	@echo "Installing the Python packages of requirements-proof.lock" >&2
+	@$(PIP) install --require-hashes -r requirements-proof.lock
 	@touch $@
 
 $(STAMPS)/node: package-lock.json | $(STAMPS)/run
@@ -83,3 +90,4 @@ lock: ## renew the lock files from requirements*.in
 	$(PIP_COMPILE) -o requirements.lock requirements.in
 	$(PIP_COMPILE) -o requirements-build.lock requirements-build.in
 	$(PIP_COMPILE) -o requirements-dev.lock requirements-dev.in
+	$(PIP_COMPILE) -o requirements-proof.lock requirements-proof.in

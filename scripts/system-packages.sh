@@ -1,17 +1,19 @@
 #!/bin/bash
-# Installs the Debian packages that are missing for `run` or `test`; asks for sudo when not root.
-#   scripts/system-packages.sh run|test
+# Installs the Debian packages that are missing for `run`, `test` or `proof`; asks for sudo when not root.
+#   scripts/system-packages.sh run|test|proof
 set -euo pipefail
 
 run=(python3 python3-venv python3-dev gcc libc6-dev ca-certificates
      rtpengine-daemon ffmpeg nodejs npm
      asterisk-core-sounds-ru-wav asterisk-core-sounds-en-wav asterisk-moh-opsound-wav)
 test=("${run[@]}" sip-tester baresip-core redis-server kamailio chromium procps sox git)
+proof=("${test[@]}" clang-14)
 
 case ${1:-} in
 run) wanted=("${run[@]}") ;;
 test) wanted=("${test[@]}") ;;
-*) echo "usage: $0 run|test" >&2; exit 2 ;;
+proof) wanted=("${proof[@]}") ;;
+*) echo "usage: $0 run|test|proof" >&2; exit 2 ;;
 esac
 
 # A tool that is there without its package (Node from elsewhere, say) is good enough.

@@ -161,10 +161,23 @@ cdef object refused_target(Message message):
     ):
         return 416, "Unsupported URI Scheme"
     at = <Cursor>memchr(start, c'@', end - start)
-    p = start if at == NULL else at
+    p = p if at == NULL else at
     if memchr(p, c'?', end - p) != NULL:
         return 400, "Headers in Request-URI"  # RFC 3261 §19.1.1, table 1
+    if ambiguous(p + 1, end):
+        return 400, "Bad Request-URI"  # RFC 5118 §4.2
     return None
+
+
+cdef bint ambiguous(Cursor host, Cursor end) noexcept:
+    """Whether a host has so many colons that it is an IPv6 address, and no brackets."""
+    cdef int colons = 0
+    if host < end and host[0] == c'[':
+        return False
+    while host < end and host[0] != c';':
+        colons += host[0] == c':'
+        host += 1
+    return colons > 1
 
 
 cdef object refused_content(Message message, object supported):

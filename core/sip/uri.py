@@ -27,6 +27,7 @@ _QUOTED = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*', re.DOTALL)
 _PARAM = re.compile(
     r"""\s*;\s*(?:([\w.!%*+`'~-]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^;"\s]*))?)?""", re.DOTALL
 )
+_NOT_IN_URI = re.compile(r'["<>]')
 
 
 class UriError(ValueError):
@@ -133,7 +134,7 @@ class NameAddr(Struct, frozen=True):
             if not closed:
                 raise UriError(f"no closing bracket: {text!r}")
         uri = uri.strip()
-        if not uri or '"' in uri or (quoted and text[start:bracket].strip()):
+        if not uri or _NOT_IN_URI.search(uri) or (quoted and text[start:bracket].strip()):
             raise UriError(f"not an address: {text!r}")
         return cls(uri=uri, display_name=_printable(display.strip()), params=_header_params(params))
 

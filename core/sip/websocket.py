@@ -51,6 +51,8 @@ class WebSocket(Codec):
             if error.event_hint is not None and not self.closed:
                 self._say(error.event_hint)
             raise WireError(f"not a WebSocket: {error}") from None
+        except UnicodeDecodeError:  # wsproto trusts the handshake's headers to be ASCII
+            raise WireError("not a WebSocket: a header is not ASCII") from None
         except LocalProtocolError:  # the peer goes on behind the end
             self.closed = True
         return messages

@@ -6,6 +6,7 @@ Use ``running_media`` as a context manager, or import the fixture ``media`` into
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import subprocess
@@ -87,9 +88,11 @@ class Rtpengine:
         return [call.decode() for call in reply["calls"]]
 
     def signal(self, number: int) -> None:
-        """Send it a signal; after SIGKILL it is gone."""
+        """Send it a signal; after SIGKILL it is gone, after SIGSTOP all its threads stand still."""
         assert self._process is not None
         self._process.send_signal(number)
+        if number == signal.SIGSTOP:
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
         if number == signal.SIGKILL:
             self._process.wait()
 

@@ -1,15 +1,12 @@
 """Hostile bytes against the whole stack: nothing raises, nothing answers in a broken way."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.sip._wire import parse
+from tests.support import torture
 from tests.support.sip_world import ANSWER, CARRIER, DOMAIN, HERE, PHONE, Peer, World, reply
-
-TORTURE = Path(__file__).parents[3].parent / "shared" / "rfc4475"
 
 
 def talk() -> tuple[World, list[bytes]]:
@@ -83,10 +80,10 @@ def test_any_bytes(data):
     world.receive(b"SIP/2.0 200 OK\r\n" + data)
 
 
-@pytest.mark.skipif(not TORTURE.is_dir(), reason="the torture messages are not here")
+@pytest.mark.skipif(torture.MESSAGES is None, reason=torture.ABSENT)
 def test_torture_messages_raise_nothing():
     world = World()
-    for path in sorted(TORTURE.rglob("*.dat")):
+    for path in torture.paths():
         world.receive(path.read_bytes())
         world.receive(path.read_bytes(), PHONE)
     world.advance(40)

@@ -5,21 +5,14 @@
 which one this is.
 """
 
-from pathlib import Path
-
 import pytest
 
 from core.sip._wire import WireError, build_response, parse, problem
 from core.sip.digest import parse_credentials
 from core.sip.uri import NameAddr, SipUri, UriError
+from tests.support.torture import ABSENT, MESSAGES, paths
 
-MESSAGES = next(
-    (p / "shared" / "rfc4475" for p in Path(__file__).parents if (p / "shared" / "rfc4475").is_dir()),
-    None,
-)
-pytestmark = pytest.mark.skipif(
-    MESSAGES is None, reason="the messages of RFC 4475 are not beside the work tree (../shared/rfc4475)"
-)
+pytestmark = pytest.mark.skipif(MESSAGES is None, reason=ABSENT)
 
 VERDICTS = {
     "valid/dblreq": "ok",  # §3.1.1.8: what follows the first message is ignored
@@ -80,7 +73,7 @@ def read(name):
 
 
 def test_no_message_is_forgotten():
-    there = {f"{path.parent.name}/{path.stem}" for path in MESSAGES.glob("*/*.dat")}
+    there = {f"{path.parent.name}/{path.stem}" for path in paths()}
     assert there == set(VERDICTS)
 
 
