@@ -26,6 +26,7 @@ from core.call.switchboard import Switchboard
 from core.clock import SystemClock
 from core.contracts import Tenant
 from core.control import CONTROL_SOCKET, ControlServer
+from core.drain import Drain
 from core.errors import SettingError, SunSimError
 from core.host import Host
 from core.media.server import Lost, RtpengineServer, ServerState
@@ -233,6 +234,8 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         trace_bytes=settings.sip.trace_megabytes << 20,
     )
     switchboard.endpoint = endpoint
+    state.drain = Drain(switchboard.drain, lambda: switchboard.calls, settings.sip.drain_seconds)
+    common.checks["accepting"] = switchboard.accepting
     directory.watch_lines(endpoint.forget)
     try:
         await endpoint.start(bindings.restored(directory.line))

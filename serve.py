@@ -16,15 +16,18 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
 import uvloop
 
+from core.drain import Drain
 from core.errors import SettingError, SunSimError
 from core.logs import configure
 from core.settings import Address, Settings
@@ -43,7 +46,8 @@ ENDPOINTS = "endpoints.json"
 ANYWHERE = Address("127.0.0.1", 0)
 """Where the probes of a role listen that nobody gave an address."""
 STOP_SECONDS = 9
-"""How long a role may take to close; the kernel ends it then. The supervisor waits a little longer."""
+"""How long a role may take to close once it does; the kernel ends it then. The supervisor waits a
+little longer."""
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +58,9 @@ Create = Callable[[str, Settings], "Litestar"]
 def serve_role(
     role: str, settings: Settings, ready_fd: int | None, create: Create | None = None
 ) -> None:
-    """Run one role until SIGTERM or SIGINT; tells ``ready_fd`` where it listens.
+    """Run one role until SIGINT or SIGHUP, or until it is drained after SIGTERM.
+
+    ``ready_fd`` is told where it listens.
 
     Raises what kept the role from starting, if it is a SunSimError. ``create`` makes the application
     in place of ``app.create_app``: a benchmark's with other media.
@@ -89,7 +95,8 @@ def serve_role(
                 os.write(ready_fd, json.dumps(said).encode() + b"\n")
             os.close(ready_fd)
 
-    server = _Server(config, ready)
+    server = _Server(config, ready, lambda: application.state.get("drain"))
+    signal.signal(signal.SIGHUP, server.handle_exit)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve(sockets=[listener]))
@@ -101,11 +108,31 @@ def serve_role(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that says when it is ready."""
+    """uvicorn that says when it is ready, and that goes on after SIGTERM until the role is drained."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_ready: Callable[[], None],
+        drain: Callable[[], Drain | None],
+    ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._drain = drain
+        self._leaving = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first SIGTERM is patient; a second signal is not, nor are SIGINT and SIGHUP."""
+        if sig != signal.SIGTERM or self._leaving:
+            self.should_exit = True
+        self._leaving = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to end now; asked ten times a second."""
+        drain = self._drain()
+        if self._leaving and (drain is None or drain.over(time.monotonic())):
+            self.should_exit = True
+        return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -168,8 +195,17 @@ class Everything:
             self._keeper = asyncio.create_task(_keep(self._postgres))
         await migrate(dsn)
         await prepare()
-        self._roles = {role: Child(role, self._argv(role), os.environ) for role in ROLES}
+        drain = {"sip": float(self.settings.sip.drain_seconds)}
+        self._roles = {
+            role: Child(role, self._argv(role), os.environ, drain_seconds=drain.get(role, 0.0))
+            for role in ROLES
+        }
         await self._supervisor.start(*self._roles.values())
+
+    async def drain(self) -> None:
+        """Let the calls end that go on; pages and records work meanwhile. May be cancelled."""
+        if "sip" in self._roles:
+            await self._supervisor.drain(self._roles["sip"])
 
     async def stop(self) -> None:
         """The roles first, so that calls end in order and their records are stored."""
@@ -210,25 +246,34 @@ async def serve_all(
     prepare: Prepare,
     announce: Callable[[Everything], None],
 ) -> None:
-    """Run everything until SIGINT or SIGTERM, also while it starts; a second one ends at once."""
+    """Run everything until SIGINT or SIGTERM, also while it starts.
+
+    SIGTERM lets calls end by themselves for a while; SIGINT, or a second signal, ends them now, and the
+    next one after that kills.
+    """
     configure(settings.log, "main")
-    stop = asyncio.Event()
+    stop, now = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
 
-    def stop_soon() -> None:
+    def stop_soon(number: int) -> None:
+        if number == signal.SIGTERM and not stop.is_set():
+            stop.set()
+            return
         stop.set()
-        for number in signals:  # the kernel ends the children of a parent that is killed
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_DFL)
+        now.set()
+        for each in signals:  # the kernel ends the children of a parent that is killed
+            loop.remove_signal_handler(each)
+            signal.signal(each, signal.SIG_DFL)
 
     for number in signals:
-        loop.add_signal_handler(number, stop_soon)
+        loop.add_signal_handler(number, stop_soon, number)
     everything = Everything(settings)
     try:
         if await _unless(stop, everything.start(prepare)):
             announce(everything)
             await stop.wait()
+            await _unless(now, everything.drain())
     finally:
         await everything.stop()
 

@@ -20,6 +20,8 @@ __all__ = ["configure"]
 
 _SECRETS = frozenset({"password", "token", "secret", "authorization", "cookie", "ha1", "key", "dsn"})
 _NOISY = ("uvicorn", "litestar", "asyncio", "httpx", "piccolo", "procrastinate")
+_REPEATING = ("asyncpg.pool", "psycopg.pool")
+"""They tell of a database that is away with every try; who misses it says so once, in a line."""
 
 
 def configure(settings: LogSettings, process: str) -> None:
@@ -52,6 +54,8 @@ def configure(settings: LogSettings, process: str) -> None:
     root.setLevel(settings.level.upper())
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in _REPEATING:
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def _renderer(as_json: bool) -> list[structlog.typing.Processor]:

@@ -162,6 +162,9 @@ class SipSettings(Struct, frozen=True):
         bool,
         Doc(description="Tell phones keys of audio (SDES) without TLS, too; others may read them."),
     ] = False
+    drain_seconds: Annotated[
+        int, Doc(ge=0, le=86_400, description="After SIGTERM calls may go on for so long; 0: they end.")
+    ] = 20
     max_calls: Annotated[int, Doc(ge=1, description="Calls at once before 503.")] = 2000
     rate_per_address: Annotated[
         int, Doc(ge=1, description="Requests a second from one address; four times as many at once.")

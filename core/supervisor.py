@@ -1,7 +1,8 @@
 """Child processes that live and die with us: started, found ready, restarted, stopped in order.
 
 A child is started in a session of its own, so that Ctrl-C reaches only the parent, and asks the
-kernel for SIGTERM when its parent dies, so that a killed parent leaves no orphan. It says that it is
+kernel for SIGHUP when its parent dies, so that a killed parent leaves no orphan. SIGTERM lets it finish
+what it does, SIGHUP does not; either ends one that still starts. It says that it is
 ready by one line of JSON on the pipe whose number is its ``--ready-fd`` argument.
 """
 
@@ -52,12 +53,15 @@ class Child:
         environ: Mapping[str, str],
         ready_seconds: float = 30.0,
         stop_seconds: float = 10.0,
+        drain_seconds: float = 0.0,
     ) -> None:
+        """It may take ``stop_seconds`` to close, and ``drain_seconds`` before that when drained."""
         self.name = name
         self.argv = argv
         self.environ = environ
         self.ready_seconds = ready_seconds
         self.stop_seconds = stop_seconds
+        self.drain_seconds = drain_seconds
         self.process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> dict[str, Any]:
@@ -71,7 +75,7 @@ class Child:
                 env=dict(self.environ),
                 pass_fds=(write,),
                 start_new_session=True,
-                preexec_fn=die_with_parent(),
+                preexec_fn=die_with_parent(signal.SIGHUP),
             )
         finally:
             os.close(write)
@@ -84,14 +88,22 @@ class Child:
         said: dict[str, Any] = json.loads(line)
         return said
 
+    async def drain(self) -> None:
+        """SIGTERM: it may finish what it does before it closes. Cancelled, it must yet be stopped."""
+        await self._end(signal.SIGTERM, self.drain_seconds + self.stop_seconds)
+
     async def stop(self) -> None:
-        """SIGTERM, then SIGKILL for one that does not listen."""
+        """SIGHUP: it closes now."""
+        await self._end(signal.SIGHUP, self.stop_seconds)
+
+    async def _end(self, number: int, seconds: float) -> None:
+        """The signal, then SIGKILL for one that does not listen."""
         process = self.process
         if process is None or process.returncode is not None:
             return
-        process.terminate()
+        process.send_signal(number)
         try:
-            await asyncio.wait_for(process.wait(), self.stop_seconds)
+            await asyncio.wait_for(process.wait(), seconds)
         except TimeoutError:
             log.warning("child.killed", child=self.name)
             process.kill()
@@ -105,7 +117,7 @@ class Supervisor:
         """``on_ready`` hears the name of each child and what it said, also after a restart."""
         self._on_ready = on_ready
         self._children: list[Child] = []
-        self._watches: list[asyncio.Task[None]] = []
+        self._watches: dict[Child, asyncio.Task[None]] = {}
 
     async def start(self, *children: Child) -> None:
         """Start them at once and wait for all. Unavailable as soon as one does not come up.
@@ -120,11 +132,17 @@ class Supervisor:
             await _cancel(starts)
         for child, said in zip(children, answers, strict=True):
             self._on_ready(child.name, said)
-            self._watches.append(asyncio.create_task(self._watch(child)))
+            self._watches[child] = asyncio.create_task(self._watch(child))
+
+    async def drain(self, child: Child) -> None:
+        """Let one child finish what it does and end, while the others go on."""
+        if child in self._watches:
+            await _cancel([self._watches.pop(child)])
+            await child.drain()
 
     async def stop(self) -> None:
         """Stop all at once; returns when every process has ended."""
-        await _cancel(self._watches)
+        await _cancel(list(self._watches.values()))
         await asyncio.gather(*(child.stop() for child in self._children))
 
     async def _watch(self, child: Child) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
@@ -92,6 +93,8 @@ class Jobs:
                 async with self._app().open_async() as app:
                     await self._work(app)
             except (ConnectorException, Unavailable) as error:
+                if ending():  # the failure came in place of the cancellation
+                    raise asyncio.CancelledError from error
                 log.warning("jobs_wait", error=type(error).__name__)
             # A worker that lost its database also just ends, so either way it is started anew.
             await asyncio.sleep(RETRY_SECONDS)
@@ -158,6 +161,20 @@ async def _sweep(app: App) -> None:
         await asyncio.sleep(SWEEP_SECONDS)
 
 
+def ending() -> bool:
+    """Whether the present task was asked to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _told_once(record: logging.LogRecord) -> bool:
+    """A lost database is told by ``jobs_wait``, not by a traceback of each listener as well."""
+    return getattr(record, "action", "") != "listener_error"
+
+
+logging.getLogger("procrastinate.utils").addFilter(_told_once)
+
+
 def _connector(settings: DataSettings) -> PsycopgConnector:
     """As the application's role, which may use this schema and sees no tenant's rows from here."""
     options = f"-c search_path={SCHEMA} -c timezone=UTC"
@@ -168,6 +185,6 @@ def _connector(settings: DataSettings) -> PsycopgConnector:
         conninfo=dsn,
         min_size=1,
         max_size=AT_ONCE,
-        timeout=5,
+        timeout=2,  # so long the end waits for a database that is away
         kwargs={"options": options, "application_name": "sunsim jobs"},
     )

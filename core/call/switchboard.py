@@ -109,7 +109,7 @@ class Switchboard:
         self._outside: Counter[UUID] = Counter()
         self._by_tenant: Counter[UUID] = Counter()
         self._compiled: dict[UUID, routing.Compiled] = {}
-        self._closing = False
+        self._draining = False
 
     # --- what the endpoint calls -------------------------------------------------------------------
 
@@ -117,8 +117,9 @@ class Switchboard:
         """A new INVITE of a known origin: let it in as a call or answer why not."""
         request = session.request
         assert request is not None, "an inbound session has its INVITE"
-        if self._closing or len(self._calls) >= self._settings.max_calls:
-            self._reject(session, _OVERLOADED, "overload", _RETRY_AFTER)
+        if self._draining or len(self._calls) >= self._settings.max_calls:
+            reason = "draining" if self._draining else "overload"
+            self._reject(session, _OVERLOADED, reason, _RETRY_AFTER)
             return
         if session.replaces is not None:  # nobody may take a call from somebody else yet
             self._reject(session, _DECLINED, "replaces")
@@ -144,9 +145,17 @@ class Switchboard:
         call.leave("hung_up", status=_DECLINED, who=who)
         return True
 
+    def drain(self) -> None:
+        """Take no further calls: their callers hear 503 and may try elsewhere."""
+        self._draining = True
+
+    async def accepting(self) -> bool:
+        """Whether calls are taken, for readiness."""
+        return not self._draining
+
     async def stop(self) -> None:
         """End every call; wait until their records are stored and the phones know it."""
-        self._closing = True
+        self.drain()
         for call in list(self._calls.values()):
             call.leave("shutdown")
         if self._tasks:

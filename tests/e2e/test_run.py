@@ -103,6 +103,8 @@ def test_a_killed_parent_leaves_no_orphan(folder):
     os.kill(instance.process.pid, signal.SIGKILL)
     instance.process.wait()
     assert gone(pids)
+    assert "Traceback" not in instance.log()
+    assert '"exception"' not in instance.log()
 
 
 def test_a_role_that_dies_is_started_again(folder):

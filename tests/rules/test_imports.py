@@ -16,7 +16,7 @@ LAYERS = (
     ("core", {"numbers", "clock", "sdp"}),
     ("core", {"ports", "contributions", "hookspecs"}),
     ("core", {"_slowhours", "_slownumbering", "_fastroute", "_slowroute"}),
-    ("core", {"logs", "metrics", "supervisor", "control"}),
+    ("core", {"logs", "metrics", "supervisor", "control", "drain"}),
     ("core", {"sip", "media", "routing"}),
     ("core", {"_guard", "tenant_hooks", "host", "bus", "call", "trunk"}),
     ("core", {"testing"}),

@@ -84,6 +84,7 @@ class Instance:
             "SUNSIM_MEDIA_PORT_MAX": str(ports.port_max),
             "SUNSIM_LOG_LEVEL": log,
             "SUNSIM_LOG_JSON": "true",
+            "SUNSIM_SIP_DRAIN_SECONDS": "0",
             **(environ or {}),
         }
         self.process = None

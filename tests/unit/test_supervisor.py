@@ -12,7 +12,11 @@ from core.supervisor import Child, Supervisor
 READY = "import os, sys, time; os.write(int(sys.argv[2]), b'{\"n\": 1}\\n'); time.sleep(60)"
 SILENT = "import time; time.sleep(60)"
 FAILS = "raise SystemExit(1)"
-STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);" + READY
+SLOW = (
+    "import signal, sys, time;"
+    "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.3), sys.exit(7)));" + READY
+)
+STUBBORN = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN);" + READY
 
 
 def child(name, code, **times):
@@ -77,6 +81,32 @@ async def test_a_child_that_does_not_listen_is_killed():
     await stubborn.start()
     await stubborn.stop()
     assert stubborn.process.returncode == -9
+
+
+async def test_a_child_that_is_drained_may_finish_and_is_not_started_again():
+    starts = []
+    supervisor = Supervisor(lambda name, said: starts.append(name))
+    slow, other = child("slow", SLOW, drain_seconds=60), child("other", READY)
+    await supervisor.start(slow, other)
+    await supervisor.drain(slow)
+    assert slow.process.returncode == 7  # it came to its end
+    assert ended([other]) == [False]
+    await asyncio.sleep(0.3)  # a child that ends is started again after 0.2
+    assert starts == ["slow", "other"]
+    await supervisor.stop()
+    assert ended([other]) == [True]
+
+
+async def test_a_drain_that_is_given_up_ends_by_stop():
+    supervisor = Supervisor(lambda name, said: None)
+    slow = child("slow", SLOW.replace("0.3", "60"), drain_seconds=60)
+    await supervisor.start(slow)
+    draining = asyncio.create_task(supervisor.drain(slow))
+    await asyncio.sleep(0.2)
+    draining.cancel()
+    await asyncio.gather(draining, return_exceptions=True)
+    await supervisor.stop()
+    assert slow.process.returncode == -1  # SIGHUP
 
 
 async def test_a_child_that_ends_is_started_again_with_its_present_arguments():

@@ -484,3 +484,23 @@ def test_a_call_is_hung_up_from_outside(after, outcome, heard):
     assert cdr.steps[-1].data["who"] == "Анна"
     assert heard in seen[0].did or (heard, ()) in seen[0].did
     assert phone.session.did[-1][0] == "bye"
+
+
+def test_a_switchboard_that_is_drained_takes_no_further_calls_and_keeps_those_it_has():
+    office = Office()
+    office.phone(ANNA, answers(1), hangs_up(30))
+    seen = []
+
+    async def scene():
+        seen.append(office.from_carrier())
+        await asyncio.sleep(5)
+        assert await office.switchboard.accepting()
+        office.switchboard.drain()
+        assert not await office.switchboard.accepting()
+        seen.append(office.from_carrier())
+
+    (cdr,) = play(office, scene)
+    assert cdr.outcome is Outcome.ANSWERED
+    assert cdr.ended_at - cdr.answered_at > 20
+    assert seen[1].did == [("reject", 503)]
+    assert office.switchboard.rejected == {"draining": 1}

@@ -1,0 +1,93 @@
+"""Leaving: no new calls, those that go on may end by themselves, and who is impatient says it twice."""
+
+import asyncio
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+
+import httpx
+import pytest
+
+from core.contracts import Outcome
+from tenants.db import Database
+from tests.e2e.test_operations import answering, calling
+from tests.support.instance import Company, Instance
+
+
+@pytest.fixture
+async def leaving():
+    """A company in an instance of its own, which the test starts again."""
+    folder = Path(tempfile.mkdtemp(prefix="sunsim-drain-"))  # the database's user must reach it
+    instance = Instance(folder, environ={"SUNSIM_SIP_DRAIN_SECONDS": "300"})
+    await asyncio.to_thread(instance.start)
+    db = await Database.open(instance.settings.data)
+    company = await Company(instance, db).activate()
+    await company.settled()
+    yield company
+    await company.db.close()
+    await asyncio.to_thread(instance.stop, signal.SIGINT)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+async def answered(caller):
+    await caller.wait_for_text(r"^ACK ", seconds=60)
+
+
+async def over(instance):
+    """The exit status, in the end."""
+    return await asyncio.to_thread(instance.process.wait, 90)
+
+
+async def again(company):
+    """Start the instance again, to see what is in the history."""
+    await company.db.close()
+    await asyncio.to_thread(company.instance.start)
+    company.db = await Database.open(company.instance.settings.data)
+
+
+async def test_calls_end_by_themselves_then_at_the_second_signal(leaving):
+    company, instance = leaving, leaving.instance
+    sip = httpx.URL(f"http://{instance.endpoints['roles']['sip']['http']}/health/ready")
+    talking = company.caller().invite(company.number).expect(180).expect(200).ack()
+    talking.pause(6000).bye().expect(200)
+    async with (
+        company.phone(company.admin.sip, answering()) as phone,
+        talking.running(instance.sip, company.carrier_host) as caller,
+        httpx.AsyncClient(timeout=30) as client,
+    ):
+        await answered(caller)
+        instance.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(60):
+            while (answer := await client.get(sip)).status_code != 503:
+                await asyncio.sleep(0.05)
+        assert answer.json()["parts"]["accepting"] is False
+        refused = company.caller().invite(company.number).expect(503).ack_refusal()
+        assert "Retry-After: 5" in await company.dial_in(refused)
+        # Pages and records work meanwhile, and so does the shell.
+        assert (await client.get(f"{instance.http}/health/ready")).status_code == 200
+        assert caller.process.returncode is None
+        await caller.finish(60)
+        await phone.finish()
+    assert await over(instance) == 0
+
+    await again(company)
+    assert (await company.call()).ended_by == "caller"
+    async with (
+        company.phone(company.admin.sip, answering()) as phone,
+        calling(company).running(instance.sip, company.carrier_host) as caller,
+    ):
+        await answered(caller)
+        instance.process.send_signal(signal.SIGTERM)
+        await asyncio.sleep(1)
+        assert instance.process.poll() is None
+        instance.process.send_signal(signal.SIGTERM)
+        await caller.finish(60)
+        await phone.finish()
+    assert await over(instance) == 0
+
+    await again(company)
+    card = await company.call()
+    assert (card.call.outcome, card.ended_by) == (Outcome.ANSWERED, "system")
+    assert card.trace[-1].text.endswith("the service was stopped")
+    assert len(await company.history()) == 2
