@@ -16,6 +16,8 @@ from uuid import UUID
 
 import core.settings
 from app import create_app
+from core.errors import MediaRefused
+from core.sdp import PLAIN, Profile
 from core.settings import Address, MediaSettings
 from serve import serve_role
 
@@ -35,11 +37,17 @@ class DirectSession:
     def told(self) -> None:
         """Nothing was chosen for anybody."""
 
-    async def ring(self, leg: str) -> bytes:
+    async def ring(self, leg: str, profile: Profile = PLAIN) -> bytes:
         return self._caller
 
     async def connect(self, leg: str, answer: bytes) -> bytes:
         return answer
+
+    async def offer(self, profile: Profile = PLAIN) -> bytes:
+        raise MediaRefused()  # no call of the benchmark comes without an offer
+
+    async def answered(self, leg: str | None, answer: bytes) -> None:
+        """Nobody is asked."""
 
     async def reoffer(self, leg: str | None, offer: bytes) -> bytes:
         return offer
