@@ -2,10 +2,12 @@
 
 import json
 import logging
+from uuid import UUID
 
 import pytest
 import structlog
 
+from core.contracts import CarrierAccount
 from core.logs import configure
 from core.settings import LogSettings
 
@@ -45,3 +47,32 @@ def test_context_stands_on_every_line_as_json(lines):
     assert first["event"] == "call.started"
     assert (first["call"], first["tenant"], first["process"]) == ("c1", "t1", "sip")
     assert second["event"] == "hello there"
+
+
+@pytest.mark.parametrize("level", ["info", "warning"])
+def test_both_kinds_of_loggers_keep_to_the_level(lines, level):
+    configure(LogSettings(json=True, level=level), "sip")
+    structlog.get_logger("x").info("ours")
+    logging.getLogger("x").info("theirs")
+    structlog.get_logger("x").warning("ours too")
+    logging.getLogger("x").warning("theirs too")
+    written = [json.loads(line)["event"] for line in lines().splitlines()]
+    quiet = [] if level == "warning" else ["ours", "theirs"]
+    assert written == [*quiet, "ours too", "theirs too"]
+
+
+def test_any_value_is_a_line_and_a_struct_hides_what_its_repr_hides(lines):
+    configure(LogSettings(json=True), "sip")
+    account = CarrierAccount("login", "canary-password")
+    structlog.get_logger("x").info("odd", account=account, many=[account], what=UUID(int=1))
+    written = lines()
+    assert "canary" not in written
+    said = json.loads(written)
+    assert said["account"] == "CarrierAccount('login')"
+    assert said["what"] == repr(UUID(int=1))
+
+
+def test_half_a_surrogate_pair_is_written(lines):
+    configure(LogSettings(json=True), "sip")
+    structlog.get_logger("x").info("odd", name="\ud800")
+    assert json.loads(lines())["name"] == "\ud800"
