@@ -7,12 +7,16 @@ characters become U+FFFD, so that ``%00`` cannot reach a log or the database.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import IPv6Address
 from urllib.parse import quote
 
 from msgspec import Struct
 
 __all__ = ["NameAddr", "SipUri", "UriError"]
+
+_REMEMBERED = 256
+"""Texts up to so many characters are remembered with what they say."""
 
 _SAFE_USER = "-_.!~*'()&=+$,;?/"  # RFC 3261 §25.1: unreserved, user-unreserved
 _SAFE_PARAM = "-_.!~*'()[]/:&+$"
@@ -54,6 +58,10 @@ class SipUri(Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> SipUri:
         """Read a URI; UriError if it is none or of another scheme."""
+        return _known_uri(text) if len(text) <= _REMEMBERED else cls._read(text)
+
+    @classmethod
+    def _read(cls, text: str) -> SipUri:
         scheme, colon, rest = text.strip().partition(":")
         scheme = scheme.lower()
         if not colon or any(c in ' \t\r\n<>"' for c in rest):
@@ -122,6 +130,10 @@ class NameAddr(Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """Read one address; UriError if a quote or bracket is not closed or the URI is missing."""
+        return _known_address(text) if len(text) <= _REMEMBERED else cls._read(text)
+
+    @classmethod
+    def _read(cls, text: str) -> NameAddr:
         quoted = _QUOTED.match(text)
         start = quoted.end() if quoted else 0
         bracket = text.find("<", start) if quoted else _bracket(text)
@@ -149,6 +161,18 @@ class NameAddr(Struct, frozen=True):
         name = _printable(self.display_name).replace("\\", "\\\\").replace('"', '\\"')
         params = "".join(f";{k}={_value(v)}" if v else f";{k}" for k, v in self.params.items())
         return f'"{name}" <{self.uri}>{params}' if name else f"<{self.uri}>{params}"
+
+
+# The same texts come again and again: From in every question about an INVITE, our own targets in every
+# call. Values are frozen, and nobody changes their dictionaries.
+@lru_cache(4096)
+def _known_uri(text: str) -> SipUri:
+    return SipUri._read(text)
+
+
+@lru_cache(4096)
+def _known_address(text: str) -> NameAddr:
+    return NameAddr._read(text)
 
 
 def _tel(rest: str) -> SipUri:
@@ -234,4 +258,6 @@ def _decoded(match: re.Match[str]) -> str:
 
 
 def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() or c == " " else "\ufffd" for c in text)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
