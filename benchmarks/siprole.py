@@ -9,33 +9,27 @@ the price of signalling, routing and records. The product itself has no such mod
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+from litestar import Litestar
+
 import core.settings
 from app import create_app
-from core.errors import MediaRefused
 from core.sdp import PLAIN, Profile
-from core.settings import Address, MediaSettings
+from core.settings import Address, Settings
+from core.testing import MemoryMedia, MemoryMediaSession
 from serve import serve_role
 
 _ANY_PORT = Address("127.0.0.1", 0)
 
 
-class DirectSession:
-    """Implements ``core.ports.MediaSession``: audio goes from phone to phone."""
-
-    def __init__(self) -> None:
-        self._caller = b""
+class DirectSession(MemoryMediaSession):
+    """Audio goes from phone to phone."""
 
     async def open(self, caller_sdp: bytes) -> bytes:
         self._caller = caller_sdp
         return caller_sdp
-
-    def told(self) -> None:
-        """Nothing was chosen for anybody."""
 
     async def ring(self, leg: str, profile: Profile = PLAIN) -> bytes:
         return self._caller
@@ -43,29 +37,9 @@ class DirectSession:
     async def connect(self, leg: str, answer: bytes) -> bytes:
         return answer
 
-    async def offer(self, profile: Profile = PLAIN) -> bytes:
-        raise MediaRefused()  # no call of the benchmark comes without an offer
 
-    async def answered(self, leg: str | None, answer: bytes) -> None:
-        """Nobody is asked."""
-
-    async def reoffer(self, leg: str | None, offer: bytes) -> bytes:
-        return offer
-
-    def sent(self, leg: str | None) -> bytes:
-        return self._caller
-
-    async def drop(self, leg: str) -> None:
-        """There is nothing to free."""
-
-    async def close(self) -> None:
-        """There is nothing to free."""
-
-
-class DirectMedia:
-    """Implements ``app.RunningMedia`` without a media server."""
-
-    def __init__(self, settings: MediaSettings, folder: Path, on_death: Callable[[], None]) -> None: ...
+class DirectMedia(MemoryMedia):
+    """Implements ``app.RunningMedia`` without a media server; keeps no session."""
 
     async def start(self) -> None:
         """There is nothing to start."""
@@ -74,13 +48,11 @@ class DirectMedia:
         """There is nothing to stop."""
 
     def session(self, call_id: UUID) -> DirectSession:
-        return DirectSession()
+        return DirectSession(self)
 
-    async def healthy(self) -> bool:
-        return True
 
-    def prompt(self, name: str, language: str) -> Path | None:
-        return None
+def _create(role: str, settings: Settings) -> Litestar:
+    return create_app(role, settings, media=lambda *_: DirectMedia())
 
 
 def main() -> None:
@@ -92,7 +64,7 @@ def main() -> None:
     settings = core.settings.load(
         data={"dir": options.data_dir}, http={"listen": _ANY_PORT}, sip={"listen": _ANY_PORT}
     )
-    create = partial(create_app, media=DirectMedia) if options.without_media else create_app
+    create = _create if options.without_media else create_app
     serve_role("sip", settings, options.ready_fd, create)
 
 

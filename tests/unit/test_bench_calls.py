@@ -1,6 +1,5 @@
 """The benchmark of calls measures what it says: CPU of the right processes, calls that failed."""
 
-import inspect
 import json
 import os
 import struct
@@ -10,16 +9,12 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from typing_extensions import get_protocol_members
 
-from app import RunningMedia
 from benchmarks.calls import failed, report
 from benchmarks.cpu import children, cpu_seconds, resident_kib
 from benchmarks.load import Carrier, Traffic, percentiles
 from benchmarks.servers import Round
-from benchmarks.siprole import DirectMedia, DirectSession
 from benchmarks.transit import Transit
-from core.ports import MediaSession
 
 SCENARIOS = Path(__file__).parents[2] / "benchmarks" / "sipp"
 BURN = "import time\nwhile time.process_time() < 0.3: pass\nprint('done', flush=True); input()"
@@ -77,13 +72,6 @@ def test_calls_without_a_server_between():
     assert len(traffic.setups) == 20
     assert min(traffic.setups) >= 95, "the callee answers after 100 ms"
     assert 30 < traffic.rate < 50
-
-
-@pytest.mark.parametrize(("ours", "port"), [(DirectSession, MediaSession), (DirectMedia, RunningMedia)])
-def test_the_role_without_media_fits_the_ports(ours, port):
-    for name in get_protocol_members(port):
-        given, wanted = inspect.signature(getattr(ours, name)), inspect.signature(getattr(port, name))
-        assert list(given.parameters.values()) == list(wanted.parameters.values()), name
 
 
 def test_report_sums_rounds():
