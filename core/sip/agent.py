@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from zlib import crc32
 
 from core.contracts import Line
@@ -141,6 +142,7 @@ class Agent:
         WireError if a header would break the message.
         """
         session = OutboundSession(self, listener, invite)
+        session.line = target.login
         if flow is not None:
             try:
                 session.start(flow, pinned=target.flow is not None)
@@ -211,9 +213,15 @@ class Agent:
             self._out_of_dialog(request, flow, key)
 
     def _acknowledge(self, request: Message, flow: Flow) -> None:
+        """Nobody can be asked for a password for an ACK: the same host will do."""
         session = self.sessions.get(request.to_tag)
-        if session is not None and self._dialog_of(session, request, flow) and problem(request) is None:
+        dialog = None if session is None else session.dialog_of(request)
+        if session is None or dialog is None or problem(request) is not None:
+            return
+        if dialog.heard_at(flow) or dialog.near(flow) or self._same_carrier(dialog, flow):
             session.acknowledged(request)
+        else:
+            self._stranger(flow)
 
     def _cancel(self, request: Message, flow: Flow, key: Key) -> None:
         """CANCEL has the branch of its INVITE; only who sent that may cancel it."""
@@ -227,26 +235,46 @@ class Agent:
         if session is not None:
             session.cancelled(request)
 
-    def _dialog_of(self, session: Session, request: Message, flow: Flow) -> Dialog | None:
-        """The dialog that a request is in, if it comes from where the far side is or may be."""
-        dialog = session.dialog_of(request)
-        if dialog is None:
-            return None
-        if not dialog.allows(flow):
-            log.warning("request in a dialog from a stranger", extra={"source": str(flow)})
-            self.stats.dropped["hijack"] += 1
-            return None
-        if flow[0] != "UDP":
-            dialog.follow(flow)
-        return dialog
-
     def _in_dialog(self, request: Message, flow: Flow, key: Key) -> None:
         session = self.sessions.get(request.to_tag)
-        dialog = None if session is None else self._dialog_of(session, request, flow)
+        dialog = None if session is None else session.dialog_of(request)
         if session is None or dialog is None:
             self._stray(request, flow)
-        elif not self._malformed(request, flow):
+        elif self._malformed(request, flow):
+            pass
+        elif dialog.heard_at(flow) or self._same_carrier(dialog, flow):
+            if flow.reliable:
+                dialog.follow(flow)
             serve(self, session, dialog, request, flow, key)
+        elif session.line:
+            self._moved(session.line, dialog, request, flow, partial(serve, self, session, key=key))
+        else:
+            self._stranger(flow)
+
+    def _moved(
+        self, login: str, dialog: Dialog, request: Message, flow: Flow, go_on: Callable[..., None]
+    ) -> None:
+        """A phone speaks from somewhere else: its NAT chose another port, it connected again, or it
+        is somebody else who knows the tags. Whoever knows the line's password is believed."""
+        result = self._identity.signed(request, flow)
+        if isinstance(result, Line) and result.login == login:
+            dialog.follow(flow)
+            go_on(dialog=dialog, request=request, flow=flow)
+        elif isinstance(result, Refusal):
+            log.warning("request in a dialog from elsewhere", extra={"source": str(flow)})
+            self.refuse(request, flow, result.status, result.reason, result.headers)
+        elif isinstance(result, Line):
+            self._stranger(flow)
+            self.refuse(request, flow, 403)
+
+    def _same_carrier(self, dialog: Dialog, flow: Flow) -> bool:
+        """A carrier may speak from any address that is its own."""
+        trunk = self._identity.trunk(flow)
+        return trunk is not None and trunk == self._identity.trunk(dialog.source)
+
+    def _stranger(self, flow: Flow) -> None:
+        log.warning("request in a dialog from a stranger", extra={"source": str(flow)})
+        self.stats.dropped["hijack"] += 1
 
     def _stray(self, request: Message, flow: Flow) -> None:
         """Of no dialog and no transaction. Only who may be a peer of ours hears 481 (§12.2.2)."""
@@ -310,6 +338,7 @@ class Agent:
         transaction.respond(100)
         pinned = isinstance(origin, FromLine)
         session = InboundSession(self, request, transaction, flow, pinned=pinned)
+        session.line = origin.line.login if isinstance(origin, FromLine) else ""
         session.replaced = replaced
         self._offer(session, origin)
 

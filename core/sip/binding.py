@@ -39,13 +39,14 @@ class RegisterRefused(Exception):
 
 
 class Contact(Struct, frozen=True, omit_defaults=True):
-    """One phone of a line: a Contact URI bound to the flow that it registered from.
+    """One phone of the line ``login``: a Contact URI bound to the flow that it registered from.
 
     ``expires_at`` is in epoch seconds. ``path`` are the values of Path, for Route (RFC 3327);
     ``instance`` is the device of RFC 5626, which replaces its own older binding, and ``reg_id`` tells
     its flows apart (0: it keeps only one). ``key`` is what a later REGISTER for the same phone shares.
     """
 
+    login: str
     key: str
     uri: str
     flow: Flow
@@ -59,7 +60,7 @@ class Contact(Struct, frozen=True, omit_defaults=True):
 
     def target(self) -> Target:
         """What to invite in order to ring this phone."""
-        return Target(self.uri, self.flow, path=self.path)
+        return Target(self.uri, self.flow, path=self.path, login=self.login)
 
 
 class Asked(Struct, frozen=True):
@@ -81,9 +82,10 @@ class Asked(Struct, frozen=True):
             raise RegisterRefused(423, headers=(("Min-Expires", str(MIN_EXPIRES)),))
         return min(expires, MAX_EXPIRES)
 
-    def bound(self, request: Message, flow: Flow, expires_at: float) -> Contact:
+    def bound(self, login: str, request: Message, flow: Flow, expires_at: float) -> Contact:
         """The binding that it makes on the flow that the request came on."""
         return Contact(
+            login,
             self.key,
             self.uri,
             flow,

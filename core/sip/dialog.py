@@ -112,13 +112,22 @@ class Dialog:
         self.remote_seq = request.cseq
         return True
 
-    def allows(self, flow: Flow) -> bool:
-        """Whether the far side may speak from there: where it was heard or is to be reached.
+    def heard_at(self, flow: Flow) -> bool:
+        """Whether the far side is known to speak from there.
 
-        A proxy with several addresses may use for a dialog the one that it named in Record-Route.
+        A phone does on its flow only, a carrier at the address where it was heard or is to be
+        reached. A proxy with several addresses may use for a dialog the one in its Record-Route.
         """
+        if flow == self.source:
+            return True
         host = flow.remote[0]
-        return host in (self.source.remote[0], self.hop().remote[0]) or host == self._proxy()
+        if not self.pinned and host in (self.source.remote[0], self.hop().remote[0]):
+            return True
+        return bool(self.route) and host == self._proxy()
+
+    def near(self, flow: Flow) -> bool:
+        """Whether it is at least the same host."""
+        return flow.remote[0] == self.source.remote[0]
 
     def _proxy(self) -> str | None:
         if not self.route:

@@ -43,7 +43,8 @@ class Target(NamedTuple):
 
     ``uri`` is its request URI. With ``flow`` it leaves on that flow, else to ``host`` and ``port`` by
     ``transport`` (UDP, TCP or TLS); without one by UDP, or by TCP if it is too large for that
-    (RFC 3261 §18.1.1). ``path`` is the Path of a registered contact, copied to Route (RFC 3327).
+    (RFC 3261 §18.1.1). ``path`` is the Path of a registered contact, copied to Route (RFC 3327);
+    ``login`` is the line that it is registered with.
     """
 
     uri: str
@@ -52,6 +53,7 @@ class Target(NamedTuple):
     port: int = 5060
     path: tuple[str, ...] = ()
     transport: str = ""
+    login: str = ""
 
 
 def towards(transport: str, local: tuple[str, int], remote: tuple[str, int]) -> Flow:

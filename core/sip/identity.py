@@ -132,6 +132,15 @@ class Identity:
 
         ``None`` when the source is banned. The request-URI must be known to be ours.
         """
+        result = self.signed(request, flow)
+        if isinstance(result, Line) and self.account(request, "From") != result.login:
+            log.warning("From is not the account that signed in", extra={"source": str(flow)})
+            return _FORBIDDEN
+        return result
+
+    def signed(self, request: Message, flow: Flow) -> Line | Refusal | None:
+        """The line whose password the request proves to know, whatever its From says: in a dialog
+        that is what was called."""
         credentials = self._credentials(request)
         now = self._clock.now()
         host = flow.remote[0]
@@ -147,8 +156,7 @@ class Identity:
             return self._challenge(request, host, now)
         if not self._fresh(credentials, host, now):
             return self._challenge(request, host, now, stale=True)
-        if line is None or self.account(request, "From") != login:
-            log.warning("From is not the account that signed in", extra={"source": str(flow)})
+        if line is None:
             return _FORBIDDEN
         self._stats.logins += 1
         self._failures.forgive(host, login, now)

@@ -106,7 +106,7 @@ class Registrar:
                 change = asked(value)
                 if change is None:
                     raise RegisterRefused(400, "Bad Contact")
-                self._apply(bindings, change, request, flow, now)
+                self._apply(line.login, bindings, change, request, flow, now)
         self._put(line, bindings, flow, now)
         return self._listing(line.login) + self._agreed(request, bindings)
 
@@ -162,7 +162,13 @@ class Registrar:
             raise RegisterRefused(500, "Out of Order")  # §10.3 step 7
 
     def _apply(
-        self, bindings: dict[str, Contact], change: Asked, request: Message, flow: Flow, now: float
+        self,
+        login: str,
+        bindings: dict[str, Contact],
+        change: Asked,
+        request: Message,
+        flow: Flow,
+        now: float,
     ) -> None:
         expires = change.seconds(request)
         old = bindings.pop(change.key, None)
@@ -176,7 +182,7 @@ class Registrar:
             return
         while len(bindings) >= MAX_CONTACTS:
             del bindings[next(iter(bindings))]
-        bindings[change.key] = change.bound(request, flow, now + expires)
+        bindings[change.key] = change.bound(login, request, flow, now + expires)
 
     def _put(self, line: Line, bindings: dict[str, Contact], flow: Flow, now: float) -> None:
         login = line.login

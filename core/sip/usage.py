@@ -63,6 +63,7 @@ class Usage:
         "account",
         "dialog",
         "id",
+        "line",
         "listener",
         "local_sdp",
         "remote_sdp",
@@ -75,6 +76,7 @@ class Usage:
     def __init__(self, agent: Agent, call_id: str, tag: str, listener: Listener | None) -> None:
         self._agent = agent
         self.id = call_id
+        self.line = ""
         self.tag = tag
         self.listener = listener
         self.remote_sdp = b""

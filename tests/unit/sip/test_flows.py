@@ -184,10 +184,10 @@ def test_a_call_outlives_its_connection_and_its_bye_fails_at_once(world):
 def test_a_call_follows_the_phone_to_its_new_connection(world):
     peer, ok = talk(world)
     world.agent.flow_closed(TCP)
-    peer.cseq += 1
     given = {"to_tag": ok.to_tag, "to": ok.header("To").partition(";tag")[0]}
-    world.receive(peer.request("OPTIONS", f"sip:{HERE[0]}", **given), flow=AGAIN)
     world.take()
+    authenticated(world, peer, "OPTIONS", f"sip:{HERE[0]}", AGAIN, **given)
+    assert [sent.what for sent in world.take()] == [401, 200]
     world.session.bye()
     (bye,) = world.take()
     assert bye.flow == AGAIN
