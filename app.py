@@ -21,6 +21,7 @@ import structlog
 from litestar import Litestar
 from litestar.datastructures import State
 
+import measures
 from core.bus import EventBus
 from core.call.switchboard import Switchboard
 from core.clock import SystemClock
@@ -29,8 +30,7 @@ from core.control import CONTROL_SOCKET, ControlServer
 from core.drain import Drain
 from core.errors import SettingError, SunSimError
 from core.host import Host
-from core.media.server import Lost, RtpengineServer, ServerState
-from core.metrics import Reading, register
+from core.media.server import Lost, RtpengineServer
 from core.ports import MediaServer
 from core.settings import MediaSettings, Settings, SipSettings
 from core.sip.endpoint import Endpoint
@@ -39,7 +39,7 @@ from core.sip.listen import CannotListen, Listen, from_settings
 from core.sip.overload import Quota
 from core.sip.session_timer import Interval
 from core.sip.tap import Wanted
-from core.trunk.board import TrunkBoard, TrunkState
+from core.trunk.board import TrunkBoard
 from core.trunk.keeper import TrunkKeeper
 from tenants.bindings import DatabaseBindings
 from tenants.callcommands import CommandExecutor
@@ -98,6 +98,7 @@ class Common:
         self.database: Database
         self.listener: Listener
         self.checks: dict[str, Callable[[], Awaitable[bool]]] = {}
+        self.details: dict[str, Callable[[], Any]] = {}
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Connect to the database, listen to it, start the plugins."""
@@ -130,7 +131,7 @@ def create_app(role: str, settings: Settings, *, media: MakeMedia = _rtpengine) 
         return _web(common)
     opener = {"sip": _open_sip, "worker": _open_worker}[role]
     return Litestar(
-        route_handlers=probes(common.checks, common.settings.http.metrics_from),
+        route_handlers=probes(common.checks, common.settings.http.metrics_from, common.details),
         lifespan=[_lifespan(common, opener)],
         logging_config=None,
         openapi_config=None,
@@ -248,11 +249,12 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
     state.endpoints = _endpoints(endpoint)
     keeper = TrunkKeeper(endpoint, directory.trunks, carriers, clock)
     await _keep_carriers(common, stack, keeper)
-    _measure(switchboard, endpoint, bus, common.host)
-    _measure_carriers(keeper)
-    _measure_directory(directory)
+    measures.calls(switchboard, endpoint, bus, common.host)
+    measures.records(store)
+    measures.carriers(keeper)
+    measures.directory(directory)
     if isinstance(media, RtpengineServer):
-        _measure_media(media)
+        measures.media(media)
 
 
 def _quota(settings: SipSettings, switchboard: Switchboard) -> Quota:
@@ -286,6 +288,7 @@ async def _keep_carriers(common: Common, stack: AsyncExitStack, keeper: TrunkKee
     keeper.start()
     stack.push_async_callback(keeper.stop)
     common.checks["trunks"] = keeper.any_up
+    common.details["carriers"] = keeper.words
 
 
 def _listen(settings: Settings) -> Listen:
@@ -303,93 +306,6 @@ def _endpoints(endpoint: Endpoint) -> dict[str, Any]:
         for transport, addresses in endpoint.addresses.items()
     }
     return {"sip": str(endpoint.address), **by_transport}
-
-
-def _measure_carriers(keeper: TrunkKeeper) -> None:
-    def by_name(value: Callable[[TrunkState], float | None]) -> Callable[[], dict[str, float]]:
-        def read() -> dict[str, float]:
-            found = ((state.name, value(state)) for state in keeper.states())
-            return {name: number for name, number in found if number is not None}
-
-        return read
-
-    def gauge(name: str, meaning: str, value: Callable[[TrunkState], float | None]) -> Reading:
-        return Reading(f"sunsim_trunk_{name}", meaning, by_name(value), label="trunk")
-
-    register(
-        gauge("up", "Carriers: 1 if calls can be sent there.", lambda state: float(state.up)),
-        gauge("registered", "Carriers where we register: 1 if we are.", lambda state: state.registered),
-        gauge("calls", "Channels taken, both ways.", lambda state: state.calls),
-    )
-
-
-def _measure_media(media: RtpengineServer) -> None:
-    def of(
-        name: str, meaning: str, value: Callable[[ServerState], float], *, counter: bool = False
-    ) -> Reading:
-        def read() -> dict[str, float]:
-            return {state.name: value(state) for state in media.servers()}
-
-        return Reading(f"sunsim_media_{name}", meaning, read, label="server", counter=counter)
-
-    register(
-        of("up", "rtpengines: 1 if it answers.", lambda s: s.up),
-        of("draining", "1 if it gets no new calls.", lambda s: s.draining),
-        of("calls", "Calls of ours at this rtpengine.", lambda s: s.calls),
-        of("sessions", "All calls of this rtpengine.", lambda s: s.reported.sessions),
-        of("transcoded", "Streams being transcoded.", lambda s: s.reported.transcoded),
-        of("ports_used", "RTP ports in use.", lambda s: s.reported.ports_used),
-        of("ports", "RTP ports it has.", lambda s: s.reported.ports_total),
-        of("failures", "Requests without an answer.", lambda s: s.failures, counter=True),
-        of("full", "Calls refused for want of ports.", lambda s: s.full, counter=True),
-    )
-
-
-def _measure_directory(directory: MemoryDirectory) -> None:
-    register(
-        Reading(
-            "sunsim_directory_comparisons",
-            "How often the configuration in memory was compared with the database.",
-            lambda: directory.comparisons,
-            counter=True,
-        )
-    )
-
-
-def _measure(switchboard: Switchboard, endpoint: Endpoint, bus: EventBus, host: Host) -> None:
-    stats = endpoint.stats
-
-    def counter(name: str, meaning: str, read: Callable[[], Any], label: str = "") -> Reading:
-        return Reading(f"sunsim_{name}", meaning, read, label=label, counter=True)
-
-    register(
-        Reading("sunsim_calls", "Calls in progress.", lambda: switchboard.calls),
-        Reading("sunsim_sip_sessions", "INVITE usages.", lambda: endpoint.sessions),
-        Reading("sunsim_sip_transactions", "Transactions remembered.", lambda: endpoint.transactions),
-        Reading(
-            "sunsim_sip_connections",
-            "Connections by transport.",
-            lambda: endpoint.connections,
-            label="transport",
-        ),
-        Reading("sunsim_sip_lines", "Lines with a phone.", lambda: endpoint.registered_lines),
-        counter("calls_ended", "Ended calls by outcome.", lambda: switchboard.finished, "outcome"),
-        counter("calls_media_lost", "Calls whose rtpengine died.", lambda: switchboard.lost_media),
-        counter("calls_media_moved", "Moved to another rtpengine.", lambda: switchboard.moved_media),
-        counter("calls_refused", "Calls without a record.", lambda: switchboard.rejected, "reason"),
-        counter("sip_requests", "Requests received.", lambda: stats.requests, "method"),
-        counter("sip_responses", "Responses received.", lambda: stats.responses, "status"),
-        counter("sip_dropped", "Messages without an answer.", lambda: stats.dropped, "cause"),
-        counter("sip_refused", "Requests refused.", lambda: stats.refused, "status"),
-        counter("sip_retransmitted", "Messages sent again.", lambda: stats.retransmitted),
-        counter("sip_shed", "Requests told to come back later.", lambda: stats.shed, "reason"),
-        counter("sip_bans", "Bans after wrong passwords.", lambda: stats.banned),
-        Reading("sunsim_sip_banned", "Bans that last now.", endpoint.banned),
-        Reading("sunsim_loop_lag_seconds", "How late the loop was just now.", lambda: endpoint.lag),
-        counter("sip_failed_logins", "Wrong credentials.", lambda: stats.failed_logins),
-        counter("events_dropped", "Events not delivered to plugins.", lambda: bus.dropped),
-        counter("plugin_faults", "Faults of plugins.", lambda: host.fault_counts, "plugin"),
-    )
 
 
 # --- worker ---------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ import structlog
 
 from core.contracts import Cdr
 from core.ids import new_id
+from core.metrics import RECORD_SECONDS
 from tenants.db import Database
 from tenants.journal import Journal, Rejected
 
@@ -64,6 +65,7 @@ class _Waiting(NamedTuple):
     tenant_id: UUID
     record: bytes
     done: asyncio.Future[None]
+    since: float
 
 
 class DatabaseCallStore:
@@ -104,12 +106,21 @@ class DatabaseCallStore:
         """Whether records wait for the database."""
         return bool(self._stranded) or self._journal.pending()
 
+    @property
+    def waiting(self) -> int:
+        """Records on their way to the database or the journal."""
+        return len(self._waiting) + len(self._writing)
+
+    def journalled(self) -> int:
+        """Bytes of records that wait in the journal until the database is back."""
+        return self._journal.size()
+
     async def save(self, cdr: Cdr) -> None:
         """Store the record, in the journal if need be. Never raises; outlives its caller."""
         waiting = self._waiting.get(cdr.call_id)
         if waiting is None:
             done = asyncio.get_running_loop().create_future()
-            waiting = _Waiting(cdr.tenant_id, encode(cdr), done)
+            waiting = _Waiting(cdr.tenant_id, encode(cdr), done, time.monotonic())
             self._waiting[cdr.call_id] = waiting
             if self._writer is None:
                 self._writer = asyncio.create_task(self._write_batches(), name="call-records")
@@ -124,7 +135,9 @@ class DatabaseCallStore:
                 await self._write(self._writing)
             except Exception:  # whatever it is, the records that come next must be written
                 log.exception("call_batch_failed")
+            now = time.monotonic()
             for each in self._writing.values():
+                RECORD_SECONDS.observe(now - each.since)
                 if not each.done.done():
                     each.done.set_result(None)
             self._writing = {}

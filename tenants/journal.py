@@ -23,6 +23,7 @@ import threading
 import time
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -70,6 +71,14 @@ class Journal:
     def pending(self) -> bool:
         """Whether any record waits for a replay."""
         return any(True for _ in self._segments())
+
+    def size(self) -> int:
+        """Bytes that wait for a replay."""
+        total = 0
+        for path in self._segments():
+            with suppress(FileNotFoundError):  # replayed just now
+                total += path.stat().st_size
+        return total
 
     async def replay(self, apply: Apply) -> int:
         """Apply every record in order of writing; returns how many were applied.

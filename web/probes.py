@@ -18,19 +18,25 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from core.metrics import REGISTRY
 
-__all__ = ["Checks", "probes"]
+__all__ = ["Checks", "Details", "probes"]
 
 Checks = Mapping[str, Callable[[], Awaitable[bool]]]
 """Parts of the role by name, and how to ask each whether it works now."""
+
+Details = Mapping[str, Callable[[], Any]]
+"""What else is said of readiness, by name."""
 
 _PATIENCE = 3.0
 _THIS_MACHINE = ("127.0.0.0/8", "::1/128")
 
 
-def probes(checks: Checks, metrics_from: Iterable[str] = ()) -> list[ControllerRouterHandler]:
-    """The handlers of one process; ``checks`` may be filled until the first request.
+def probes(
+    checks: Checks, metrics_from: Iterable[str] = (), details: Details | None = None
+) -> list[ControllerRouterHandler]:
+    """The handlers of one process; ``checks`` and ``details`` may be filled until the first request.
 
-    ``metrics_from`` are networks in CIDR form, as ``core.settings`` has checked.
+    ``metrics_from`` are networks in CIDR form, as ``core.settings`` has checked; who may see metrics
+    sees the details, too.
     """
     networks = [ip_network(text, strict=False) for text in (*_THIS_MACHINE, *metrics_from)]
 
@@ -40,13 +46,15 @@ def probes(checks: Checks, metrics_from: Iterable[str] = ()) -> list[ControllerR
         return {"status": "ok"}
 
     @get("/health/ready", include_in_schema=False)
-    async def ready() -> Response[dict[str, Any]]:
+    async def ready(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
         """Whether calls and pages can be served."""
         answers = await asyncio.gather(*(_ask(check) for check in checks.values()))
         parts = dict(zip(checks, answers, strict=True))
         well = all(answers)
+        known = request.client is not None and _within(request.client.host, networks)
+        more = {name: read() for name, read in (details or {}).items()} if known else {}
         return Response(
-            {"status": "ok" if well else "unavailable", "parts": parts},
+            {"status": "ok" if well else "unavailable", "parts": parts, **more},
             status_code=200 if well else 503,
         )
 

@@ -171,6 +171,18 @@ class Endpoint:
         return len(self._agent.sessions) if self._agent is not None else 0
 
     @property
+    def dialogs(self) -> int:
+        """Those of them that have a dialog."""
+        if self._agent is None:
+            return 0
+        return sum(session.dialog is not None for session in self._agent.sessions.values())
+
+    @property
+    def registrations(self) -> dict[str, int]:
+        """Phones registered now, by transport."""
+        return {} if self._agent is None else self._agent.registrar.by_transport()
+
+    @property
     def transactions(self) -> int:
         """Transactions remembered now, those included that only wait for repetitions."""
         if self._agent is None:

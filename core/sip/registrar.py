@@ -7,6 +7,7 @@ what the store kept is put back when the process starts again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -138,6 +139,11 @@ class Registrar:
                 for key in gone:
                     del bindings[key]
                 self._tell(login, now)
+
+    def by_transport(self) -> dict[str, int]:
+        """Bindings by the transport that leads to them."""
+        contacts = (contact for each in self._bindings.values() for contact in each.values())
+        return Counter(contact.flow.transport for contact in contacts)
 
     def flows(self) -> set[Flow]:
         """Connections that phones are registered on."""

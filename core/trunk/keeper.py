@@ -99,6 +99,13 @@ class TrunkKeeper:
             )
         return found
 
+    def words(self) -> dict[str, str]:
+        """How each carrier is, by name: ``up`` or ``down: no answer``."""
+        return {
+            state.name: f"{'up' if state.up else 'down'}: {state.problem}".removesuffix(": ")
+            for state in self.states()
+        }
+
     async def any_up(self) -> bool:
         """Whether calls can go anywhere: a carrier works, or there is none at all."""
         states = self.states()

@@ -14,6 +14,7 @@ import pytest
 from core.contracts import Outcome
 from tenants.services import tokens
 from tenants.services.tokens import CreateToken
+from tests.rules.test_metrics import documented
 from tests.support.sipp import Script
 from tests.unit.sip.test_pcap import read
 
@@ -157,3 +158,25 @@ def test_traces_are_for_the_owner_of_the_folder_only(instance, tmp_path):
     done = subprocess.run(other, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, "does not run in" in done.stderr) == (6, True)
     assert "No message of call" in instance.cli("sip", "trace", "--call", "nothing", status=3)
+
+
+async def test_what_is_measured_is_what_the_document_says(company):
+    async with company.phone(company.admin.sip, answering()) as phone, talking(company) as caller:
+        call = await present(company)
+        role = company.instance.endpoints["roles"]["sip"]["http"]
+        text = httpx.get(f"http://{role}/metrics").text
+        now = company.instance.metrics()
+        company.instance.cli("calls", "hangup", call["call_id"])
+        await caller.finish()
+        await phone.finish()
+    shown = dict(re.findall(r"^# TYPE (sunsim_\w+)(?<!_created) (\w+)$", text, re.MULTILINE))
+    assert shown == {name: kind for name, (kind, _) in documented().items()}
+    for name, (_, label) in documented().items():
+        assert set(re.findall(rf"^{name}\{{(\w+)=", text, re.MULTILINE)) <= {label}
+    assert now["sunsim_calls"] >= 1
+    assert now["sunsim_sip_dialogs"] >= 2
+    assert now['sunsim_sip_registrations{transport="UDP"}'] >= 1
+    assert now["sunsim_call_setup_seconds_count"] >= 1
+    health = httpx.get(f"http://{role}/health/ready", timeout=30).json()
+    assert health["parts"].keys() == {"database", "media", "trunks", "accepting"}
+    assert health["carriers"][company.carrier] == "up"

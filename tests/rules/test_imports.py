@@ -22,14 +22,24 @@ LAYERS = (
     ("core", {"testing"}),
     ("", {"tenants", "piccolo_conf"}),
     ("", {"web"}),
-    ("", {"app", "serve", "announce", "demo", "cli"}),
+    ("", {"app", "measures", "serve", "announce", "demo", "cli"}),
 )
 """From the bottom up: a module may import what is in its own layer or below it."""
 
 STRANGERS_TO_EACH_OTHER = frozenset({"core.sip", "core.media", "core.routing"})
 DATABASE = ("piccolo", "asyncpg", "psycopg", "procrastinate", "tenants.engine")
 PAGES = ("litestar", "jinja2", "uvicorn")
-OURS = (*source.PACKAGES, "sunsim", "app", "serve", "announce", "demo", "cli", "piccolo_conf")
+OURS = (
+    *source.PACKAGES,
+    "sunsim",
+    "app",
+    "measures",
+    "serve",
+    "announce",
+    "demo",
+    "cli",
+    "piccolo_conf",
+)
 SQL = re.compile(r"\b(SELECT\s.+\sFROM|INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM)\b", re.DOTALL)
 
 

@@ -14,7 +14,7 @@ BUILT_IN = sorted(path for path in (ROOT / "plugins").iterdir() if (path / "__in
 DUMMY = ROOT / "tests" / "dummy_plugin" / "dummy"
 FILES = {"__init__.py", "logic.py", "service.py", "routes.py", "tables.py", "piccolo_app.py"}
 FOLDERS = {"piccolo_migrations", "templates", "locale"}
-OURS = (*PACKAGES, "app", "cli", "serve", "demo", "piccolo_conf", "tests")
+OURS = (*PACKAGES, "app", "measures", "cli", "serve", "demo", "piccolo_conf", "tests")
 
 
 @pytest.mark.parametrize("plugin", [*BUILT_IN, DUMMY], ids=lambda path: path.name)

@@ -1,0 +1,113 @@
+"""Metrics are documented, and the dashboard and the alerts ask for none that there is not.
+
+That the document is what a running process shows is in ``tests/e2e/test_operations.py``.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+import yaml
+
+from tests.rules.source import ROOT
+
+ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
+DASHBOARD = ROOT / "deploy" / "grafana" / "sunsim.json"
+ROW = re.compile(
+    r"^\| `(sunsim_\w+)` \| (gauge|counter|histogram) \| (?:`(\w+)`)? *\| (\S.*) \|$", re.M
+)
+NAME = re.compile(r"sunsim_\w+")
+BY = re.compile(r"by \(([^)]*)\)")
+
+
+def documented():
+    """name → (kind, label) from docs/operations.md."""
+    rows = ROW.findall((ROOT / "docs" / "operations.md").read_text())
+    return {name: (kind, label) for name, kind, label, _ in rows}
+
+
+def series():
+    """The names that Prometheus stores."""
+    kinds = documented()
+    histograms = [name for name, (kind, _) in kinds.items() if kind == "histogram"]
+    return (kinds.keys() - set(histograms)) | {
+        f"{name}_{part}" for name in histograms for part in ("bucket", "sum", "count")
+    }
+
+
+def panels():
+    return [each for each in json.loads(DASHBOARD.read_text())["panels"] if each["type"] != "row"]
+
+
+def rules():
+    return [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
+
+
+def expressions():
+    for panel in panels():
+        for target in panel["targets"]:
+            yield panel["title"], target["expr"], target["legendFormat"]
+    for rule in rules():
+        yield rule["alert"], rule["expr"], rule["annotations"]["summary"]
+
+
+def test_names_follow_the_conventions():
+    assert len(documented()) > 30
+    for name, (kind, _) in documented().items():
+        assert name.endswith("_total") == (kind == "counter"), name
+        assert kind != "histogram" or name.endswith("_seconds"), name
+
+
+@pytest.mark.parametrize(("where", "expression", "words"), list(expressions()))
+def test_every_expression_asks_for_metrics_that_there_are(where, expression, words):
+    names = set(NAME.findall(expression))
+    assert names, where
+    assert names <= series(), where
+    known = {documented()[name][1] for name in names if name in documented()} | {"le"}
+    said = {label.strip() for group in BY.findall(expression) for label in group.split(",")}
+    said |= set(re.findall(r"\{\{\s*(?:\$labels\.)?(\w+)\s*\}\}", words))
+    assert said <= known, where
+    assert expression.count("(") == expression.count(")"), where
+
+
+def test_every_metric_of_calls_carriers_and_media_is_on_the_dashboard():
+    shown = {name for panel in panels() for t in panel["targets"] for name in NAME.findall(t["expr"])}
+    assert series() - shown - {"sunsim_directory_comparisons_total", "sunsim_media_up"} == {
+        *(
+            f"sunsim_call_{kind}_seconds_{part}"
+            for kind in ("setup", "record")
+            for part in ("sum", "count")
+        ),
+        "sunsim_media_draining",
+        "sunsim_notifications_missed_calls_total",
+        "sunsim_media_sessions",
+        "sunsim_sip_bans_total",
+        "sunsim_sip_challenges_total",
+        "sunsim_sip_lines",
+    }
+
+
+def test_the_dashboard_is_one_that_grafana_imports():
+    dashboard = json.loads(DASHBOARD.read_text())
+    assert {"uid", "title", "schemaVersion", "panels", "templating"} <= dashboard.keys()
+    ids = [panel["id"] for panel in dashboard["panels"]]
+    assert len(ids) == len(set(ids))
+    places = [tuple(panel["gridPos"][side] for side in "xy") for panel in dashboard["panels"]]
+    assert len(places) == len(set(places))
+
+
+def test_alerts_say_what_is_wrong_and_what_to_do():
+    names = [rule["alert"] for rule in rules()]
+    assert len(names) == len(set(names))
+    for rule in rules():
+        assert rule["labels"]["severity"] in ("warning", "critical")
+        assert rule["annotations"].keys() == {"summary", "description"}
+        assert re.fullmatch(r"\d+m", rule["for"])
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="there is no promtool")
+def test_promtool_accepts_the_alerts():
+    done = subprocess.run(["promtool", "check", "rules", ALERTS], capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
