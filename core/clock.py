@@ -8,10 +8,9 @@ __all__ = ["SystemClock"]
 class SystemClock:
     """Implements ``core.ports.Clock``."""
 
-    def now(self) -> float:
-        """Epoch seconds, UTC."""
-        return time.time()
+    # Asked a dozen times a call: the functions themselves cost half of methods that call them.
+    now = staticmethod(time.time)
+    """Epoch seconds, UTC."""
 
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)
+    """Seconds that never go back."""

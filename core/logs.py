@@ -85,7 +85,10 @@ def _renderer(as_json: bool) -> list[structlog.typing.Processor]:
 
 def _json(event: MutableMapping[str, Any], **_: Any) -> str:
     """One line. What is no plain value stands there as ``repr`` says, which hides secrets."""
-    if all(isinstance(value, _PLAIN) for value in event.values()):
+    for value in event.values():
+        if not isinstance(value, _PLAIN):
+            break
+    else:
         with suppress(UnicodeEncodeError):  # half a surrogate pair, which json escapes
             return msgspec.json.encode(event).decode()
     return json.dumps(event, default=repr)

@@ -134,17 +134,17 @@ class Call:
         self._early = Early(self.caller, self._media, follows=follows)
         self._dialler = Dialler(self._media, surroundings, record, self._early.callee)
         self._end: CallEnd | None = None
+        self._working: asyncio.Task[CallEnd] | None = None
         self._gone: asyncio.Future[CallEnd] = asyncio.get_running_loop().create_future()
         self._fallback = CallEnd(Outcome.NO_ANSWER, _UNAVAILABLE, "system")
         session.listener = self._hear_caller
 
     async def run(self) -> Cdr:
         """From the INVITE to the record. Never raises; a fault of ours ends the call with a 5xx."""
-        work = asyncio.create_task(self._work())
-        await asyncio.wait({work, self._gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            work.cancel()
-        end = await self._settle(work)
+        self._working = asyncio.create_task(self._work())
+        if self._gone.done():  # before the first step
+            self._working.cancel()
+        end = await self._settle(self._working)
         self._early.close()
         if not self.caller.answered:
             if not 400 <= end.sip_status < 700:  # a plugin's mistake
@@ -275,6 +275,8 @@ class Call:
     def _leave(self, end: CallEnd) -> None:
         if not self._gone.done():
             self._gone.set_result(end)
+            if self._working is not None:
+                self._working.cancel()
 
     async def _settle(self, work: asyncio.Task[CallEnd]) -> CallEnd:
         try:

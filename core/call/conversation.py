@@ -8,6 +8,7 @@ an offer that we repeated may tell of another address, too. Transfers are declin
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import NamedTuple
 
 import structlog
@@ -42,32 +43,73 @@ async def converse(
     caller: Leg, callee: Leg, media: MediaSession, limit: float | None = None
 ) -> Parting:
     """Wait for the end; the leg that stays gets BYE. ``limit`` is in seconds."""
-    sides = {
-        asyncio.create_task(_until_ended(caller, None, media)): ("caller", callee),
-        asyncio.create_task(_until_ended(callee, callee.name, media)): ("callee", caller),
-    }
+    over: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
+    sides = (
+        _Side("caller", caller, None, media, over),
+        _Side("callee", callee, callee.name, media, over),
+    )
     try:
-        done, _ = await asyncio.wait(sides, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in sides:
-            task.cancel()
-    if not done:
+        async with asyncio.timeout(limit):
+            by, cause = await over
+    except TimeoutError:
+        if not over.cancelled():  # not the limit
+            raise
         caller.end()
         callee.end()
         return Parting("system", "limit")
-    finished = next(iter(done))
-    by, other = sides[finished]
-    other.end()
-    return Parting(by, finished.result())
+    finally:
+        for side in sides:
+            side.close()
+    (callee if by == "caller" else caller).end()
+    return Parting(by, cause)
 
 
-async def _until_ended(leg: Leg, name: str | None, media: MediaSession) -> str:
-    while True:
-        event: SessionEvent = await leg.events.get()
+class _Side:
+    """Listens to one leg: what it wants is done in order, its end ends the conversation at once."""
+
+    def __init__(
+        self,
+        by: str,
+        leg: Leg,
+        name: str | None,
+        media: MediaSession,
+        over: asyncio.Future[tuple[str, str]],
+    ) -> None:
+        """``over`` gets who left and why; ``name`` is the leg's name in the media session."""
+        self._by = by
+        self._leg = leg
+        self._name = name
+        self._media = media
+        self._over = over
+        self._wanted: deque[SessionEvent] = deque()
+        self._chore: asyncio.Task[None] | None = None
+        leg.events.pour(self._hear)
+
+    def close(self) -> None:
+        """What is still to be done no longer matters."""
+        if self._chore is not None:
+            self._chore.cancel()
+
+    def _hear(self, event: SessionEvent) -> None:
+        if self._over.done():
+            return
         if isinstance(event, Ended | Cancelled):  # the answer may have waited for a PRACK
-            return event.reason
-        if leg.session is not None:
-            await _attend(leg.session, event, name, media)
+            self._over.set_result((self._by, event.reason))
+        elif not isinstance(event, Confirmed) or event.sdp:
+            self._wanted.append(event)
+            if self._chore is None:
+                self._chore = asyncio.create_task(self._attend())
+                self._chore.add_done_callback(self._attended)
+
+    async def _attend(self) -> None:
+        while self._wanted:
+            if self._leg.session is not None:
+                await _attend(self._leg.session, self._wanted.popleft(), self._name, self._media)
+
+    def _attended(self, chore: asyncio.Task[None]) -> None:
+        self._chore = None
+        if not chore.cancelled() and (error := chore.exception()) and not self._over.done():
+            self._over.set_exception(error)
 
 
 async def _attend(session: Session, event: SessionEvent, name: str | None, media: MediaSession) -> None:

@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
+from core.call.inbox import Inbox
 from core.call.leg import COMPLETED_ELSEWHERE, CalleeLeg
 from core.call.record import CallRecord
 from core.contracts import Par, PlanNode, Ring, Seq, StepCode
@@ -223,7 +224,7 @@ class Dialler:
         """Offer a round; the next one only if a carrier failed before anything rang."""
         result: Result = NotAnswered(())
         for places in rounds:
-            inbox: asyncio.Queue[tuple[CalleeLeg, SessionEvent]] = asyncio.Queue()
+            inbox: Inbox[tuple[CalleeLeg, SessionEvent]] = Inbox()
             before = len(legs)
             for place in places:
                 await self._offer(ring, place, legs, inbox)
@@ -238,7 +239,7 @@ class Dialler:
         ring: Ring,
         place: Place,
         legs: list[CalleeLeg],
-        inbox: asyncio.Queue[tuple[CalleeLeg, SessionEvent]],
+        inbox: Inbox[tuple[CalleeLeg, SessionEvent]],
     ) -> None:
         self._count += 1
         leg = CalleeLeg(f"leg{self._count}", ring)
@@ -252,7 +253,7 @@ class Dialler:
                 leg.hear(event)
                 return
             leg.answered = isinstance(event, Answered)  # now: a BYE may follow in the same turn
-            inbox.put_nowait((leg, event))
+            inbox.put((leg, event))
 
         try:
             leg.session = place.invite(sdp, listen)
@@ -267,7 +268,7 @@ class Dialler:
         ring: Ring,
         legs: list[CalleeLeg],
         before: int,
-        inbox: asyncio.Queue[tuple[CalleeLeg, SessionEvent]],
+        inbox: Inbox[tuple[CalleeLeg, SessionEvent]],
     ) -> Result:
         """The first answer of the legs from ``before`` on, or the statuses of all."""
         statuses: list[int] = []
@@ -292,7 +293,7 @@ class Dialler:
         ring: Ring,
         contacts: Sequence[str],
         legs: list[CalleeLeg],
-        inbox: asyncio.Queue[tuple[CalleeLeg, SessionEvent]],
+        inbox: Inbox[tuple[CalleeLeg, SessionEvent]],
     ) -> None:
         for place in self._placer.redirected(ring, contacts):
             await self._offer(ring, place, legs, inbox)

@@ -125,5 +125,7 @@ def _employee(snapshot: Snapshot, employee_id: UUID) -> Employee | None:
 
 def _clean(name: str) -> str:
     """A display name from the network is an attacker's text: no control characters, bounded."""
-    kept = "".join(c for c in name if unicodedata.category(c)[0] != "C")
+    kept = name
+    if not name.isprintable():
+        kept = "".join(c for c in name if unicodedata.category(c)[0] != "C")
     return kept.strip()[:_NAME_LENGTH]

@@ -1,10 +1,11 @@
-"""A leg: one SIP session as its call sees it, with its events in a queue that a coroutine reads."""
+"""A leg: one SIP session as its call sees it, with its events in an inbox."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import ClassVar
 
+from core.call.inbox import Inbox
 from core.contracts import Ring
 from core.errors import SunSimError
 from core.sip.session import ReofferAnswered, ReofferFailed, Session, SessionEvent, SessionState
@@ -36,7 +37,7 @@ class Leg:
         self.name = name
         self.answered = False
         self.session: Session | None = None
-        self.events: asyncio.Queue[SessionEvent] = asyncio.Queue()
+        self.events: Inbox[SessionEvent] = Inbox()
         self._asked: asyncio.Future[ReofferAnswered | ReofferFailed] | None = None
 
     def hear(self, event: SessionEvent) -> None:
@@ -45,7 +46,7 @@ class Leg:
             if not self._asked.done():
                 self._asked.set_result(event)
         else:
-            self.events.put_nowait(event)
+            self.events.put(event)
 
     async def reoffer(self, sdp: bytes) -> bytes:
         """Ask the party by re-INVITE to take a new offer; its answer. Raises OfferRefused.

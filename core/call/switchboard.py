@@ -13,7 +13,7 @@ from typing import ParamSpec
 from uuid import UUID
 
 import structlog
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars
 
 from core import routing
 from core.call.call import Call
@@ -330,25 +330,27 @@ class Switchboard:
 
     async def _run(self, call: Call) -> None:
         facts = call.facts
-        with bound_contextvars(call=str(facts.call_id), tenant=str(facts.tenant_id)):
-            self._started(call)
-            try:
-                cdr = await call.run()
-            finally:
-                del self._calls[facts.call_id]
-                _less(self._by_tenant, [facts.tenant_id])
-                trunk = self._channels.pop(facts.call_id, None)
-                if trunk is not None:
-                    self._trunks.release(trunk)
-                _less(self._outside, [facts.tenant_id] * (facts.direction is Direction.OUTGOING))
-                self.show(self.board.call_ended, facts)
-            self._ended(cdr)
-            try:
-                await self._store.save(cdr)
-            except Exception:  # the store keeps what it can; the others must hear of the end
-                log.exception("call.not_stored")
-            ended = CallEnded(id=new_id(), tenant_id=cdr.tenant_id, at=cdr.ended_at, cdr=cdr)
-            self.show(self._publish, ended)
+        # For the lines of this task, which is all of the call.
+        bind_contextvars(call=str(facts.call_id), tenant=str(facts.tenant_id))
+        self._started(call)
+        try:
+            cdr = await call.run()
+        finally:
+            del self._calls[facts.call_id]
+            _less(self._by_tenant, facts.tenant_id)
+            trunk = self._channels.pop(facts.call_id, None)
+            if trunk is not None:
+                self._trunks.release(trunk)
+            if facts.direction is Direction.OUTGOING:
+                _less(self._outside, facts.tenant_id)
+            self.show(self.board.call_ended, facts)
+        self._ended(cdr)
+        try:
+            await self._store.save(cdr)
+        except Exception:  # the store keeps what it can; the others must hear of the end
+            log.exception("call.not_stored")
+        ended = CallEnded(id=new_id(), tenant_id=cdr.tenant_id, at=cdr.ended_at, cdr=cdr)
+        self.show(self._publish, ended)
 
     def _started(self, call: Call) -> None:
         facts, at = call.facts, call.record.started_at
@@ -378,10 +380,10 @@ class Switchboard:
         self.finished[cdr.outcome] += 1
         if cdr.answered_at is not None:
             caller = cdr.facts.terminal_id if cdr.facts else None
-            _less(self._talking, _terminals(caller, cdr.answered_terminal_id))
+            _less(self._talking, *_terminals(caller, cdr.answered_terminal_id))
 
 
-def _less(counter: Counter[UUID], keys: Iterable[UUID]) -> None:
+def _less(counter: Counter[UUID], *keys: UUID) -> None:
     """One less of each; what is down to nothing leaves the counter."""
     for key in keys:
         counter[key] -= 1

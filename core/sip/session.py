@@ -137,7 +137,8 @@ class Session(Usage):
         WireError if a header would break the message.
         """
         headers = tuple(headers)
-        build_request("BYE", "sip:check", headers)  # a header that breaks it must not do so later
+        if headers:
+            build_request("BYE", "sip:check", headers)  # what breaks it must not do so later
         self.listener = None
         if self.state is SessionState.EARLY:
             self._give_up(headers)

@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 _BUFFER = 8 * 1024 * 1024
 """Bytes asked of the system for datagrams that wait while the loop is busy; it may give less."""
 
+_FLOWS = 4096
+"""Sources that are remembered, so that not every datagram makes a flow."""
+
 
 class UdpTransport(asyncio.DatagramProtocol):
     """One UDP socket. ``on_datagram`` gets what came, its flow, and that it is no stream."""
@@ -23,6 +26,7 @@ class UdpTransport(asyncio.DatagramProtocol):
     def __init__(self, on_datagram: Callable[[bytes, Flow, bool], bool]) -> None:
         self._on_datagram = on_datagram
         self._transport: asyncio.DatagramTransport | None = None
+        self._flows: dict[tuple[str, int], Flow] = {}
         self.local = ("", 0)
 
     @classmethod
@@ -41,7 +45,12 @@ class UdpTransport(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """A datagram; what is too short for SIP is a keep-alive of some phone behind NAT."""
         if len(data) > 4:
-            self._on_datagram(data, Flow("UDP", self.local, addr[:2]), False)
+            flow = self._flows.get(addr)
+            if flow is None:
+                if len(self._flows) >= _FLOWS:
+                    self._flows.clear()
+                flow = self._flows[addr] = Flow("UDP", self.local, addr[:2])
+            self._on_datagram(data, flow, False)
 
     def error_received(self, exc: Exception) -> None:
         """An ICMP error of some datagram that we sent; the transaction's timers see to it."""
