@@ -141,6 +141,8 @@ _TABLES = {
     "groups": "ORDER BY position, id",
     "group_members": "ORDER BY position, id",
     "numbers": "ORDER BY position, id",
+    "schedules": "ORDER BY id",
+    "calendars": "ORDER BY id",
 }
 _SCENARIOS = """
 SELECT s.tenant_id, s.id, s.name, s.enabled, s.version, v.body

@@ -26,6 +26,7 @@ from core.contracts import (
     Terminal,
     TerminalKind,
 )
+from core.hours import Calendar, CalendarDay, ExtraPeriod, Interval, Schedule
 from tenants.db import Database
 from tenants.tables import SnapshotStore, TenantStatus, TerminalState
 
@@ -70,6 +71,8 @@ def build(tenant: Row, rows: Mapping[str, Sequence[Row]]) -> Snapshot:
             groups=tuple(_group(row, members[row["id"]]) for row in rows["groups"]),
             numbers=tuple(_number(row) for row in rows["numbers"]),
             scenarios=tuple(_scenario(row) for row in rows["scenarios"]),
+            schedules=tuple(_schedule(row) for row in rows["schedules"]),
+            calendars=tuple(_calendar(row) for row in rows["calendars"]),
             suspended=tenant["status"] == TenantStatus.SUSPENDED,
         )
     )
@@ -93,6 +96,7 @@ def _terminal(row: Row) -> Terminal:
         main=row["main"],
         ring_seconds=row["ring_seconds"],
         channels=row["channels"],
+        schedule_id=row["schedule_id"],
     )
 
 
@@ -105,6 +109,10 @@ def _employee(row: Row, terminals: tuple[UUID, ...]) -> Employee:
         dial_mode=DialMode(row["dial_mode"]),
         caller_id=row["caller_id"],
         terminals=terminals,
+        timezone=row["timezone"],
+        schedule_id=row["schedule_id"],
+        calendar_id=row["calendar_id"],
+        extra=msgspec.json.decode(row["extra_periods"], type=tuple[ExtraPeriod, ...]),
     )
 
 
@@ -117,6 +125,17 @@ def _group(row: Row, members: tuple[UUID, ...]) -> Group:
         ring_seconds=row["ring_seconds"],
         members=members,
     )
+
+
+def _schedule(row: Row) -> Schedule:
+    week = msgspec.json.decode(row["week"], type=tuple[tuple[tuple[int, int], ...], ...])
+    days = tuple(tuple(Interval(start, end) for start, end in day) for day in week)
+    return Schedule(row["id"], row["name"], days)
+
+
+def _calendar(row: Row) -> Calendar:
+    days = msgspec.json.decode(row["days"], type=tuple[CalendarDay, ...])
+    return Calendar(row["id"], row["name"], days)
 
 
 def _number(row: Row) -> Number:

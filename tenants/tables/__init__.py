@@ -17,7 +17,7 @@ from tenants.tables.access import (
 from tenants.tables.base import GlobalTable, TenantTable
 from tenants.tables.calls import Call, CallStep, Outbox, OutboxDone
 from tenants.tables.carriers import LiveTrunk, NumberRoute, NumberStock, Trunk
-from tenants.tables.company import Contract, Schedule, Tenant, TenantStatus
+from tenants.tables.company import Calendar, Contract, Schedule, Tenant, TenantStatus
 from tenants.tables.live import CallCommand, LineBindings, LiveCall, LiveCallState, LiveLine
 from tenants.tables.numbering import NumberingPlan
 from tenants.tables.people import (
@@ -34,6 +34,7 @@ from tenants.tables.telephony import Number, Scenario, ScenarioVersion, Snapshot
 __all__ = [
     "ApiToken",
     "AuditEntry",
+    "Calendar",
     "Call",
     "CallCommand",
     "CallStep",

@@ -9,7 +9,7 @@ from piccolo.columns.defaults.timestamptz import TimestamptzNow
 
 from tenants.tables.base import GlobalTable, TenantTable
 
-__all__ = ["Contract", "Schedule", "Tenant", "TenantStatus"]
+__all__ = ["Calendar", "Contract", "Schedule", "Tenant", "TenantStatus"]
 
 
 class TenantStatus(StrEnum):
@@ -49,5 +49,14 @@ class Schedule(TenantTable, tablename="schedules"):
         default="[[],[],[],[],[],[],[]]",
         help_text="For each day from Monday, intervals [start, end) in local minutes since midnight.",
     )
+    is_default = Boolean(default=False)
+    version = Integer(default=1)
+
+
+class Calendar(TenantTable, tablename="calendars"):
+    """Special dates of the company [Календарь]; at most one is the default (ACC-05)."""
+
+    name = Text(default=None)
+    days = JSONB(default="[]", help_text="List of core.hours.CalendarDay, each date once.")
     is_default = Boolean(default=False)
     version = Integer(default=1)
