@@ -327,3 +327,29 @@ async def test_a_phone_that_forwards_calls_makes_the_other_ring(company):
     card = await company.call()
     assert card.call.outcome is Outcome.ANSWERED
     assert 302 in [step.data.get("status") for step in card.steps]
+
+
+async def test_a_reinvite_without_an_offer_is_offered_what_was_said_before(company):
+    async with company.phone(company.admin.sip, answering()) as phone:
+        caller = company.caller().invite(company.number).expect(180).expect(200).ack().pause(100)
+        inside(caller, "INVITE").expect(200)
+        inside(caller, "ACK", body=held(caller.sdp)).pause(100)
+        seen = await company.dial_in(caller.bye().expect(200))
+        await phone.finish()
+    first, again = received(seen, "SIP/2.0 200 OK")
+    ports = [re.findall(r"m=audio \d+", body) for body in (first, again)]
+    assert ports[0] == ports[1]
+    assert (await company.call()).call.outcome is Outcome.ANSWERED
+
+
+async def test_a_digit_is_taken_and_a_transfer_declined(company):
+    digit = "Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal=5\nDuration=100\n"
+    async with company.phone(company.admin.sip, answering()) as phone:
+        caller = company.caller().invite(company.number).expect(180).expect(200).ack()
+        inside(caller, "INFO")
+        caller.steps[-1] = caller.steps[-1].replace(_NO_BODY, digit)
+        caller.expect(200)
+        inside(caller, "REFER", "Refer-To: <sip:102@carrier.test>\n").expect(603)
+        await company.dial_in(caller.bye().expect(200))
+        await phone.finish()
+    assert (await company.call()).ended_by == "caller"
