@@ -222,6 +222,7 @@ def test_who_is_called_there_cannot_send_the_call_on():
     world.dial(ring("a"))
     cdr = run(world.run())
     assert (cdr.outcome, cdr.sip_status) == (Outcome.NO_ANSWER, 480)
+    assert [did for did in verbs(world) if did[0] == "ring"] == [("ring", "leg1"), ("ring", "leg2")]
 
 
 @pytest.mark.parametrize("direction", list(Direction))

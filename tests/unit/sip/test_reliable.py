@@ -118,6 +118,7 @@ def test_the_answer_does_not_wait_for_the_prack_of_mere_ringing(world, peer):
     ringing = world.sent[-1]
     world.session.answer(ANSWER)
     assert world.sent[-1].what == 200
+    assert set(whats(world.advance(4))) == {200}  # ringing is not said again
     assert whats(world.receive(prack(world, peer, ringing))) == [200]
     world.receive(inside(world, peer, "ACK"))
     assert world.advance(5) == []
@@ -217,6 +218,24 @@ def test_a_reliable_answer_gets_one_prack_however_often_it_comes(world):
     assert whats(world.advance(0.6)) == ["PRACK"]  # until its 200 comes
     world.receive(reply(prack, 200))
     assert world.advance(5) == []
+
+
+def test_a_number_alone_asks_for_no_prack(world):
+    world.invite()
+    assert world.receive(reply(world.sent[0], 183, headers=[("RSeq", "7")], body=ANSWER)) == []
+    assert world.events == [Progress(183, "x", ANSWER)]
+
+
+def test_the_answer_says_anew_where_its_dialog_is_reached(world):
+    session = world.invite()
+    invite = world.sent[0]
+    world.receive(reliable(invite, 7))
+    route = [("Record-Route", "<sip:198.51.100.3;lr>")]
+    moved = reply(invite, 200, contact="<sip:moved@198.51.100.9>", headers=route, body=ANSWER)
+    (ack,) = world.receive(moved)
+    assert (ack.message.uri, ack.flow.remote[0]) == ("sip:moved@198.51.100.9", "198.51.100.3")
+    session.bye()
+    assert world.sent[-1].message.headers("Route") == ["<sip:198.51.100.3;lr>"]
 
 
 def test_what_is_out_of_order_waits_for_what_is_missing(world):

@@ -194,6 +194,13 @@ def test_a_200_without_terms_ends_the_timer(peer):
     assert world.advance(4000) == []
 
 
+def test_an_answer_to_our_offer_without_terms_ends_it_too(peer):
+    world, _ = answered(peer, knows("600;refresher=uac"))
+    world.session.reoffer(MOVED)
+    world.receive(reply(world.take()[0], 200, body=OFFER))
+    assert world.advance(4000)[:1] == []
+
+
 def test_while_an_offer_is_under_way_the_refresh_waits(peer):
     world, _ = answered(peer, [("Supported", "timer"), ("Session-Expires", "600")])
     world.advance(295)
@@ -257,6 +264,20 @@ def test_their_refresh_may_not_be_too_frequent(peer, method):
     refused = world.receive(data)[-1]
     assert (refused.what, refused.message.header("Min-SE")) == (422, "90")
     assert world.events == []
+
+
+def test_our_own_offer_is_a_refresh_and_may_be_told_to_be_a_longer_one(peer):
+    world, _ = answered(peer, knows("600"))
+    world.session.reoffer(MOVED)
+    (ours,) = world.take()
+    assert ours.message.header("Session-Expires") == "600;refresher=uac"
+    _, again = world.receive(reply(ours, 422, headers=[("Min-SE", "900")]))
+    assert again.message.header("Session-Expires") == "900;refresher=uac"
+    terms = [("Session-Expires", "900;refresher=uac")]
+    world.receive(reply(again, 200, body=OFFER, headers=terms))
+    assert world.events == [ReofferAnswered(OFFER)]
+    assert world.advance(449) == []
+    assert whats(world.advance(1.1)) == ["UPDATE"]
 
 
 def test_an_ended_session_leaves_no_timer(peer):
