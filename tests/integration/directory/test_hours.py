@@ -56,7 +56,7 @@ async def until(condition):
 async def test_hours_reach_calls_within_a_moment(database, directory, make_company):
     company = await make_company()
     await until(lambda: directory.snapshot(company.id) is not None)
-    assert reason(directory, company, NIGHT) is None
+    await until(lambda: reason(directory, company, NIGHT) is None)
     async with database.tenant(company.id) as session:
         schedule = await session.fetchval(
             "INSERT INTO schedules (id, tenant_id, name, week) VALUES ($1, $2, '', $3) RETURNING id",
