@@ -160,11 +160,13 @@ def connection(sdp: bytes) -> tuple[str, int]:
 def direction(sdp: bytes) -> str:
     """The stream's direction, else the session's, else ``sendrecv`` (RFC 8866 §6.7).
 
-    A connection address of zeros is the old way to say hold (RFC 3264 §8.4): ``inactive``.
+    A connection address of zeros is the old way to say hold (RFC 3264 §8.4): ``inactive``; with ICE
+    it only says that the candidates count.
     """
-    if connection(sdp)[0] in ("0.0.0.0", "::"):
-        return "inactive"
     body = _Body(sdp)
+    ice = any(line.startswith(b"a=ice-ufrag:") for line in (*body.session, *body.audio))
+    if not ice and connection(sdp)[0] in ("0.0.0.0", "::"):
+        return "inactive"
     for line in (*body.audio, *body.session):
         name = line[2:].decode("latin-1")
         if line.startswith(b"a=") and name in DIRECTIONS:

@@ -25,7 +25,7 @@ from core.errors import MediaRefused, MediaUnavailable
 from core.media import profiles
 from core.media.bencode import Value
 from core.media.rtpengine import Reply
-from core.sdp import PLAIN, Profile
+from core.sdp import PLAIN, Keys, Profile
 
 __all__ = ["RtpengineSession"]
 
@@ -166,8 +166,8 @@ class RtpengineSession:
         party = _CALLER if leg is None else leg
         before = self._sent[party]
         if leg is None and self._connected is None:
+            self._caller = self._kept(_CALLER, offer)
             self._offered = offer
-            self._caller = sdp.restrict_codecs(sdp.audio_only(offer), sdp.codecs(before))
             self._note_hold(_CALLER, offer)
             answer = sdp.answer_direction(await self._to_stub(), offer)
         else:
@@ -236,7 +236,7 @@ class RtpengineSession:
         party = _CALLER if leg is None else leg
         if other is None or (leg is not None and leg != self._connected):
             raise MediaRefused()
-        own = sdp.restrict_codecs(sdp.audio_only(body), sdp.codecs(self._sent[party]))
+        own = self._kept(party, body)
         await self._offer(party, other, own, _TRANSCODE)
         answer = await self._answer(party, other, sdp.answer_direction(far, body))
         self._note_hold(party, body)
@@ -246,6 +246,22 @@ class RtpengineSession:
         else:
             self._callee = own
         return answer
+
+    def _kept(self, party: str, body: bytes) -> bytes:
+        """A party's new body as far as it counts: its audio, with the codecs that it was told.
+
+        Where keys come from does not change within a call: those that come late are not used, and
+        refused if there is no audio without them.
+        """
+        body = sdp.audio_only(body)
+        was, now = self._profile(party), sdp.profile(body)
+        if was.keys is Keys.NONE and now.keys is Keys.SDES and not now.mandatory:
+            body, now = sdp.without_keys(body), was
+        elif was.keys is not now.keys:
+            raise MediaRefused()
+        body = sdp.restrict_codecs(body, sdp.codecs(self._sent[party]))
+        self._profiles[party] = now
+        return body
 
     def _again(self, party: str, body: bytes) -> bytes:
         """A new offer in the session that the party knows: its streams, its origin, its hold."""
@@ -295,7 +311,8 @@ class RtpengineSession:
     ) -> bytes:
         """An offer of ``from_tag`` to ``to_tag``, or the answer that goes the other way."""
         sender = from_tag if command == "offer" else to_tag
-        if sender not in self._profiles:  # a stub: it would look like somebody who is on hold
+        # The address 0.0.0.0 of a stub, or of a browser before ICE, is not to look like hold.
+        if sender not in self._profiles or self._profile(sender).ice:
             arguments["flags"] = (*_words(arguments["flags"]), "original-sendrecv")
         reply = await self._request(
             command,

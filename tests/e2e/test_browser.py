@@ -1,34 +1,118 @@
 """A phone in a browser: WebRTC over secure WebSocket, calls in and out, audio in both directions."""
 
+from contextlib import asynccontextmanager
+
 import pytest
 
-from core.contracts import Outcome
+from core import sdp
+from core.contracts import Direction, Encryption, Outcome, TerminalKind
 from core.media.rtp import RtpPeer
 from core.media.tones import hears, tone
-from tests.e2e.test_calls import talking
+from tests.e2e.test_calls import answering
+from tests.e2e.test_srtp import by_tls
 from tests.support.browser_phone import browser_phone
+from tests.support.sipp import Script
 
 BROWSER, OTHER = 620, 440
+ANSWER = r"SIP/2\.0 200 OK.*?^(v=0.*?)^-----"
+OFFER = r"^INVITE .*?^(v=0.*?)^-----"
 
 
-@pytest.mark.spec("EMP-02", "SIP-01", at="call")
-async def test_a_browser_answers_a_carriers_call_and_both_hear_each_other(company):
-    line, instance = company.admin.sip, company.instance
-    server = instance.sip_by("wss")
-    async with browser_phone(line, company.domain, server, BROWSER) as phone:
-        caller = await RtpPeer.open()
-        script = talking(company.caller(media=caller.address), company.number)
-        async with script.running(instance.sip, company.carrier_host) as sipp:
+def in_a_browser(company, **options):
+    line, server = company.admin.lines[TerminalKind.WEB], company.instance.sip_by("wss")
+    return browser_phone(line, company.domain, server, BROWSER, **options)
+
+
+@asynccontextmanager
+async def peer():
+    opened = await RtpPeer.open()
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+async def both_hear(phone, other):
+    await phone.hears(OTHER)
+    other.forget()
+    heard = await other.listen(1.5, patience=20)
+    assert hears(heard, BROWSER, 1.0)
+
+
+@pytest.mark.spec("EMP-02", "ACC-10", "SIP-01", at="call")
+async def test_a_browser_answers_beside_a_desk_phone_holds_and_takes_back(company):
+    """Each phone is offered what it speaks, and the caller gets what the winner speaks."""
+    losing = Script().wait_for("INVITE").answer(180, "Ringing")
+    losing.cancelled()
+    async with (
+        in_a_browser(company) as phone,
+        peer() as caller,
+        company.phone(company.admin.sip, losing) as desk,
+    ):
+        script = company.caller(media=caller.address).invite(company.number).expect(180).expect(200)
+        script.ack().wait_for("BYE", timeout=100_000).ok()
+        async with script.running(company.instance.sip, company.carrier_host) as sipp:
             await phone.until("ringing")
+            offer = (await desk.wait_for_text(OFFER))[1].encode()
+            assert sdp.profile(offer) == sdp.PLAIN
             await phone.do("answer")
-            answer = await sipp.wait_for_text(r"SIP/2\.0 200 OK.*?^(v=0.*?)^-----")
-            caller.connect(answer[1].encode())
+            told = (await sipp.wait_for_text(ANSWER))[1].encode()
+            caller.connect(told)
             caller.play(tone(OTHER))
-            await phone.hears(OTHER)
-            await caller.listen(1.5)
-            await sipp.go_on()
+            await both_hear(phone, caller)
+            # G.711 all the way, and nothing of the browser's own is told to the carrier.
+            assert sdp.codecs(told)[0] == "PCMA"
+            assert not any(word in told for word in (b"msid", b"ssrc", b"mid:", b"candidate", b"SAVP"))
+
+            assert await phone.do("hold", True)
+            await phone.hears_nothing()
+            assert await phone.do("hold", False)
+            await both_hear(phone, caller)
+
+            await phone.do("hangUp")
             await sipp.finish()
         await phone.until("over")
-        assert hears(caller.heard, BROWSER, 1.0)
-        caller.close()
-    assert (await company.call()).call.outcome is Outcome.ANSWERED
+        await desk.finish()
+    card = await company.call()
+    assert (card.call.outcome, card.ended_by) == (Outcome.ANSWERED, "callee")
+
+
+@pytest.mark.spec("EMP-02", at="call")
+async def test_a_browser_with_opus_alone_calls_outside(company):
+    """The carrier has G.711 alone, so this call is transcoded."""
+    async with (
+        in_a_browser(company, codecs=["opus", "telephone-event"]) as phone,
+        peer() as client,
+        company.outside(answering(media=client.address)) as carrier,
+    ):
+        await phone.do("call", "89161112233")
+        offer = (await carrier.wait_for_text(OFFER))[1].encode()
+        assert sdp.profile(offer) == sdp.PLAIN
+        client.connect(offer)
+        client.play(tone(OTHER))
+        await phone.until("talking")
+        await both_hear(phone, client)
+        assert sdp.codecs((await phone.do("describe"))["remote"].encode()) == ["OPUS"]
+        await phone.do("hangUp")
+        await carrier.finish()
+    card = await company.call()
+    assert (card.call.direction, card.call.outcome) == (Direction.OUTGOING, Outcome.ANSWERED)
+
+
+@pytest.mark.spec("EMP-02", "EMP-12", at="call")
+async def test_a_browser_calls_a_colleague_whose_phone_must_encrypt(company):
+    """WebRTC on one side, keys by TLS on the other; neither hears of the other's ways."""
+    boris = await company.hire("Борис Кузнецов", "102")
+    async with (
+        in_a_browser(company) as phone,
+        by_tls(company, boris.sip, Encryption.REQUIRED, "srtp-mand", OTHER) as desk,
+    ):
+        await phone.do("call", "102")
+        await phone.until("talking")
+        await phone.hears(OTHER)
+        await desk.until_heard(BROWSER, 1.0)
+        assert "SRTP is Enabled" in desk.log()
+        await phone.do("hangUp")
+        await phone.until("over")
+    card = await company.call()
+    assert (card.call.direction, card.call.outcome) == (Direction.INTERNAL, Outcome.ANSWERED)

@@ -245,3 +245,10 @@ def test_what_a_browser_says_for_browsers_stays_there():
         session=("c=IN IP4 192.0.2.7", "a=group:BUNDLE 0", "a=msid-semantic: WMS"),
     )
     assert sdp.without_webrtc(told) == body("m=audio 5 RTP/AVP 8", "a=rtcp:6")
+
+
+def test_a_browser_that_has_no_address_yet_holds_nobody():
+    stream = ("m=audio 9 UDP/TLS/RTP/SAVPF 8", "c=IN IP4 0.0.0.0", "a=ice-ufrag:x", "a=sendonly")
+    assert sdp.direction(body(*stream)) == "sendonly"
+    assert sdp.direction(body(*stream[:-1])) == "sendrecv"
+    assert sdp.direction(body(*stream[:2])) == "inactive"
