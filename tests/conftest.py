@@ -11,7 +11,9 @@ pytest_plugins = ["tests.support.database", "tests.support.instance", "tests.spe
 # slow data. The suite tries the same examples every time; `make proof` looks for new ones.
 _BUSY = (HealthCheck.too_slow,)
 settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=_BUSY)
-settings.register_profile("proof", deadline=None, suppress_health_check=_BUSY, print_blob=True)
+settings.register_profile(
+    "proof", deadline=None, max_examples=1000, suppress_health_check=_BUSY, print_blob=True
+)
 _PROOF = os.environ.get("SUNSIM_PROOF") == "1"
 settings.load_profile("proof" if _PROOF else "suite")
 

@@ -72,12 +72,12 @@ def _zombie(pid):
 class Instance:
     """One running SunSim."""
 
-    def __init__(self, folder, *options, environ=None, log="info"):
+    def __init__(self, folder, *options, environ=None, log="info", rtp_ports=400):
         self.folder = folder
         self.options = options
         lent = ExitStack()
         weakref.finalize(self, lent.close)
-        ports = media_settings(400, lent)
+        ports = media_settings(rtp_ports, lent)
         self.environ = {
             **{name: value for name, value in os.environ.items() if name != "SUNSIM_PROOF"},
             "SUNSIM_MEDIA_PORT_MIN": str(ports.port_min),

@@ -175,11 +175,11 @@ class Script:
             return await sipp.finish(seconds)
 
     @asynccontextmanager
-    async def running(self, server, local="127.0.0.1", port=0, calls=1, rate=1, by="udp"):
-        """Run beside the block; the process is ended after it."""
+    async def running(self, server, local="127.0.0.1", port=0, calls=1, rate=1, by="udp", options=()):
+        """Run beside the block; the process is ended after it. ``options`` are further ones of SIPp."""
         with tempfile.TemporaryDirectory(prefix="sipp-") as folder:
             sipp = Sipp(Path(folder), self.xml(), server, local, port or free_port(local))
-            await sipp.start(calls, rate, by)
+            await sipp.start(calls, rate, by, options)
             try:
                 yield sipp
             finally:
@@ -231,13 +231,14 @@ class Sipp:
         (folder / "scenario.xml").write_text(xml)
         self.process = None
 
-    async def start(self, calls, rate, by="udp"):
+    async def start(self, calls, rate, by="udp", options=()):
         self.process = await asyncio.create_subprocess_exec(
             "sipp",
             f"{self.server[0]}:{self.server[1]}",
             *("-sf", "scenario.xml", "-i", self.local, "-p", str(self.port)),
             *("-m", str(calls), "-r", str(rate), "-nostdin", "-nd"),
             *("-t", "u1" if by == "udp" else "t1"),
+            *options,
             *("-trace_msg", "-message_file", "messages", "-trace_err", "-error_file", "errors"),
             cwd=self.folder,
             stdout=asyncio.subprocess.DEVNULL,

@@ -15,7 +15,6 @@ CHECKS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 pytestmark = [
     pytest.mark.proof,
     pytest.mark.timeout(1800),
-    pytest.mark.skipif(os.environ.get("SUNSIM_PROOF") != "1", reason="a long proof: make proof"),
 ]
 
 
