@@ -28,6 +28,7 @@ Reply = Mapping[str, Value]
 
 _RETRANSMIT = (0.2, 0.4, 0.8)  # seconds after the one before; loopback loses nothing, a busy server may
 _DEADLINE = 2.0
+_TICK = 0.05
 _FULL = re.compile("ports|limit|load", re.IGNORECASE)
 
 
@@ -49,16 +50,38 @@ class NoRoom(MediaUnavailable):
     code = "media_full"
 
 
+class _Waiting:
+    """A request without its answer yet; times are the loop's."""
+
+    __slots__ = ("_attempt", "answer", "deadline", "due", "packet")
+
+    def __init__(
+        self, packet: bytes, answer: asyncio.Future[Reply], now: float, patience: float
+    ) -> None:
+        self.packet = packet
+        self.answer = answer
+        self.deadline = now + patience
+        self.due = now + _RETRANSMIT[0]
+        self._attempt = 1
+
+    def put_off(self, now: float) -> None:
+        """It was sent again."""
+        later = _RETRANSMIT[self._attempt :]
+        self.due = now + later[0] if later else self.deadline
+        self._attempt += 1
+
+
 class NgClient(asyncio.DatagramProtocol):
     """One rtpengine at one address. Make it with ``open``; ``close`` fails whatever still waits."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
         self._transport: asyncio.DatagramTransport | None = None
-        self._waiting: dict[bytes, asyncio.Future[Reply]] = {}
+        self._waiting: dict[bytes, _Waiting] = {}
+        self._ticker: asyncio.TimerHandle | None = None
         self._cookies = count(1)
         # rtpengine keeps cookies for a while: a client that restarts must not meet its old ones.
-        self._prefix = secrets.token_hex(6)
+        self._prefix = secrets.token_hex(6).encode()
 
     @classmethod
     async def open(cls, address: Address) -> NgClient:
@@ -86,21 +109,20 @@ class NgClient(asyncio.DatagramProtocol):
         when nobody listens there, NoRoom for want of ports or sessions, UnknownCall, and
         MediaRefused when the server could not use the SDP.
         """
-        if self.closed:
+        if self._transport is None or self._transport.is_closing():
             raise ServerGone()
         loop = asyncio.get_running_loop()
-        cookie = f"{self._prefix}_{next(self._cookies)}".encode()
+        cookie = b"%b_%d" % (self._prefix, next(self._cookies))
         packet = b"%b %b" % (cookie, encode({**(arguments or {}), "command": command}))
-        answer: asyncio.Future[Reply] = loop.create_future()
-        self._waiting[cookie] = answer
-        timers = [loop.call_later(deadline, self._give_up, cookie)]
-        self._send(packet, 0, timers)
+        waiting = _Waiting(packet, loop.create_future(), loop.time(), deadline)
+        self._waiting[cookie] = waiting
+        self._transport.sendto(packet)
+        if self._ticker is None:
+            self._ticker = loop.call_later(_TICK, self._tick)
         try:
-            reply = await answer
+            reply = await waiting.answer
         finally:
             self._waiting.pop(cookie, None)
-            for timer in timers:
-                timer.cancel()
         return _checked(command, reply)
 
     def close(self) -> None:
@@ -109,20 +131,22 @@ class NgClient(asyncio.DatagramProtocol):
             self._transport.close()
         self._fail()
 
-    def _send(self, packet: bytes, attempt: int, timers: list[asyncio.TimerHandle]) -> None:
-        if self._transport is None or self._transport.is_closing():
-            return
-        self._transport.sendto(packet)
-        if attempt < len(_RETRANSMIT):
-            loop = asyncio.get_running_loop()
-            timers.append(
-                loop.call_later(_RETRANSMIT[attempt], self._send, packet, attempt + 1, timers)
-            )
+    def _tick(self) -> None:
+        """Send again what waits too long. One timer for all: nearly all are answered before."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for cookie, waiting in list(self._waiting.items()):
+            if now >= waiting.deadline:
+                self._give_up(cookie)
+            elif now >= waiting.due and self._transport is not None:
+                self._transport.sendto(waiting.packet)
+                waiting.put_off(now)
+        self._ticker = loop.call_later(_TICK, self._tick) if self._waiting else None
 
     def _give_up(self, cookie: bytes, why: type[MediaUnavailable] = MediaUnavailable) -> None:
-        answer = self._waiting.pop(cookie, None)
-        if answer is not None and not answer.done():
-            answer.set_exception(why())
+        waiting = self._waiting.pop(cookie, None)
+        if waiting is not None and not waiting.answer.done():
+            waiting.answer.set_exception(why())
 
     def _fail(self) -> None:
         for cookie in list(self._waiting):
@@ -137,8 +161,8 @@ class NgClient(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: object) -> None:
         """Give an answer to the request with its cookie; a second answer finds nobody."""
         cookie, _, body = data.partition(b" ")
-        answer = self._waiting.get(cookie)
-        if answer is None or answer.done():
+        waiting = self._waiting.get(cookie)
+        if waiting is None or waiting.answer.done():
             return
         try:
             reply = decode(body)
@@ -146,7 +170,7 @@ class NgClient(asyncio.DatagramProtocol):
             log.warning("ng.unreadable", address=str(self.address), problem=str(error))
             return
         if isinstance(reply, Mapping):
-            answer.set_result(reply)
+            waiting.answer.set_result(reply)
 
     def error_received(self, exc: Exception) -> None:
         """Nobody listens there (ICMP port unreachable): no reason to wait."""
