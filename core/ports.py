@@ -15,7 +15,7 @@ from core.contracts import CallFacts, Cdr, Line, Number, Snapshot, Trunk
 from core.events import Event
 from core.sdp import PLAIN, Profile
 
-__all__ = ["CallStore", "Clock", "LiveBoard", "MediaServer", "MediaSession", "TenantDirectory"]
+__all__ = ["CallStore", "Clock", "LiveBoard", "MediaServer", "MediaSession", "OnKey", "TenantDirectory"]
 
 
 class Clock(Protocol):
@@ -110,6 +110,10 @@ class LiveBoard(Protocol):
         ...
 
 
+OnKey = Callable[[str | None, str, int], None]
+"""A party of the call, the key that it pressed (``0-9*#A-D``) and for how many milliseconds."""
+
+
 class MediaSession(Protocol):
     """The audio of one call: one rtpengine call-id, its legs known by names that the call chooses.
 
@@ -159,6 +163,20 @@ class MediaSession(Protocol):
         """A party (``None`` is the caller) sent a new offer: hold, resume, another address. Returns our
         answer; the other side is not asked. Who was not joined yet is refused, except the caller.
         """
+        ...
+
+    def listen(self, on_key: OnKey) -> None:
+        """Tell from now on which party (``None`` is the caller) pressed which key for how long."""
+        ...
+
+    def by_info(self, leg: str | None) -> None:
+        """Before ``open`` or ``connect``: this party says its keys by INFO, and hears of others so. The
+        other side is told that keys may come in its audio all the same.
+        """
+        ...
+
+    async def press(self, leg: str | None, key: str, milliseconds: int) -> None:
+        """A party pressed a key outside of its audio: who it talks with gets it as RFC 4733."""
         ...
 
     async def renew(self, *, answered: bool) -> bytes:

@@ -27,13 +27,16 @@ __all__ = [
     "connection",
     "directed",
     "direction",
+    "events_payload",
     "formats",
     "hold",
     "preferred",
     "profile",
     "restrict_codecs",
     "successor",
+    "with_events",
     "with_rejected",
+    "without_events",
     "without_keys",
     "without_webrtc",
 ]
@@ -132,6 +135,32 @@ def profile(sdp: bytes) -> Profile:
     if "SAVP" in protocol:
         raise MediaRefused()
     return Profile(protocol)
+
+
+def with_events(sdp: bytes, payload: int = 0) -> bytes:
+    """The body with telephone-events (RFC 4733), under this payload type or a free one."""
+    body = _Body(sdp)
+    known = list(_formats(body.audio))
+    if any(codec.name == EVENTS for _, codec in known):
+        return sdp
+    taken = {codec.payload for _, codec in known}
+    number = payload or next(n for n in (101, *range(96, 128)) if n not in taken)
+    stream = b"%b %d" % (body.audio[0], number)
+    described = [b"a=rtpmap:%d telephone-event/8000" % number, b"a=fmtp:%d 0-15" % number]
+    body.media[body.index] = [stream, *body.audio[1:], *described]
+    return body.joined()
+
+
+def without_events(sdp: bytes) -> bytes:
+    """The body without telephone-events, for one who did not offer any."""
+    body = _Body(sdp)
+    _keep(body, [number for number, codec in _formats(body.audio) if codec.name != EVENTS])
+    return body.joined()
+
+
+def events_payload(sdp: bytes) -> int:
+    """The payload type of telephone-events at 8 kHz, 0 if there is none."""
+    return next((c.payload for c in formats(sdp) if c.name == EVENTS and c.rate == 8000), 0)
 
 
 def without_keys(sdp: bytes) -> bytes:

@@ -28,6 +28,7 @@ from core.contracts import (
 from core.errors import MediaUnavailable
 from core.host import Host
 from core.ids import new_id
+from core.ports import OnKey
 from core.sdp import PLAIN, Profile
 
 __all__ = [
@@ -220,6 +221,18 @@ class MemoryMediaSession:
     async def reoffer(self, leg: str | None, offer: bytes) -> bytes:
         """The answer for that party."""
         return self._do(f"reoffer {leg or 'caller'}", b"reanswer")
+
+    def listen(self, on_key: OnKey) -> None:
+        """Keep whom to tell: ``on_key(None, "5", 100)`` presses a key."""
+        self.on_key = on_key
+
+    def by_info(self, leg: str | None) -> None:
+        """Note it."""
+        self.verbs.append(f"by info {leg or 'caller'}")
+
+    async def press(self, leg: str | None, key: str, milliseconds: int) -> None:
+        """Note it."""
+        self._do(f"press {leg or 'caller'} {key}", b"")
 
     async def renew(self, *, answered: bool) -> bytes:
         """An offer for the caller."""

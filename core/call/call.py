@@ -15,6 +15,7 @@ import structlog
 from core.call.conversation import converse
 from core.call.dialling import Answer, Dialler, InTurn, NotAnswered, Place, Result
 from core.call.early import CallerLeft, Early
+from core.call.keys import Keys
 from core.call.lasting import LastingMedia
 from core.call.leg import Leg
 from core.call.record import CallRecord, outcome_of
@@ -36,7 +37,7 @@ from core.contracts import (
 from core.contributions import Next
 from core.errors import SunSimError
 from core.ports import MediaSession
-from core.sip.session import Cancelled, Ended, Session, SessionEvent
+from core.sip.session import Cancelled, Digit, Ended, Session, SessionEvent
 
 __all__ = ["Call", "CallEnd", "Surroundings"]
 
@@ -128,6 +129,7 @@ class Call:
             on_moved=self._media_moved,
             on_failed=lambda: self.leave("media_lost"),
         )
+        self._keys = Keys(self.caller, self._media)
         self._surroundings = surroundings
         self._limit = limit
         follows = record.facts.direction is Direction.OUTGOING
@@ -146,6 +148,7 @@ class Call:
             self._working.cancel()
         end = await self._settle(self._working)
         self._early.close()
+        self._keys.close()
         if not self.caller.answered:
             if not 400 <= end.sip_status < 700:  # a plugin's mistake
                 end = end._replace(sip_status=_FAILED)
@@ -179,6 +182,14 @@ class Call:
         """What was known of the call when it arrived."""
         return self.record.facts
 
+    async def key(self) -> str:
+        """The next key that the caller presses: ``0-9*#A-D``. Those of a conversation count, too."""
+        return await self._keys.next()
+
+    def forget_keys(self) -> None:
+        """Keys that were pressed before, on another occasion, are not meant."""
+        self._keys.forget()
+
     async def dial(self, step: Dial) -> bool:
         """Ring, and talk to the end of the conversation if somebody answers; whether one did."""
         plan = self._surroundings.plan(step, self.record)
@@ -205,6 +216,8 @@ class Call:
 
     async def _work(self) -> CallEnd:
         steps = self._surroundings.route(self.record)
+        if self._session.by_info:
+            self._media.by_info(None)
         await self._early.open()
         for step in steps:
             if isinstance(step, Dial):
@@ -227,11 +240,14 @@ class Call:
 
     async def _connect(self, answer: Answer) -> CallEnd:
         leg = answer.leg
+        if leg.session is not None and leg.session.by_info:
+            self._media.by_info(leg.name)
         try:
             await self._early.join(leg, answer.sdp)
             if self._gone.done():  # the caller left in this very turn of the loop
                 raise asyncio.CancelledError
             self._early.answer()
+            self._keys.joined(leg)
             self.record.answered(leg.ring)
             self._surroundings.answered(self.record, leg.ring)
             await self._dialler.release()
@@ -265,7 +281,9 @@ class Call:
         self._surroundings.moved()
 
     def _hear_caller(self, event: SessionEvent) -> None:
-        if self.caller.answered:
+        if isinstance(event, Digit):
+            self._keys.informed(None, event)
+        elif self.caller.answered:
             self.caller.hear(event)
         elif isinstance(event, Cancelled | Ended):
             self._leave(CallEnd(Outcome.CANCELLED, _CANCELLED, "caller", event.reason))

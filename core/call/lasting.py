@@ -18,7 +18,7 @@ import structlog
 from core.call.leg import Leg
 from core.errors import MediaRefused, MediaUnavailable, SunSimError
 from core.media.rtpengine import NoRoom
-from core.ports import MediaSession
+from core.ports import MediaSession, OnKey
 from core.sdp import PLAIN, Profile
 
 __all__ = ["LastingMedia", "MediaMoving"]
@@ -130,6 +130,19 @@ class LastingMedia:
     def sent(self, leg: str | None) -> bytes:
         """Our last body to that party."""
         return self._media.sent(leg)
+
+    def listen(self, on_key: OnKey) -> None:
+        """Tell of keys."""
+        self._media.listen(on_key)
+
+    def by_info(self, leg: str | None) -> None:
+        """This party says its keys by INFO."""
+        self._media.by_info(leg)
+
+    async def press(self, leg: str | None, key: str, milliseconds: int) -> None:
+        """A party pressed a key outside of its audio."""
+        await self._whole.wait()
+        await self._media.press(leg, key, milliseconds)
 
     async def renew(self, *, answered: bool) -> bytes:
         """Not for calls: ``lost`` does it."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import ClassVar
 
 from core.call.inbox import Inbox
 from core.contracts import Ring
 from core.errors import SunSimError
-from core.sip.session import ReofferAnswered, ReofferFailed, Session, SessionEvent, SessionState
+from core.sip.session import Digit, ReofferAnswered, ReofferFailed, Session, SessionEvent, SessionState
 
 __all__ = ["COMPLETED_ELSEWHERE", "CalleeLeg", "Header", "Leg", "OfferRefused"]
 
@@ -31,18 +32,22 @@ class OfferRefused(SunSimError):
 class Leg:
     """One party. ``name`` is its name in the media session."""
 
-    __slots__ = ("_asked", "answered", "events", "name", "session")
+    __slots__ = ("_asked", "answered", "events", "name", "on_digit", "session")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.answered = False
         self.session: Session | None = None
         self.events: Inbox[SessionEvent] = Inbox()
+        self.on_digit: Callable[[Digit], None] = lambda digit: None
         self._asked: asyncio.Future[ReofferAnswered | ReofferFailed] | None = None
 
     def hear(self, event: SessionEvent) -> None:
-        """The session's events once it is answered: for ``events``, except answers to ``reoffer``."""
-        if isinstance(event, ReofferAnswered | ReofferFailed) and self._asked is not None:
+        """The session's events once it is answered: for ``events``, except answers to ``reoffer`` and
+        digits, which go to ``on_digit``."""
+        if isinstance(event, Digit):
+            self.on_digit(event)
+        elif isinstance(event, ReofferAnswered | ReofferFailed) and self._asked is not None:
             if not self._asked.done():
                 self._asked.set_result(event)
         else:

@@ -130,18 +130,19 @@ class MediaNode:
 class Seat:
     """Where one call is relayed: a ``Place`` of its session. ``servers`` gives them by preference."""
 
-    __slots__ = ("_servers", "call_id", "lost", "name", "node")
+    __slots__ = ("_servers", "call_id", "lost", "name", "node", "settled")
 
     def __init__(self, call_id: UUID, name: str, servers: Callable[[], list[MediaNode]]) -> None:
         self.call_id = call_id
         self.name = name
         self.node: MediaNode | None = None
+        self.settled = False  # the server took the call
         self.lost = False
         self._servers = servers
 
     async def request(self, command: str, arguments: Mapping[str, Value]) -> Reply:
         """As ``NgClient.request``; UnknownCall when the server forgot the call."""
-        if self.node is None:
+        if self.node is None or not self.settled:
             return await self._choose(command, arguments)
         if self.lost:
             raise UnknownCall()
@@ -156,11 +157,13 @@ class Seat:
         problem = MediaUnavailable()
         servers = self._servers()
         for node in servers:
-            self.node, self.lost = node, False
+            self.node = node
             node.seats[self.name] = self
             deadline = 2.0 if node is servers[-1] else _NEXT
             try:
-                return await node.request(command, arguments, deadline=deadline)
+                reply = await node.request(command, arguments, deadline=deadline)
+                self.settled = True
+                return reply
             except MediaRefused:
                 raise
             except MediaUnavailable as error:

@@ -62,7 +62,7 @@ class RtpengineProcess:
         self._folder = folder
         self._on_death = on_death
         self._binary = binary
-        self._dtmf = dtmf
+        self.dtmf = dtmf
         self._child: asyncio.subprocess.Process | None = None
         self._client: NgClient | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -195,8 +195,8 @@ class RtpengineProcess:
             # Without Redis it must start and relay all the same.
             where = settings.redis.rpartition("@")[2]
             command += [f"--redis={where}", "--no-redis-required"]
-        if self._dtmf is not None:
-            command.append(f"--dtmf-log-dest={self._dtmf}")
+        if self.dtmf is not None:
+            command.append(f"--dtmf-log-dest={self.dtmf}")
         return command
 
     def _environment(self) -> dict[str, str]:

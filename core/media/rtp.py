@@ -21,17 +21,24 @@ __all__ = ["RtpPeer"]
 
 _FRAME = RATE // 50
 _GAP = 2 * RATE  # a longer jump of the timestamps is a new stream, not that much silence
+_KEYS = "0123456789*#ABCD"
 _EVENTS = 101
 
 
 class RtpPeer(asyncio.DatagramProtocol):
     """One audio socket. Make it with ``open``, point it with ``connect``, then ``play``.
 
-    ``packets`` counts what arrived, ``sources`` holds the addresses that it came from.
+    ``packets`` counts what arrived, ``sources`` holds the addresses that it came from, ``pressed`` the
+    keys (RFC 4733, under the payload type ``events``; 0 for a phone that knows none).
     """
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: Codec, events: int = _EVENTS) -> None:
         self.codec = codec
+        self.events = events
+        self.pressed: list[str] = []
+        self._sends = events
+        self._key_ssrc, self._key_sequence = secrets.randbelow(1 << 32), secrets.randbelow(1 << 16)
+        self._key: int | None = None  # timestamp of the key that came last
         self.packets = 0
         self.sources: set[tuple[str, int]] = set()
         self.remote: tuple[str, int] | None = None
@@ -42,10 +49,10 @@ class RtpPeer(asyncio.DatagramProtocol):
         self._arrived = asyncio.Event()
 
     @classmethod
-    async def open(cls, host: str = "127.0.0.1", codec: Codec = PCMA) -> RtpPeer:
+    async def open(cls, host: str = "127.0.0.1", codec: Codec = PCMA, events: int = _EVENTS) -> RtpPeer:
         """A peer with a socket at ``host`` on a port that the system chooses."""
         loop = asyncio.get_running_loop()
-        _, peer = await loop.create_datagram_endpoint(lambda: cls(codec), local_addr=(host, 0))
+        _, peer = await loop.create_datagram_endpoint(lambda: cls(codec, events), local_addr=(host, 0))
         return peer
 
     @property
@@ -60,10 +67,15 @@ class RtpPeer(asyncio.DatagramProtocol):
         """The peer's body, as good for an offer as for an answer."""
         host, port = self.address
         kind = self.codec.payload_type
+        events = (
+            f"a=rtpmap:{self.events} telephone-event/{RATE}\r\na=fmtp:{self.events} 0-16\r\n"
+            if self.events
+            else ""
+        )
         return (
             f"v=0\r\no=- {port} 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
-            f"m=audio {port} RTP/AVP {kind} {_EVENTS}\r\na=rtpmap:{kind} {self.codec.name}/{RATE}\r\n"
-            f"a=rtpmap:{_EVENTS} telephone-event/{RATE}\r\na=fmtp:{_EVENTS} 0-16\r\n"
+            f"m=audio {port} RTP/AVP {kind}{f' {self.events}' if self.events else ''}\r\n"
+            f"a=rtpmap:{kind} {self.codec.name}/{RATE}\r\n{events}"
             "a=ptime:20\r\na=sendrecv\r\n"
         ).encode()
 
@@ -78,6 +90,10 @@ class RtpPeer(asyncio.DatagramProtocol):
         if not hosts or not ports:
             raise ValueError("the body has no audio address")
         self.remote = hosts[-1], ports[0]
+        # Whoever sends uses the other side's payload types (RFC 3264 §5.1).
+        theirs = [line for line in lines if line.endswith(f" telephone-event/{RATE}")]
+        if theirs:
+            self._sends = int(theirs[0].removeprefix("a=rtpmap:").split()[0])
         return self.remote
 
     def play(self, samples: Sequence[int], repeat: bool = True) -> None:
@@ -89,6 +105,21 @@ class RtpPeer(asyncio.DatagramProtocol):
         elif len(payload) < _FRAME:
             payload *= _FRAME
         self._sender = asyncio.create_task(self._send(payload, repeat))
+
+    async def press(self, key: str, seconds: float = 0.1) -> None:
+        """Press a key: RFC 4733 packets, the last one three times."""
+        ssrc, sequence = self._key_ssrc, self._key_sequence
+        stamp = int(asyncio.get_running_loop().time() * RATE) & 0xFFFFFFFF
+        frames = max(1, round(seconds * RATE / _FRAME))
+        for number in range(1, frames + 3):
+            end = 0x80 if number >= frames else 0
+            kind = self._sends | (0x80 if number == 1 else 0)
+            header = struct.pack("!BBHII", 0x80, kind, (sequence + number) & 0xFFFF, stamp, ssrc)
+            event = struct.pack("!BBH", _KEYS.index(key), end | 10, min(number, frames) * _FRAME)
+            if self.remote is not None and self._transport is not None:
+                self._transport.sendto(header + event, self.remote)
+            await asyncio.sleep(_FRAME / RATE)
+        self._key_sequence += frames + 2
 
     def silence(self) -> None:
         """Stop sending."""
@@ -144,6 +175,14 @@ class RtpPeer(asyncio.DatagramProtocol):
             due += _FRAME / RATE
             await asyncio.sleep(max(0.0, due - loop.time()))
 
+    def _hear_key(self, data: bytes) -> None:
+        """All packets of a key have one timestamp; it counts when the first one comes."""
+        stamp = int.from_bytes(data[4:8], "big")
+        if stamp != self._key and data[12] < len(_KEYS):
+            self._key = stamp
+            self.pressed.append(_KEYS[data[12]])
+            self._arrived.set()
+
     def _place(self, ssrc: int, stamp: int, samples: array[int]) -> None:
         """Put samples where their timestamp says."""
         length = len(self._heard)
@@ -164,7 +203,11 @@ class RtpPeer(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Take an RTP packet of the codec that our body names; anything else is not for us."""
-        if len(data) < 12 or data[0] >> 6 != 2 or data[1] & 0x7F != self.codec.payload_type:
+        if len(data) < 12 or data[0] >> 6 != 2:
+            return
+        if self.events and data[1] & 0x7F == self.events and len(data) >= 16:
+            self._hear_key(data)
+        if data[1] & 0x7F != self.codec.payload_type:
             return
         start = 12 + 4 * (data[0] & 15)
         if data[0] & 0x10:  # header extension, RFC 3550 §5.3.1

@@ -8,24 +8,27 @@ import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import structlog
 from msgspec import Struct
 
 from core.errors import MediaUnavailable
 from core.media.drain import drained
+from core.media.keys import KeyLog
 from core.media.node import MediaNode, MediaStatistics, Seat
 from core.media.process import RtpengineProcess
 from core.media.prompts import Prompts
 from core.media.rtpengine import NgClient
 from core.media.session import RtpengineSession
 from core.media.watch import Watch
-from core.settings import MediaSettings
+from core.settings import Address, MediaSettings
 
 __all__ = ["Lost", "MediaStatistics", "RtpengineServer", "ServerState"]
 
 log = structlog.get_logger(__name__)
 
+ANYWHERE = Address("127.0.0.1", 0)
 _HEALTHY_WITHIN = 0.5
 
 Lost = Callable[[Sequence[UUID]], None]
@@ -63,6 +66,9 @@ class RtpengineServer:
         self._prefix = ""
         self._clients: list[NgClient] = []
         self._watches: list[Watch] = []
+        self._keys = KeyLog(self._pressed)
+        # By rtpengine's names of them, as long as their calls hold them.
+        self._sessions: WeakValueDictionary[str, RtpengineSession] = WeakValueDictionary()
         self.process: RtpengineProcess | None = None
         if not settings.rtpengine:
             self.process = RtpengineProcess(settings, folder, on_death=self._child_died)
@@ -73,8 +79,10 @@ class RtpengineServer:
         Raises MediaUnavailable or SettingError as ``RtpengineProcess.start`` does.
         """
         self._prefix = _instance(self._folder)
+        listens = await self._keys.open(self._settings.dtmf_listen or ANYWHERE)
         process = self.process
         if process is not None:
+            process.dtmf = listens
             await process.start()
             self._watch("child", lambda: process.client)
         for address in self._settings.rtpengine:
@@ -92,13 +100,16 @@ class RtpengineServer:
             await self.process.stop()
         for client in self._clients:
             client.close()
+        self._keys.close()
         self._clients.clear()
         self._watches.clear()
 
     def session(self, call_id: UUID) -> RtpengineSession:
         """A session for one call; which server carries it is chosen when it opens."""
         name = f"{self._prefix}{call_id}"
-        return RtpengineSession(name, lambda: Seat(call_id, name, self._servers))
+        session = RtpengineSession(name, lambda: Seat(call_id, name, self._servers))
+        self._sessions[name] = session
+        return session
 
     async def healthy(self) -> bool:
         """Whether any server answers a ping now."""
@@ -160,6 +171,11 @@ class RtpengineServer:
     def _lost(self, seats: Sequence[Seat]) -> None:
         log.error("media.calls_lost", calls=len(seats))
         self._on_lost([seat.call_id for seat in seats])
+
+    def _pressed(self, name: str, tag: str, key: str, milliseconds: int) -> None:
+        session = self._sessions.get(name)
+        if session is not None:
+            session.heard_key(tag, key, milliseconds)
 
     def _child_died(self) -> None:
         for watch in self._watches:

@@ -25,6 +25,7 @@ from core.errors import MediaRefused, MediaUnavailable
 from core.media import profiles
 from core.media.bencode import Value
 from core.media.rtpengine import Reply
+from core.ports import OnKey
 from core.sdp import PLAIN, Keys, Profile
 
 __all__ = ["RtpengineSession"]
@@ -82,13 +83,16 @@ class RtpengineSession:
         self._asked = False  # the caller was offered something by us: its SDP is no answer
         self._holding: set[str] = set()  # parties that put us on hold
         self._sent: dict[str, bytes] = {}  # our last body to each party, by its tag
+        self._events: dict[str, int] = {}  # by INFO alone: our payload type of their events
+        self._injects = False  # keys are put into the audio
+        self._on_key: OnKey = lambda party, key, milliseconds: None
         self._profiles: dict[str, Profile] = {}  # of the parties, by tag; a stub is plain
 
     async def open(self, caller_sdp: bytes) -> bytes:
         """Join the caller to the stub; the answer is ready to be sent as early media."""
         self._offered = caller_sdp
         self._profiles[_CALLER] = sdp.profile(caller_sdp)
-        self._caller = sdp.cheapest_first(sdp.audio_only(caller_sdp))
+        self._caller = sdp.cheapest_first(self._with_events(_CALLER, sdp.audio_only(caller_sdp)))
         self._client = self._engine()
         return await self._to_stub()
 
@@ -136,7 +140,7 @@ class RtpengineSession:
         """
         if self._delayed:
             raise MediaRefused()
-        answer = sdp.cheapest_first(answer)
+        answer = self._with_events(leg, sdp.cheapest_first(answer))
         if leg == self._connected and answer == self._callee:
             return self._sent[_CALLER]
         self._profiles[leg] = sdp.profile(answer)
@@ -175,6 +179,32 @@ class RtpengineSession:
         answer = sdp.successor(sdp.with_rejected(answer, offer), before)
         self._sent[party] = answer
         return answer
+
+    def listen(self, on_key: OnKey) -> None:
+        """Tell of keys from now on."""
+        self._on_key = on_key
+
+    def heard_key(self, tag: str, key: str, milliseconds: int) -> None:
+        """The server heard a key in the audio of one with this tag; a stub presses none."""
+        if tag in self._profiles:
+            self._on_key(None if tag == _CALLER else tag, key, milliseconds)
+
+    def by_info(self, leg: str | None) -> None:
+        """This party knows no telephone-events: rtpengine and the other side believe that it does."""
+        tag = _CALLER if leg is None else leg
+        sent = self._sent.get(tag, b"")
+        self._events[tag] = sdp.events_payload(sent) if sent else 0
+
+    async def press(self, leg: str | None, key: str, milliseconds: int) -> None:
+        """Put a key into what the other side hears. The first one joins both anew for that."""
+        if self._connected is None:
+            return
+        if not self._injects:
+            self._injects = True
+            await self._offer(_CALLER, self._connected, self._caller, _TRANSCODE)
+            await self._answer(_CALLER, self._connected, self._callee)
+        tag = _CALLER if leg is None else leg
+        await self._request("play DTMF", {"from-tag": tag, "code": key, "duration": milliseconds})
 
     async def renew(self, *, answered: bool) -> bytes:
         """The server forgot the call: begin anew elsewhere, with nobody but the caller.
@@ -253,7 +283,7 @@ class RtpengineSession:
         Where keys come from does not change within a call: those that come late are not used, and
         refused if there is no audio without them.
         """
-        body = sdp.audio_only(body)
+        body = self._with_events(party, sdp.audio_only(body))
         was, now = self._profile(party), sdp.profile(body)
         if was.keys is Keys.NONE and now.keys is Keys.SDES and not now.mandatory:
             body, now = sdp.without_keys(body), was
@@ -314,6 +344,8 @@ class RtpengineSession:
         # The address 0.0.0.0 of a stub, or of a browser before ICE, is not to look like hold.
         if sender not in self._profiles or self._profile(sender).ice:
             arguments["flags"] = (*_words(arguments["flags"]), "original-sendrecv")
+        if self._injects:
+            arguments["flags"] = (*_words(arguments["flags"]), "inject-DTMF")
         reply = await self._request(
             command,
             {
@@ -331,7 +363,11 @@ class RtpengineSession:
         receiver = to_tag if command == "offer" else from_tag
         if self._profile(sender).ice and not self._profile(receiver).ice:
             told = sdp.without_webrtc(told)
-        return told
+        receiver = to_tag if command == "offer" else from_tag
+        return sdp.without_events(told) if receiver in self._events else told
+
+    def _with_events(self, tag: str, body: bytes) -> bytes:
+        return sdp.with_events(body, self._events[tag]) if tag in self._events else body
 
     def _profile(self, tag: str) -> Profile:
         return self._profiles.get(tag, PLAIN)

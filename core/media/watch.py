@@ -136,7 +136,10 @@ class Watch:
                 log.warning("media.orphans_deleted", server=self.node.name, calls=deleted)
 
     def _give_up(self, seats: Sequence[Seat]) -> None:
-        for seat in seats:
+        """Those that still wait for their first answer find another server by themselves."""
+        lost = [seat for seat in seats if seat.settled]
+        for seat in lost:
             seat.lost = True
             seat.leave()
-        self._lost(seats)
+        if lost:
+            self._lost(lost)

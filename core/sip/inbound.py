@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from core.sip.capabilities import lists
 from core.sip.dialog import Dialog
+from core.sip.info import without_events
 from core.sip.reason import parse_reason
 from core.sip.reliable import Provisionals
 from core.sip.session import Cancelled, EarlyAnswer, Headers, Session, SessionState
@@ -55,6 +56,7 @@ class InboundSession(Session):
         self._changed = False  # by an UPDATE before the answer, which then has nothing to say
         self.replaced: Session | None = None
         self.remote_sdp = request.body
+        self.by_info = without_events(request.body, request)
         transaction.session = self
 
     @property

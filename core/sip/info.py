@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.sip.capabilities import DIGITS
+from core.sip.capabilities import DIGITS, lists
 from core.sip.session_events import Digit
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from core.sip.session import Headers, Session
     from core.sip.transaction_server import ServerTransaction
 
-__all__ = ["read_digit", "receive", "relayed"]
+__all__ = ["read_digit", "receive", "relayed", "without_events"]
 
 _USUAL, _LONGEST = 160, 6000  # milliseconds
 _EVENTS = "0123456789*#ABCD"
@@ -53,6 +53,11 @@ def read_digit(kind: str, body: bytes) -> Digit | None:
     if len(signal) == 2 and signal.isascii() and signal.isdigit() and int(signal) < len(_EVENTS):
         signal = _EVENTS[int(signal)]
     return Digit(signal, duration) if len(signal) == 1 and signal in _EVENTS else None
+
+
+def without_events(body: bytes, message: Message) -> bool:
+    """Whether the sender of a message and its body knows keys by INFO and not by RFC 4733."""
+    return bool(body) and b"telephone-event" not in body.lower() and lists(message, "Allow", "info")
 
 
 def relayed(digit: str, milliseconds: int) -> tuple[Headers, bytes]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from core.sip.challenge import CHALLENGES
 from core.sip.dialog import Dialog
 from core.sip.dialog_request import HARMLESS, DialogRequest
+from core.sip.info import without_events
 from core.sip.reliable import Fork, reliable_number
 from core.sip.request import OutgoingInvite
 from core.sip.session import (
@@ -281,6 +282,7 @@ class OutboundSession(Session):
             self.dialog = dialog
             self.state = SessionState.CONFIRMED
             self._describe(response)
+            self.by_info = without_events(self.remote_sdp, response)
             if self._invite is not None:  # not sent again
                 self._invite.sdp = b""
             self.hear_timer(response)

@@ -61,6 +61,7 @@ class Usage:
         "_challenge",
         "_own_reinvite",
         "account",
+        "by_info",
         "dialog",
         "id",
         "line",
@@ -81,6 +82,7 @@ class Usage:
         self.listener = listener
         self.remote_sdp = b""
         self.local_sdp = b""
+        self.by_info = False  # keys reach it by INFO alone: its body has no events, its Allow has INFO
         self.account: CarrierAccount | None = None
         self.state = SessionState.EARLY
         self.dialog: Dialog | None = None

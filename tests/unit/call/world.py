@@ -43,6 +43,7 @@ class FakeSession(Session):
     def __init__(self, listener=None, sdp=b""):
         self.listener = listener  # no agent: nothing of the real session but its verbs
         self.state = SessionState.CONFIRMED
+        self.by_info = False
         self.takes = [200]  # what re-INVITEs are answered with, the last one for ever; 0: nothing
         self.remote_sdp = sdp
         self.did = []
@@ -69,6 +70,9 @@ class FakeSession(Session):
         event = ReofferAnswered(b"yes to " + sdp) if status == 200 else ReofferFailed(status, "No")
         if status:
             asyncio.get_running_loop().call_later(0.1, self.say, event)
+
+    def digit(self, digit, milliseconds):
+        self.did.append(("digit", digit))
 
     def accept(self, sdp):
         self.did.append(("accept", sdp))
@@ -117,6 +121,15 @@ class FakeMedia:
     async def reoffer(self, leg, offer):
         await self._do("reoffer", leg)
         return b"answer to " + offer
+
+    def listen(self, on_key):
+        self.on_key = on_key
+
+    def by_info(self, leg):
+        self.did.append(("by info", leg))
+
+    async def press(self, leg, key, milliseconds):
+        await self._do("press", leg, key)
 
     async def renew(self, *, answered):
         await self._do("renew", answered)

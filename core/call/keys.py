@@ -1,0 +1,97 @@
+"""The keys that both sides of a call press, however they say it.
+
+RFC 4733 packets travel in the audio by themselves; the media server reports them. A telephone without
+them says its keys by INFO: towards the other side they are played as RFC 4733, or said by INFO again
+if that side has nothing better. What the caller pressed waits for whoever wants it: a menu, say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from core.call.leg import Leg
+from core.errors import MediaUnavailable
+from core.ports import MediaSession
+from core.sip.session import Digit
+
+__all__ = ["Keys"]
+
+log = structlog.get_logger(__name__)
+
+_KEPT = 64  # of a caller who presses and presses while nobody listens, the last ones
+
+
+class Keys:
+    """The keys of one call: of its caller and of the callee that it was ``joined`` with."""
+
+    def __init__(self, caller: Leg, media: MediaSession) -> None:
+        self._caller = caller
+        self._callee: Leg | None = None
+        self._media = media
+        self._pressed: asyncio.Queue[str] = asyncio.Queue(_KEPT)
+        self._informing: set[str | None] = set()  # who said a key by INFO
+        self._turn = asyncio.Lock()
+        self._chores: set[asyncio.Task[None]] = set()
+        media.listen(self.heard)
+
+    async def next(self) -> str:
+        """The next key of the caller, one of ``0-9*#A-D``."""
+        return await self._pressed.get()
+
+    def forget(self) -> None:
+        """What was pressed until now is for nobody."""
+        while not self._pressed.empty():
+            self._pressed.get_nowait()
+
+    def joined(self, leg: Leg) -> None:
+        """The caller talks with this one from now on."""
+        self._callee = leg
+        leg.on_digit = lambda digit: self.informed(leg.name, digit)
+
+    def heard(self, party: str | None, key: str, milliseconds: int) -> None:
+        """The media server heard a key in the audio of a party (``None`` is the caller)."""
+        if party in self._informing:  # what we played ourselves
+            return
+        self._note(party, key)
+        other = self._other(party)
+        if other is not None and other.session is not None and other.session.by_info:
+            other.session.digit(key, milliseconds)
+
+    def informed(self, party: str | None, digit: Digit) -> None:
+        """A party said a key by INFO."""
+        self._informing.add(party)
+        self._note(party, digit.digit)
+        other = self._other(party)
+        if other is None or other.session is None:
+            return
+        if other.session.by_info:
+            other.session.digit(digit.digit, digit.milliseconds)
+            return
+        chore = asyncio.create_task(self._play(party, digit))
+        self._chores.add(chore)
+        chore.add_done_callback(self._chores.discard)
+
+    def close(self) -> None:
+        """The call is over."""
+        for chore in self._chores:
+            chore.cancel()
+
+    async def _play(self, party: str | None, digit: Digit) -> None:
+        try:
+            async with self._turn:  # in the order in which they were pressed
+                await self._media.press(party, digit.digit, digit.milliseconds)
+        except MediaUnavailable as error:
+            log.warning("call.key_not_played", code=error.code)
+
+    def _other(self, party: str | None) -> Leg | None:
+        if party is None:
+            return self._callee
+        return self._caller if self._callee is not None and party == self._callee.name else None
+
+    def _note(self, party: str | None, key: str) -> None:
+        if party is None:
+            if self._pressed.full():
+                self._pressed.get_nowait()
+            self._pressed.put_nowait(key)
