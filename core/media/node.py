@@ -142,7 +142,7 @@ class Seat:
 
     async def request(self, command: str, arguments: Mapping[str, Value]) -> Reply:
         """As ``NgClient.request``; UnknownCall when the server forgot the call."""
-        if self.node is None or not self.settled:
+        if self.node is None or not (self.settled or command == "delete"):
             return await self._choose(command, arguments)
         if self.lost:
             raise UnknownCall()
@@ -157,6 +157,7 @@ class Seat:
         problem = MediaUnavailable()
         servers = self._servers()
         for node in servers:
+            self.leave()
             self.node = node
             node.seats[self.name] = self
             deadline = 2.0 if node is servers[-1] else _NEXT
