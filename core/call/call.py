@@ -37,6 +37,7 @@ from core.contracts import (
 from core.contributions import Next
 from core.errors import SunSimError
 from core.ports import MediaSession
+from core.sdp import PLAIN, Profile
 from core.sip.session import Cancelled, Digit, Ended, Session, SessionEvent
 
 __all__ = ["Call", "CallEnd", "Surroundings"]
@@ -116,8 +117,10 @@ class Call:
         media: MediaSession,
         surroundings: Surroundings,
         limit: float | None = None,
+        profile: Profile = PLAIN,
     ) -> None:
-        """``limit`` is the longest conversation in seconds."""
+        """``limit`` is the longest conversation in seconds; ``profile`` is how audio is offered to a
+        caller who offers none."""
         self.record = record
         self.caller = Leg("caller")
         self.caller.session = session
@@ -133,7 +136,7 @@ class Call:
         self._surroundings = surroundings
         self._limit = limit
         follows = record.facts.direction is Direction.OUTGOING
-        self._early = Early(self.caller, self._media, follows=follows)
+        self._early = Early(self.caller, self._media, follows=follows, profile=profile)
         self._dialler = Dialler(self._media, surroundings, record, self._early.callee)
         self._end: CallEnd | None = None
         self._working: asyncio.Task[CallEnd] | None = None

@@ -16,11 +16,13 @@ import asyncio
 
 import structlog
 
+from core import sdp
 from core.call.conversation import answer_offer
 from core.call.leg import CalleeLeg, Leg
 from core.errors import MediaRefused, MediaUnavailable, SunSimError
 from core.metrics import SETUP_SECONDS
 from core.ports import MediaSession
+from core.sdp import PLAIN, Profile
 from core.sip.session import (
     Cancelled,
     Confirmed,
@@ -47,14 +49,18 @@ class CallerLeft(SunSimError):
 
 
 class Early:
-    """One caller. With ``follows`` early media of callees is let through."""
+    """One caller. With ``follows`` early media of callees is let through; ``profile`` is how audio is
+    offered to a caller who offers nothing."""
 
-    def __init__(self, caller: Leg, media: MediaSession, *, follows: bool) -> None:
+    def __init__(
+        self, caller: Leg, media: MediaSession, *, follows: bool, profile: Profile = PLAIN
+    ) -> None:
         assert caller.session is not None, "a caller has its session"
         self._caller = caller
         self._session = caller.session
         self._media = media
         self._follows = follows
+        self._profile = profile
         self._began: float | None = asyncio.get_running_loop().time()
         self._rang = False
         self._told = False  # the caller has our answer, in a 183
@@ -69,7 +75,7 @@ class Early:
         if offer:
             await self._media.open(offer)
         else:
-            self._offer = await self._media.offer()
+            self._offer = await self._media.offer(self._profile)
 
     async def callee(self, leg: CalleeLeg, event: Progress | Reoffer) -> None:
         """A leg that rings says something: the caller may hear of it."""
@@ -128,13 +134,13 @@ class Early:
     async def _let_hear(self, leg: CalleeLeg, body: bytes) -> None:
         try:
             async with self._turn:
-                sdp = await self._media.connect(leg.name, body)
+                answer = await self._media.connect(leg.name, body)
         except MediaUnavailable as error:  # the answer may well be usable
             log.warning("call.early_media_unusable", code=error.code)
             return
         if not self._told:
             self._told = True
-            self._session.progress(_SOUNDS, sdp)
+            self._session.progress(_SOUNDS, answer)
             self._media.told()
             self.heard()
 
@@ -144,11 +150,9 @@ class Early:
                 await answer_offer(self._session, event.sdp, None, self._media)
                 return
             try:
-                await self._media.answered(None, event.sdp)
+                await self._answered(event.sdp)
             except MediaUnavailable as error:  # found again when somebody answers
                 log.warning("call.answer_unusable", code=error.code)
-            else:
-                self._offer = b""
 
     async def _learn(self) -> None:
         while self._offer:
@@ -158,8 +162,12 @@ class Early:
             if isinstance(event, Reoffer):
                 self._session.refuse(_LATER)
             elif isinstance(event, Confirmed):
-                if not event.sdp:
-                    raise MediaRefused()
                 async with self._turn:
-                    await self._media.answered(None, event.sdp)
-                self._offer = b""
+                    await self._answered(event.sdp)
+
+    async def _answered(self, answer: bytes) -> None:
+        """The caller says what it speaks; where keys were a must, they are."""
+        if not answer or (self._profile.mandatory and not sdp.profile(answer).mandatory):
+            raise MediaRefused()
+        await self._media.answered(None, answer)
+        self._offer = b""

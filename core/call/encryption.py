@@ -13,7 +13,7 @@ from core.sdp import BEST_EFFORT, PLAIN, SDES, WEBRTC, Keys, Profile
 from core.sip.flow import Target
 from core.sip.uri import SipUri, UriError
 
-__all__ = ["accept", "profile_of"]
+__all__ = ["accept", "asked_of", "profile_of"]
 
 _WEBSOCKETS = frozenset({"ws", "wss"})
 _OFFERED = {
@@ -53,6 +53,14 @@ def accept(offer: bytes, wanted: Encryption, *, secret: bool) -> bytes:
     if profile.keys is Keys.NONE and wanted is Encryption.REQUIRED:
         raise MediaRefused()
     return offer
+
+
+def asked_of(wanted: Encryption, *, secret: bool) -> Profile | None:
+    """What a caller who offers nothing is offered; ``None`` if it must encrypt and others could read
+    the key."""
+    if secret:
+        return _OFFERED[wanted]
+    return None if wanted is Encryption.REQUIRED else PLAIN
 
 
 def _transport(uri: str) -> str:

@@ -18,7 +18,7 @@ from structlog.contextvars import bind_contextvars
 from core import routing
 from core.call.call import Call
 from core.call.context import CallContext
-from core.call.encryption import accept
+from core.call.encryption import accept, asked_of
 from core.call.facts import called_number, from_company, from_outside
 from core.call.placing import Placing
 from core.call.record import CallRecord
@@ -39,6 +39,7 @@ from core.events import CallAnswered, CallEnded, CallStarted
 from core.host import Host
 from core.ids import new_id
 from core.ports import CallStore, Clock, EventSink, LiveBoard, MediaServer, TenantDirectory
+from core.sdp import PLAIN, Profile
 from core.settings import SipSettings
 from core.sip._wire import Message
 from core.sip.endpoint import Endpoint
@@ -271,7 +272,7 @@ class Switchboard:
         encryption: Encryption = Encryption.NONE,
     ) -> None:
         assert self.endpoint is not None
-        usable = self._accept(session, encryption)
+        profile = self._accept(session, encryption)
         outgoing = facts.direction is Direction.OUTGOING
         self.endpoint.tap.bind(session.request.call_id, Owner(facts.call_id, facts.tenant_id))
         call = Call(
@@ -281,7 +282,7 @@ class Switchboard:
             surroundings=CallContext(
                 self,
                 settings=self._settings,
-                usable=usable,
+                usable=profile is not None,
                 outgoing=self.outgoing(facts.tenant_id),
                 snapshot=snapshot,
                 compiled=self._compile(snapshot),
@@ -298,6 +299,7 @@ class Switchboard:
                 ),
             ),
             limit=self._settings.outgoing_seconds if outgoing else None,
+            profile=profile or PLAIN,
         )
         self._calls[facts.call_id] = call
         self._by_tenant[facts.tenant_id] += 1
@@ -305,16 +307,19 @@ class Switchboard:
             self._outside[facts.tenant_id] += 1
         self._keep(asyncio.create_task(self._run(call)))
 
-    def _accept(self, session: Session, encryption: Encryption) -> bool:
-        """Whether the caller's audio may travel as it offers; keys that others could read go."""
-        if not session.remote_sdp:
-            return True
+    def _accept(self, session: Session, encryption: Encryption) -> Profile | None:
+        """How audio is offered to a caller who offers none; ``None`` if it cannot travel as it must.
+
+        Keys in an offer that others could read go.
+        """
         secret = session.secret or self._settings.keys_in_clear
+        if not session.remote_sdp:
+            return asked_of(encryption, secret=secret)
         try:
             session.remote_sdp = accept(session.remote_sdp, encryption, secret=secret)
         except MediaRefused:
-            return False
-        return True
+            return None
+        return PLAIN
 
     def _compile(self, snapshot: Snapshot) -> routing.Compiled:
         compiled = self._compiled.get(snapshot.tenant_id)

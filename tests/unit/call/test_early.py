@@ -4,6 +4,7 @@ import pytest
 
 from core.contracts import Direction, Outcome
 from core.errors import MediaRefused
+from core.sdp import SDES
 from core.sip.session import (
     Cancelled,
     Confirmed,
@@ -180,6 +181,21 @@ def test_without_a_usable_answer_both_are_released(event):
     assert world.caller.did[-1] == ("bye", ())
     assert world.phones["a"].session.did == [("bye", ())]
     assert cdr.answered_at is None
+
+
+AUDIO = b"v=0\r\nc=IN IP4 192.0.2.9\r\nm=audio 4000 RTP/AVP 8\r\n"
+KEYED = (
+    AUDIO.replace(b"AVP", b"SAVP") + b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + b"A" * 40 + b"\r\n"
+)
+
+
+@pytest.mark.parametrize(("answer", "talks"), [(KEYED, True), (AUDIO, False)])
+def test_who_must_encrypt_and_does_not_is_not_heard(answer, talks):
+    world = silent(answers(2), hangs_up(9))
+    world.profile = SDES
+    cdr = run(world.run((3, Confirmed(answer))))
+    assert (cdr.answered_at is not None) == talks
+    assert world.media.did[0] == ("offer",)
 
 
 @pytest.mark.parametrize("event", [Ended(False, 408, "No ACK"), Cancelled("")])

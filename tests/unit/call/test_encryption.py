@@ -3,7 +3,7 @@
 import pytest
 
 from core import sdp
-from core.call.encryption import accept, profile_of
+from core.call.encryption import accept, asked_of, profile_of
 from core.contracts import Encryption
 from core.errors import MediaRefused
 from core.sdp import BEST_EFFORT, PLAIN, SDES, WEBRTC
@@ -72,3 +72,12 @@ def test_a_browser_needs_no_secret_signalling():
 
 def test_what_is_no_audio_is_left_to_the_media_server():
     assert accept(b"nonsense", REQUIRED, secret=False) == b"nonsense"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "in_secret", "in_clear"),
+    [(NONE, PLAIN, PLAIN), (PREFERRED, BEST_EFFORT, PLAIN), (REQUIRED, SDES, None)],
+)
+def test_what_a_caller_who_offers_nothing_is_offered(wanted, in_secret, in_clear):
+    assert asked_of(wanted, secret=True) == in_secret
+    assert asked_of(wanted, secret=False) == in_clear

@@ -10,6 +10,7 @@ from core.call.record import CallRecord
 from core.contracts import CallFacts, Dial, DialPlan, Direction, Ring, Tenant
 from core.errors import MediaUnavailable
 from core.ids import new_id
+from core.sdp import PLAIN
 from core.sip.session import (
     Answered,
     Cancelled,
@@ -199,6 +200,7 @@ class World:
         self.direction = direction
         self.refusal = None
         self.limit = None
+        self.profile = PLAIN
 
     def dial(self, tree, seconds=60):
         """A step that rings the tree."""
@@ -244,7 +246,14 @@ class World:
             called="+74950000000",
         )
         record = CallRecord(facts, LoopClock(), "hash")
-        self.call = Call(self.caller, record, media=self.media, surroundings=self, limit=self.limit)
+        self.call = Call(
+            self.caller,
+            record,
+            media=self.media,
+            surroundings=self,
+            limit=self.limit,
+            profile=self.profile,
+        )
         loop = asyncio.get_running_loop()
         for seconds, event in caller_script:
             act = event if callable(event) else lambda event=event: self.caller.say(event)
