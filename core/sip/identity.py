@@ -144,12 +144,12 @@ class Identity:
         credentials = self._credentials(request)
         now = self._clock.now()
         host = flow.remote[0]
-        if credentials is None:
-            return self._challenge(request, host, now)
-        login = credentials.username
+        login = credentials.username if credentials else self.account(request, "From") or ""
         if self._failures.banned(host, login, now):
             self._stats.dropped["banned"] += 1
             return None
+        if credentials is None:
+            return self._challenge(request, host, now)
         line = self._lines(login)
         if not self._proved(credentials, request.method, line):
             self._failed(credentials, host, now)

@@ -18,6 +18,7 @@ from tests.support.sip_world import (
     STRANGER,
     Peer,
     World,
+    make_line,
 )
 
 LOGIN = "0051234567"
@@ -175,24 +176,39 @@ def test_challenge_is_not_a_failure(world):
 
 
 def test_guessing_is_stopped_before_20_even_with_the_right_password(world):
-    tried = [f"guess{i}" for i in range(19)] + [PASSWORD]
-    results = [whats(signed(world, phone(), password=p)) for p in tried[:10]]
-    assert results == [[401]] * 10
-    # Banned: nothing is heard of an attempt any more, not even of the right one.
-    for password in tried[10:]:
-        response = challenged(world, phone())
-        answer = proof(response, LOGIN, password)
+    earlier = challenged(world, phone())
+    assert [whats(signed(world, phone(), password=f"guess{i}")) for i in range(10)] == [[401]] * 10
+    # Banned: nothing is heard any more, not even the right one; nor is there another challenge.
+    for password in [*(f"guess{i}" for i in range(10, 19)), PASSWORD]:
+        assert world.receive(call(phone()), PHONE) == []
+        answer = proof(earlier, LOGIN, password)
         assert world.receive(call(phone(), headers=[answer]), PHONE) == []
     assert not world.invites
     assert world.stats.banned == 1
+    assert world.stats.failed_logins == 10
 
 
-def test_nat_office_of_50_phones_is_not_banned(world):
-    """One phone with a wrong password does not lock out its neighbours behind the same address."""
-    for _ in range(30):
-        response = challenged(world, phone())
-        world.receive(call(phone(), headers=[proof(response, LOGIN, "wrong")]), PHONE)
-    assert whats(signed(world, phone(OTHER))) == [100]
+def test_nat_office_of_50_phones_is_not_banned():
+    """Phones with wrong passwords, retrying for an hour, lock out nobody behind the same address."""
+    world = World(max_sessions=10_000)
+    office = [f"00577{number:05}" for number in range(50)]
+    world.lines |= {login: make_line(login) for login in office}
+    for login in office:  # in the morning all is well
+        assert whats(signed(world, phone(login))) == [100]
+    for _ in range(60):
+        for login in office[:20]:
+            if sent := world.receive(call(phone(login)), PHONE):
+                answer = proof(sent[0], login, "wrong")
+                world.receive(call(phone(login), headers=[answer]), PHONE)
+        assert [whats(signed(world, phone(login))) for login in office[20:]] == [[100]] * 30
+        world.clock.seconds += 60
+
+
+def test_a_challenge_is_not_a_failure(world):
+    for _ in range(200):
+        challenged(world, phone())
+    assert world.stats.failed_logins == 0
+    assert whats(signed(world, phone())) == [100]
 
 
 def test_a_ban_ends(world):
@@ -204,10 +220,10 @@ def test_a_ban_ends(world):
 
 def test_trying_many_accounts_bans_the_source():
     world = World(failures=Failures(per_account=10, per_source=20))
-    for i in range(20):
-        assert whats(signed(world, phone(f"005000{i:04}"), password="x")) == [401]
     peer = phone(OTHER)
     response = challenged(world, peer)
+    for i in range(20):
+        assert whats(signed(world, phone(f"005000{i:04}"), password="x")) == [401]
     assert world.receive(call(peer, headers=[proof(response, OTHER)]), PHONE) == []
     assert whats(signed(world, phone(OTHER, STRANGER), STRANGER)) == [100]
 
