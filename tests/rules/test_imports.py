@@ -15,7 +15,7 @@ LAYERS = (
     ("core", {"contracts", "hours", "regions", "errors", "events", "ids", "settings"}),
     ("core", {"numbers", "clock", "sdp"}),
     ("core", {"ports", "contributions", "hookspecs"}),
-    ("core", {"_slowhours", "_slownumbering", "_fastroute", "_slowroute"}),
+    ("core", {"_slowcodes", "_slowhours", "_slownumbering", "_slowplan", "_fastroute", "_slowroute"}),
     ("core", {"logs", "metrics", "supervisor", "control", "drain"}),
     ("core", {"sip", "media", "routing"}),
     ("core", {"_guard", "tenant_hooks", "host", "bus", "call", "trunk"}),
@@ -164,13 +164,16 @@ def test_the_plugin_api_rests_on_core_and_the_tables_only():
         "_slowroute.py",
         "_slowhours.py",
         "_slownumbering.py",
+        "_slowcodes.py",
+        "_slowplan.py",
+        "_tree.pxi",
     ],
 )
 def test_the_routing_core_imports_nothing_else_of_ours(name):
     lines = (ROOT / "core" / name).read_text().splitlines()
     imports = [line for line in lines if re.match(r"\s*(from|import|cimport|include)\b", line)]
     ours = [line for line in imports if re.search(rf"\b({'|'.join(OURS)})\b", line)]
-    assert [line for line in ours if not re.search(r"from core\._slow(hours|numbering) ", line)] == []
+    assert [line for line in ours if not re.search(r"from core\._slow\w+ ", line)] == []
 
 
 @pytest.mark.parametrize(
