@@ -50,7 +50,7 @@ async def test_calls_end_by_themselves_then_at_the_second_signal(leaving):
     company, instance = leaving, leaving.instance
     sip = httpx.URL(f"http://{instance.endpoints['roles']['sip']['http']}/health/ready")
     talking = company.caller().invite(company.number).expect(180).expect(200).ack()
-    talking.pause(6000).bye().expect(200)
+    talking.until_told().bye().expect(200)
     async with (
         company.phone(company.admin.sip, answering()) as phone,
         talking.running(instance.sip, company.carrier_host) as caller,
@@ -67,6 +67,7 @@ async def test_calls_end_by_themselves_then_at_the_second_signal(leaving):
         # Pages and records work meanwhile, and so does the shell.
         assert (await client.get(f"{instance.http}/health/ready")).status_code == 200
         assert caller.process.returncode is None
+        await caller.go_on()
         await caller.finish(60)
         await phone.finish()
     assert await over(instance) == 0

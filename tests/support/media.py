@@ -19,12 +19,14 @@ import pytest
 
 from core.errors import MediaUnavailable
 from core.media.ports import free_range
+from core.media.rtp import RtpPeer
 from core.media.rtpengine import NgClient
 from core.media.server import RtpengineServer
+from core.media.tones import heard_seconds
 from core.settings import Address, MediaSettings
 from core.supervisor import die_with_parent
 
-__all__ = ["Rtpengine", "media", "media_settings", "running_media"]
+__all__ = ["Rtpengine", "media", "media_settings", "running_media", "until_hears"]
 
 
 _lent = ExitStack()
@@ -121,3 +123,11 @@ async def media(tmp_path: Path) -> AsyncIterator[RtpengineServer]:
     """A started server for one test."""
     async with running_media(tmp_path / "media") as server:
         yield server
+
+
+async def until_hears(peer: RtpPeer, frequency: float, seconds: float) -> None:
+    """Wait until the peer hears the tone, and for so long little else; what was before is forgotten."""
+    while True:
+        peer.forget()
+        if heard_seconds(await peer.listen(seconds, patience=60), frequency) >= seconds * 0.8:
+            return

@@ -230,6 +230,7 @@ class Sipp:
         self.messages_file = folder / "messages"
         (folder / "scenario.xml").write_text(xml)
         self.process = None
+        self._told = 0
 
     async def start(self, calls, rate, by="udp", options=()):
         self.process = await asyncio.create_subprocess_exec(
@@ -277,13 +278,14 @@ class Sipp:
         await self.wait_for_text(r"^ACK ")
         answered = await self.wait_for_text(r"^SIP/2\.0 200 .*?(?=^-----)")
         fields = dict(re.findall(r"^(From|To|Call-ID): (.*?)\r?$", answered[0], re.MULTILINE))
+        self._told += 1  # SIPp would take the same words for a retransmission
         lines = (
             "INFO sip:sipp SIP/2.0",
-            "Via: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKgo-on",
+            f"Via: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKgo-on{self._told}",
             f"From: {fields['To']}",
             f"To: {fields['From']}",
             f"Call-ID: {fields['Call-ID']}",
-            "CSeq: 1000 INFO",
+            f"CSeq: {1000 + self._told} INFO",
             "Content-Length: 0",
             "\r\n",
         )

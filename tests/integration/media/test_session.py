@@ -10,7 +10,8 @@ from core.errors import MediaRefused, MediaUnavailable
 from core.ids import new_id
 from core.media.g711 import PCMA, PCMU
 from core.media.rtp import RtpPeer
-from core.media.tones import heard_seconds, hears, tone
+from core.media.tones import hears, tone
+from tests.support.media import until_hears
 
 CALLER, CALLEE, LOSER = 440, 620, 1000
 
@@ -30,14 +31,7 @@ async def talk(caller, callee, seconds=1.0):
     caller.play(tone(CALLER))
     callee.play(tone(CALLEE))
     async with asyncio.timeout(30):
-        await asyncio.gather(_hears(caller, CALLEE, seconds), _hears(callee, CALLER, seconds))
-
-
-async def _hears(peer, frequency, seconds):
-    while True:
-        peer.forget()
-        if heard_seconds(await peer.listen(seconds, patience=30), frequency) >= seconds * 0.8:
-            return
+        await asyncio.gather(until_hears(caller, CALLEE, seconds), until_hears(callee, CALLER, seconds))
 
 
 async def until_silent(peer, seconds=0.4):
