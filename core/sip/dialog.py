@@ -73,6 +73,8 @@ class Dialog:
         dialog.remote_seq = request.cseq
         dialog.route = tuple(request.headers("Record-Route"))
         dialog.refresh(request)
+        if not dialog.target:  # no Contact, or none that can be written: From will have to do
+            dialog.target = _uri_of(dialog.remote)
         return dialog
 
     @classmethod
@@ -159,7 +161,9 @@ class Dialog:
             cseq = self.local_seq
         uri, route = self.target, self.route
         if route and ";lr" not in route[0].lower():  # a strict router (§12.2.1.1)
-            uri, route = _uri_of(route[0]), (*route[1:], f"<{uri}>")
+            router = _uri_of(route[0])
+            if router:
+                uri, route = router, (*route[1:], f"<{uri}>")
         return Head(uri, via, branch, self.local, self.remote, self.call_id, cseq, route)
 
     def _next_hop(self) -> Flow:
@@ -185,7 +189,9 @@ class Dialog:
 
 
 def _uri_of(value: str) -> str:
+    """The URI of an address, or nothing if it cannot be written into a request line."""
     try:
-        return NameAddr.parse(value).uri
+        uri = NameAddr.parse(value).uri
     except UriError:
         return ""
+    return uri if uri.isprintable() and " " not in uri else ""

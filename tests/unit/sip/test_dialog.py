@@ -227,3 +227,25 @@ def test_a_proxy_may_speak_from_the_address_that_it_recorded():
     world.receive(inside(world, peer, "ACK"), source=("203.0.113.77", 5060))
     assert world.events == [Confirmed()]
     assert whats(world.receive(inside(world, peer, "BYE", cseq=2), ("203.0.113.77", 5060))) == [200]
+
+
+@pytest.mark.parametrize("contact", ["<sip:peer@x y>", "<sip:p\u00a0@x>", "nonsense <", None])
+def test_where_a_contact_leads_nowhere_the_far_side_is_reached_where_it_was_heard(contact):
+    world, peer = World(), Peer()
+    headers = [("Contact", contact)] if contact else []
+    world.receive(peer.request("INVITE", f"sip:+7495@{HERE[0]}", body=OFFER, headers=headers))
+    world.session.answer(ANSWER)
+    world.receive(inside(world, peer, "ACK"))
+    world.session.bye()
+    assert world.sent[-1].what == "BYE"
+    assert world.sent[-1].flow.remote == CARRIER
+    assert world.sent[-1].message.uri == f"sip:{peer.user}@{CARRIER[0]}"
+
+
+def test_a_route_that_cannot_be_written_as_a_target_is_left_as_it_is():
+    world, peer = World(), Peer()
+    world.receive(peer.invite(headers=[("Record-Route", "<sip:strict router>")]))
+    world.session.answer(ANSWER)
+    world.receive(inside(world, peer, "ACK"))
+    world.session.bye()
+    assert world.sent[-1].message.uri == f"sip:peer@{CARRIER[0]}:5060"
