@@ -62,6 +62,7 @@ __all__ = [
     "Terminal",
     "TerminalKind",
     "Trunk",
+    "TrunkTransport",
 ]
 
 
@@ -298,6 +299,14 @@ class Line(Struct, frozen=True):
     encryption: Encryption = Encryption.PREFERRED
 
 
+class TrunkTransport(StrEnum):
+    """How a carrier is spoken to."""
+
+    UDP = "udp"  # by TCP what is too large for a datagram (RFC 3261 §18.1.1)
+    TCP = "tcp"
+    TLS = "tls"  # its certificate must be for ``Trunk.host``
+
+
 class NumberFormat(StrEnum):
     """How a carrier writes telephone numbers in request-URI, From and its kin."""
 
@@ -327,8 +336,8 @@ class CarrierAccount(Struct, frozen=True):
 
 
 class Trunk(Struct, frozen=True):
-    """A carrier. ``host`` and ``port`` are where calls to it are sent; ``networks`` are the CIDR
-    blocks its calls come from; ``max_calls`` counts both ways.
+    """A carrier. ``host`` and ``port`` are where calls to it are sent, by ``transport``; ``networks``
+    are the CIDR blocks its calls come from; ``max_calls`` counts both ways.
 
     With an ``account`` its challenges are answered; with ``registers`` we also register, at
     ``registrar`` (``host`` or ``host:port``) or else at the carrier itself. Every ``check_seconds``
@@ -349,6 +358,7 @@ class Trunk(Struct, frozen=True):
     number_format: NumberFormat = NumberFormat.E164
     identity_header: IdentityHeader = IdentityHeader.PAI
     trusted: bool = True
+    transport: TrunkTransport = TrunkTransport.UDP
 
 
 # --- one call ---------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from core.contracts import (
     NumberFormat,
     Snapshot,
     Trunk,
+    TrunkTransport,
 )
 from tenants import snapshot as snapshots
 from tenants.crosstenant import (
@@ -367,4 +368,5 @@ def _trunk(row: snapshots.Row, vault: Vault) -> Trunk:
         number_format=NumberFormat(row["number_format"]),
         identity_header=IdentityHeader(row["identity_header"]),
         trusted=row["trusted"],
+        transport=TrunkTransport(row["transport"]),
     )

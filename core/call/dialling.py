@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
+from uuid import UUID
 
 import structlog
 
@@ -49,10 +50,12 @@ _ELSEWHERE = frozenset({300, 301, 302, 305, 380})
 
 
 class Place(NamedTuple):
-    """One phone or one carrier: ``invite`` sends the INVITE with an SDP that fits its ``profile``."""
+    """One phone, or the carrier ``trunk_id``: ``invite`` sends the INVITE with an SDP that fits its
+    ``profile``."""
 
     invite: Callable[[bytes, Listener], Session]
     profile: Profile = PLAIN
+    trunk_id: UUID | None = None
 
 
 class NoPlace(Unavailable):
@@ -228,7 +231,7 @@ class Dialler:
             before = len(legs)
             for place in places:
                 await self._offer(ring, place, legs, inbox)
-            self._record.ringing(ring)
+            self._record.ringing(ring, places[0].trunk_id)
             result = await self._first(ring, legs, before, inbox)
             if isinstance(result, Answer) or legs[-1].rang or not _of_carrier(result.statuses):
                 break
@@ -242,7 +245,7 @@ class Dialler:
         inbox: Inbox[tuple[CalleeLeg, SessionEvent]],
     ) -> None:
         self._count += 1
-        leg = CalleeLeg(f"leg{self._count}", ring)
+        leg = CalleeLeg(f"leg{self._count}", ring, place.trunk_id)
         legs.append(leg)
         self._open.append(leg)
         self.legs[leg.name] = leg
@@ -278,6 +281,7 @@ class Dialler:
                 leg.rang = leg.rang or isinstance(event, Progress)
                 await self._on_early(leg, event)
             elif isinstance(event, Answered):
+                self._record.trunk_id = leg.trunk_id
                 return Answer(leg, event.sdp)
             elif isinstance(event, Failed):
                 statuses.append(event.status)

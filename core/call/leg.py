@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import ClassVar
+from uuid import UUID
 
 from core.call.inbox import Inbox
 from core.contracts import Ring
@@ -84,12 +85,14 @@ class Leg:
 
 
 class CalleeLeg(Leg):
-    """A leg that rings, on a terminal or outside; ``redirected`` if a phone sent the call there."""
+    """A leg that rings, on a terminal, or outside by the carrier ``trunk_id``; ``redirected`` if a
+    phone sent the call there."""
 
-    __slots__ = ("rang", "redirected", "ring")
+    __slots__ = ("rang", "redirected", "ring", "trunk_id")
 
-    def __init__(self, name: str, ring: Ring) -> None:
+    def __init__(self, name: str, ring: Ring, trunk_id: UUID | None = None) -> None:
         super().__init__(name)
+        self.trunk_id = trunk_id
         self.ring = ring
         self.rang = False
         self.redirected = False

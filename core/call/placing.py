@@ -32,6 +32,7 @@ from core.sip.uri import NameAddr, SipUri, UriError
 from core.trunk.board import TrunkBoard
 from core.trunk.caller import NOBODY, Caller, introduce
 from core.trunk.numbers import write
+from core.trunk.way import way_to
 
 __all__ = ["Placing"]
 
@@ -161,7 +162,7 @@ class Placing:
         """An INVITE to a carrier, which occupies one of its channels until all is over."""
         user = write(number, trunk.number_format)
         host = host_port(trunk.host, trunk.port) if ":" in trunk.host else trunk.host
-        target = Target(f"sip:{user}@{host}", host=trunk.host, port=trunk.port)
+        target = way_to(trunk, f"sip:{user}@{host}")
         from_, headers = introduce(
             trunk,
             own.e164,
@@ -192,7 +193,7 @@ class Placing:
                 self._board.release(trunk)
                 raise
 
-        return Place(place)
+        return Place(place, trunk_id=trunk.id)
 
     @property
     def _forwarded(self) -> bool:

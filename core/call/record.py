@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from core.contracts import CallFacts, CallStep, Cdr, Decision, Live, Outcome, Ring, StepCode
+from core.contracts import CallFacts, CallStep, Cdr, Decision, Direction, Live, Outcome, Ring, StepCode
 from core.ports import Clock
 
 __all__ = ["CallRecord", "outcome_of", "seed_of"]
@@ -38,6 +38,7 @@ class CallRecord:
         self.answered_by: Ring | None = None
         self.decision: Decision | None = None
         self.live: Live | None = None
+        self.trunk_id: UUID | None = None  # the carrier that took the call outside, or was last tried
         self._clock = clock
         self._hash = snapshot_hash
         self._steps: list[CallStep] = []
@@ -60,9 +61,10 @@ class CallRecord:
         )
         return at
 
-    def ringing(self, ring: Ring) -> None:
-        """A leg was offered; the first one marks when ringing began."""
-        at = self.add(StepCode.RINGING, ring)
+    def ringing(self, ring: Ring, trunk_id: UUID | None = None) -> None:
+        """A leg was offered, by a carrier if one is named; the first one marks when ringing began."""
+        at = self.add(StepCode.RINGING, ring, trunk_id=str(trunk_id or ""))
+        self.trunk_id = trunk_id or self.trunk_id
         self.ringing_at = self.ringing_at or at
 
     def answered(self, ring: Ring) -> None:
@@ -92,7 +94,7 @@ class CallRecord:
             ended_at=ended_at,
             ended_by=ended_by,
             number_id=facts.number_id,
-            trunk_id=facts.trunk_id,
+            trunk_id=self._carrier(),
             scenario_id=self.decision.scenario_id if self.decision else None,
             caller_employee_id=facts.employee_id,
             answered_employee_id=answerer.employee_id if answerer else None,
@@ -103,6 +105,13 @@ class CallRecord:
             facts=facts,
             live=self.live,
         )
+
+    def _carrier(self) -> UUID | None:
+        """Who brought the call; of one that goes outside who took it, not who was to."""
+        facts = self.facts
+        if facts.direction is Direction.INCOMING:
+            return facts.trunk_id
+        return self.trunk_id or facts.trunk_id
 
 
 def seed_of(call_id: UUID) -> int:

@@ -52,6 +52,11 @@ class Advertised:
             names = self._others[key] = self._names(flow)
         return names
 
+    def place(self, transport: str) -> str:
+        """``host:port`` with parameter of the first socket of a transport, else of the usual one."""
+        way = next((way for way in self._ways if way.transport == transport), self._ways[0])
+        return f"{host_port(way.host, way.port)}{_PARAM.get(way.transport, _WEB_SOCKET)}"
+
     def _names(self, flow: Flow) -> Names:
         place, contact = self._place(flow)
         return Names(f"SIP/2.0/{flow.transport} {place};rport;branch=", contact)

@@ -108,6 +108,10 @@ class Agent:
         self.interval = interval or Interval()
         self.asking = asking(self.interval)
 
+    def reachable_by(self, transport: str) -> str:
+        """What a URI says of us to a peer that is to use this transport."""
+        return self._ours.place(transport)
+
     def via(self, flow: Flow, branch: str) -> str:
         """The value of Via for a request that leaves on ``flow``."""
         return self._ours.of(flow).via + branch

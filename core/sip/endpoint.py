@@ -280,6 +280,11 @@ class Endpoint:
         assert self._agent is not None, "start() comes first"
         return self._agent.advertised
 
+    def reachable_by(self, transport: str) -> str:
+        """``host:port;transport=…`` at which others reach us by TCP or TLS, if we listen there."""
+        assert self._agent is not None, "start() comes first"
+        return self._agent.reachable_by(transport)
+
     @property
     def address(self) -> Address:
         """Where it listens by UDP and TCP, once started; the first if there are several."""

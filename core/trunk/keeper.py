@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from core.contracts import Trunk
+from core.contracts import Trunk, TrunkTransport
 from core.errors import Unavailable
 from core.ports import Clock
 from core.settings import Address
@@ -23,6 +23,7 @@ from core.sip.request import OutgoingRequest
 from core.trunk.board import TrunkBoard, TrunkState
 from core.trunk.health import Health
 from core.trunk.registration import Register, Registration
+from core.trunk.way import way_to
 
 __all__ = ["TrunkKeeper"]
 
@@ -42,6 +43,10 @@ class Requester(Protocol):
     @property
     def advertised(self) -> str:
         """``host:port`` at which others reach us."""
+        ...
+
+    def reachable_by(self, transport: str) -> str:
+        """The same for another transport than UDP, with the parameter of a URI that names it."""
         ...
 
     async def request(self, request: OutgoingRequest, target: Target) -> Message:
@@ -176,11 +181,17 @@ class _Watch:
         assert account is not None
         host, port = _place(trunk)
         uri = f"sip:{host_port(host, port)}" if port != 5060 else f"sip:{_in_uri(host)}"
-        self._registrar = Target(uri, host=host, port=port)
+        self._registrar = way_to(trunk, uri, host, port)
         aor = f"<sip:{account.login}@{_in_uri(host)}>"
         self._request = OutgoingRequest("REGISTER", uri, aor, aor)
-        contact = f"sip:{account.login}@{self._endpoint.advertised}"
+        contact = f"sip:{account.login}@{self._here()}"
         self.registration = Registration(account, uri, contact, random.random)
+
+    def _here(self) -> str:
+        """Where the carrier shall send calls."""
+        if self.trunk.transport is TrunkTransport.UDP:
+            return self._endpoint.advertised
+        return self._endpoint.reachable_by(self.trunk.transport.upper())
 
     async def _keep_registered(self) -> None:
         registration = self.registration
@@ -213,7 +224,7 @@ class _Watch:
     async def _keep_asking(self, health: Health) -> None:
         trunk = self.trunk
         uri = f"sip:{host_port(trunk.host, trunk.port)}"
-        target = Target(uri, host=trunk.host, port=trunk.port)
+        target = way_to(trunk, uri)
         while True:
             if health.due(self._clock.monotonic()):
                 us = f"<sip:{self._endpoint.advertised}>"

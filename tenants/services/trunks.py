@@ -2,51 +2,48 @@
 
 from __future__ import annotations
 
-import asyncio
-import ipaddress
-import re
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
-from msgspec.structs import asdict
+import asyncpg
+from msgspec import UNSET, Struct, UnsetType, convert
+from msgspec.structs import asdict, fields
 
-from core.contracts import IdentityHeader, NumberFormat
-from core.errors import FieldError, NotFound, Unavailable
+from core.contracts import IdentityHeader, NumberFormat, TrunkTransport
+from core.errors import Conflict, NotFound, Unavailable
 from core.ids import new_id
-from core.sip import _wire as wire
 from tenants import crosstenant
 from tenants.db import Database
-from tenants.secrets import Vault, new_token, open_trunk_password, seal_trunk_password
+from tenants.secrets import Vault, open_trunk_password, seal_trunk_password
 from tenants.services import audit
 from tenants.services.actor import Actor, require_operator
 from tenants.services.constraints import fields_for
 from tenants.services.forms import checked
+from tenants.services.trunk_fields import CHECKS
+from tenants.services.trunk_probe import TrunkTest, probe
 from tenants.tables import LiveTrunk, Trunk
 
 __all__ = [
     "AddTrunk",
+    "EditTrunk",
     "TrunkSilent",
     "TrunkTest",
     "TrunkView",
     "add",
+    "delete",
+    "edit",
     "probe",
     "reseal",
+    "set_enabled",
     "test",
     "trunks",
 ]
 
-PROBE_SECONDS = 2.0
-PROBE_TRIES = 2
+_TAKEN = {"trunks_name_key": ("name", "There is a trunk with this name already.")}
+_UNCHANGED = "(unchanged)"  # in place of a sealed password that is not to be opened
 STATE_SECONDS = 60
 """What was told of a carrier longer ago says nothing of now."""
-
-_LOGIN = re.compile(r"[A-Za-z0-9+._-]{1,64}")
-_HOST = re.compile(
-    r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
-)
 
 
 class AddTrunk(Struct, frozen=True):
@@ -70,6 +67,7 @@ class AddTrunk(Struct, frozen=True):
     number_format: NumberFormat = NumberFormat.E164
     identity_header: IdentityHeader = IdentityHeader.PAI
     trusted: bool = True
+    transport: TrunkTransport = TrunkTransport.UDP
 
     def __repr__(self) -> str:
         """Without the password: commands may end up in logs."""
@@ -87,7 +85,10 @@ class TrunkView(Struct, frozen=True):
     networks: tuple[str, ...]
     max_calls: int | None
     enabled: bool
+    transport: TrunkTransport = TrunkTransport.UDP
     login: str | None = None
+    realm: str | None = None
+    registrar: str | None = None
     registers: bool = False
     check_seconds: int = 0
     number_format: NumberFormat = NumberFormat.E164
@@ -99,53 +100,134 @@ class TrunkView(Struct, frozen=True):
     problem: str = ""
 
 
-class TrunkTest(Struct, frozen=True):
-    """What a carrier answered to OPTIONS (RFC 3261 §11), if anything."""
-
-    reachable: bool
-    status: int = 0
-    reason: str = ""
-    milliseconds: float = 0.0
-    user_agent: str = ""
-
-
 class TrunkSilent(Unavailable):
     """The trunk {name} does not answer: {reason}"""
 
     code = "trunk_silent"
 
 
+class EditTrunk(Struct, frozen=True):
+    """Changes of a carrier; what is left out stays. An empty ``login`` takes the account away."""
+
+    name: str | UnsetType = UNSET
+    host: str | UnsetType = UNSET
+    port: int | UnsetType = UNSET
+    transport: TrunkTransport | UnsetType = UNSET
+    networks: tuple[str, ...] | UnsetType = UNSET
+    max_calls: int | UnsetType | None = UNSET
+    login: str | UnsetType = UNSET
+    password: str | UnsetType = UNSET
+    realm: str | UnsetType | None = UNSET
+    registers: bool | UnsetType = UNSET
+    registrar: str | UnsetType | None = UNSET
+    check_seconds: int | UnsetType = UNSET
+    number_format: NumberFormat | UnsetType = UNSET
+    identity_header: IdentityHeader | UnsetType = UNSET
+    trusted: bool | UnsetType = UNSET
+
+    def __repr__(self) -> str:
+        """Without the password: commands may end up in logs."""
+        return f"EditTrunk({', '.join(self.changes)})"
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The fields that are given."""
+        return {name: value for name, value in asdict(self).items() if value is not UNSET}
+
+
 async def add(db: Database, actor: Actor, command: AddTrunk, vault: Vault | None = None) -> TrunkView:
     """Add a carrier; ``vault`` seals its password, if it has one. Raises Invalid by field."""
     require_operator(actor, "trunks:write")
-    values = asdict(command)
-    values["networks"] = command.networks or (command.host,)
     trunk_id = new_id()
-    values = checked(
-        values,
-        {
-            "name": _name,
-            "host": _host,
-            "networks": _networks,
-            "port": _port,
-            "max_calls": _max_calls,
-            "login": _login,
-            "password": _password,
-            "realm": _realm,
-            "registrar": _registrar,
-            "check_seconds": _check_seconds,
-        },
-        required=("name", "host", *_needed(command)),
-    )
-    password = values.pop("password")
-    if password is not None:
-        assert vault is not None, "a password needs a vault"
-        values["password_sealed"] = seal_trunk_password(vault, trunk_id, password)
-    taken = ("name", "There is a trunk with this name already.")
-    async with fields_for(trunks_name_key=taken), crosstenant.operator_session(db):
+    values = _kept(command, trunk_id, vault)
+    async with fields_for(**_TAKEN), crosstenant.operator_session(db):
         await Trunk.insert(Trunk(id=trunk_id, **values))
         await audit.operator_change(actor, "trunk.add", trunk=values["name"], host=values["host"])
-    return (await trunks(db, actor, values["name"]))[0]
+    return await _one(db, actor, values["name"])
+
+
+async def edit(
+    db: Database, actor: Actor, name: str, command: EditTrunk, vault: Vault | None = None
+) -> TrunkView:
+    """Change a carrier; calls that go on are left alone. Raises NotFound, and Invalid by field."""
+    require_operator(actor, "trunks:write")
+    changes = command.changes
+    async with fields_for(**_TAKEN), crosstenant.operator_session(db):
+        row = await _locked(name)
+        if changes.get("login") == "":
+            changes |= {"login": None, "password": None, "realm": None, "registers": False}
+        if "host" in changes and row["networks"] == CHECKS["networks"]((row["host"],)):
+            changes = {"networks": ()} | changes  # its calls came from there, and now from here
+        known = {field.name: row.get(field.name) for field in fields(AddTrunk)}
+        kept = row["password_sealed"] if "password" not in changes else None
+        whole = convert(known | {"password": kept and _UNCHANGED} | changes, AddTrunk)
+        values = _kept(whole, row["id"], vault)
+        if values.get("password_sealed") is None and kept:
+            values["password_sealed"] = kept
+        await Trunk.update(values).where(Trunk.id == row["id"])
+        told = sorted(changes.keys() - {"password"})
+        await audit.operator_change(actor, "trunk.edit", trunk=name, changed=told)
+    return await _one(db, actor, values["name"])
+
+
+async def set_enabled(db: Database, actor: Actor, name: str, enabled: bool) -> TrunkView:
+    """Take a carrier out of use, or into use again: no call goes there and none is taken from there.
+
+    Calls that go on are left alone. Raises NotFound.
+    """
+    require_operator(actor, "trunks:write")
+    async with crosstenant.operator_session(db):
+        row = await _locked(name)
+        await Trunk.update({Trunk.enabled: enabled}).where(Trunk.id == row["id"])
+        action = "trunk.enable" if enabled else "trunk.disable"
+        await audit.operator_change(actor, action, trunk=name)
+    return await _one(db, actor, name)
+
+
+async def delete(db: Database, actor: Actor, name: str) -> None:
+    """Forget a carrier. Raises NotFound, and Conflict while numbers are delivered by it."""
+    require_operator(actor, "trunks:write")
+    try:
+        async with crosstenant.operator_session(db):
+            row = await _locked(name)
+            await Trunk.delete().where(Trunk.id == row["id"])
+            await audit.operator_change(actor, "trunk.delete", trunk=name, host=row["host"])
+    except asyncpg.ForeignKeyViolationError as error:
+        raise Conflict("Numbers use this trunk: disable it instead.") from error
+
+
+async def _locked(name: str) -> dict[str, Any]:
+    rows = await Trunk.select().where(Trunk.name == name).lock_rows("UPDATE")
+    if not rows:
+        raise NotFound("There is no trunk “{name}”.", name=name)
+    found: dict[str, Any] = rows[0]
+    return found
+
+
+async def _one(db: Database, actor: Actor, name: str) -> TrunkView:
+    found = await trunks(db, actor, name)
+    if not found:
+        raise NotFound("There is no trunk “{name}”.", name=name)
+    return found[0]
+
+
+def _kept(command: AddTrunk, trunk_id: UUID, vault: Vault | None) -> dict[str, Any]:
+    """The columns of a carrier, checked, its password sealed unless it is the one that it had."""
+    values = asdict(command)
+    values["networks"] = command.networks or (command.host,)
+    values = checked(values, CHECKS, required=("name", "host", *_needed(command)))
+    password = values.pop("password")
+    values["password_sealed"] = None
+    if password is not None and password != _UNCHANGED:
+        assert vault is not None, "a password needs a vault"
+        values["password_sealed"] = seal_trunk_password(vault, trunk_id, password)
+    return values
+
+
+def _needed(command: AddTrunk) -> tuple[str, ...]:
+    """An account has a login and a password, and who registers has an account."""
+    wanted = command.registers or command.login or command.password
+    return ("login", "password") if wanted else ()
 
 
 async def trunks(db: Database, actor: Actor, name: str | None = None) -> list[TrunkView]:
@@ -174,6 +256,9 @@ def _view(row: dict[str, Any], live: dict[str, Any] | None) -> TrunkView:
         networks=tuple(row["networks"]),
         max_calls=row["max_calls"],
         enabled=row["enabled"],
+        transport=TrunkTransport(row["transport"]),
+        realm=row["realm"],
+        registrar=row["registrar"],
         login=row["login"],
         registers=row["registers"],
         check_seconds=row["check_seconds"],
@@ -201,172 +286,5 @@ async def reseal(db: Database, vault: Vault) -> int:
 
 async def test(db: Database, actor: Actor, name: str) -> TrunkTest:
     """Ask the carrier whether it is there. Raises NotFound for an unknown one."""
-    found = await trunks(db, actor, name)
-    if not found:
-        raise NotFound("There is no trunk “{name}”.", name=name)
-    return await probe(found[0].host, found[0].port)
-
-
-async def probe(host: str, port: int, seconds: float = PROBE_SECONDS) -> TrunkTest:
-    """Send OPTIONS over UDP, twice if need be, and wait for any answer."""
-    loop = asyncio.get_running_loop()
-    try:
-        transport, answers = await loop.create_datagram_endpoint(_Answers, remote_addr=(host, port))
-    except OSError as error:
-        return TrunkTest(reachable=False, reason=error.strerror or str(error))
-    reason = "no answer"
-    try:
-        local = transport.get_extra_info("sockname")
-        for _ in range(PROBE_TRIES):
-            began = time.monotonic()
-            transport.sendto(_options(host, port, local))
-            try:
-                async with asyncio.timeout(seconds):
-                    answer = await answers.next()
-            except TimeoutError:
-                continue
-            except OSError as error:  # the machine is there and says that nobody listens
-                reason = error.strerror or str(error)
-                break
-            return TrunkTest(
-                reachable=True,
-                status=answer.status,
-                reason=answer.reason,
-                milliseconds=round((time.monotonic() - began) * 1000, 1),
-                user_agent=answer.header("User-Agent") or answer.header("Server") or "",
-            )
-    finally:
-        transport.close()
-    return TrunkTest(reachable=False, reason=reason)
-
-
-class _Answers(asyncio.DatagramProtocol):
-    """The first responses that come back, or the error that the system reports for the address."""
-
-    def __init__(self) -> None:
-        self._queue: asyncio.Queue[wire.Message | OSError] = asyncio.Queue()
-
-    async def next(self) -> wire.Message:
-        """The next answer. Raises OSError if nobody listens there."""
-        found = await self._queue.get()
-        if isinstance(found, OSError):
-            raise found
-        return found
-
-    def datagram_received(self, data: bytes, addr: object) -> None:
-        try:
-            message = wire.parse(data)
-        except wire.WireError:
-            return
-        if not message.is_request:
-            self._queue.put_nowait(message)
-
-    def error_received(self, exc: Exception) -> None:
-        if isinstance(exc, OSError):
-            self._queue.put_nowait(exc)
-
-
-def _options(host: str, port: int, local: tuple[str, int]) -> bytes:
-    here = f"[{local[0]}]:{local[1]}" if ":" in local[0] else f"{local[0]}:{local[1]}"
-    there = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return wire.build_request(
-        "OPTIONS",
-        f"sip:{there}",
-        [
-            ("Via", f"SIP/2.0/UDP {here};branch=z9hG4bK{new_token()};rport"),
-            ("Max-Forwards", "70"),
-            ("From", f"<sip:probe@{here}>;tag={new_token()[:16]}"),
-            ("To", f"<sip:{there}>"),
-            ("Call-ID", new_token()),
-            ("CSeq", "1 OPTIONS"),
-            ("Contact", f"<sip:probe@{here}>"),
-            ("Accept", "application/sdp"),
-        ],
-    )
-
-
-# --- checks of fields -------------------------------------------------------------------------
-
-
-def _name(text: str) -> str:
-    name = " ".join(text.split())
-    if not name or len(name) > 60 or not name.isprintable():
-        raise FieldError("A name has 1 to 60 characters.")
-    return name
-
-
-def _host(text: str) -> str:
-    host = text.strip().strip("[]")
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        if not _HOST.fullmatch(host):
-            raise FieldError("This is neither an address nor the name of a host.") from None
-        return host.lower()
-
-
-def _networks(blocks: tuple[str, ...]) -> list[str]:
-    try:
-        return [str(ipaddress.ip_network(block.strip(), strict=False)) for block in blocks]
-    except ValueError:
-        raise FieldError("Networks are addresses or CIDR blocks, such as 203.0.113.0/24.") from None
-
-
-def _port(port: int) -> int:
-    if not 1 <= port <= 65535:
-        raise FieldError("A port is a number from 1 to 65535.")
-    return port
-
-
-def _max_calls(calls: int) -> int:
-    if calls < 1:
-        raise FieldError("At least one call.")
-    return calls
-
-
-def _needed(command: AddTrunk) -> tuple[str, ...]:
-    """An account has a login and a password, and who registers has an account."""
-    wanted = command.registers or command.login or command.password
-    return ("login", "password") if wanted else ()
-
-
-def _login(text: str) -> str:
-    login = text.strip()
-    if not _LOGIN.fullmatch(login):
-        raise FieldError("A login has up to 64 letters, digits and signs of - _ . + only.")
-    return login
-
-
-def _password(text: str) -> str:
-    if len(text) > 128 or not text.isprintable():
-        raise FieldError("A password has at most 128 printable characters.")
-    return text
-
-
-def _realm(text: str) -> str:
-    realm = text.strip()
-    if len(realm) > 128 or not realm.isprintable():
-        raise FieldError("A realm has at most 128 printable characters.")
-    return realm
-
-
-def _registrar(text: str) -> str:
-    """An IPv6 address has brackets if a port follows."""
-    whole = text.strip()
-    try:
-        return str(ipaddress.ip_address(whole.strip("[]")))
-    except ValueError:
-        pass
-    host, colon, port = whole.rpartition(":")
-    if not colon:
-        return _host(whole)
-    if not port.isascii() or not port.isdigit():
-        raise FieldError("A port is a number from 1 to 65535.")
-    host, number = _host(host), _port(int(port))
-    return f"[{host}]:{number}" if ":" in host else f"{host}:{number}"
-
-
-def _check_seconds(seconds: int) -> int:
-    if not 0 <= seconds <= 3600:
-        raise FieldError("Between 0 and 3600 seconds.")
-    return seconds
+    found = await _one(db, actor, name)
+    return await probe(found.host, found.port, transport=found.transport)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from piccolo.columns import UUID, Array, Boolean, Integer, Text, Timestamptz
 from piccolo.columns.defaults.timestamptz import TimestamptzNow
 
-from core.contracts import IdentityHeader, NumberFormat
+from core.contracts import IdentityHeader, NumberFormat, TrunkTransport
 from tenants.tables.base import GlobalTable
 
 __all__ = ["LiveTrunk", "NumberRoute", "NumberStock", "Trunk"]
@@ -20,6 +20,7 @@ class Trunk(GlobalTable, tablename="trunks"):
     name = Text(default=None, unique=True)
     host = Text(default=None)
     port = Integer(default=5060)
+    transport = Text(default=TrunkTransport.UDP)
     networks = Array(base_column=Text(), help_text="CIDR blocks.")
     max_calls = Integer(default=None, null=True)
     enabled = Boolean(default=True)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from core.contracts import Outcome, StepCode
+from core.contracts import Outcome, StepCode, TrunkTransport
 from core.ids import new_id
 from core.sip import digest
 from tenants.secrets import seal_trunk_password
@@ -175,6 +175,23 @@ async def test_a_second_carrier_takes_what_the_first_cannot(company):
     assert attempts == [503]
 
 
+async def test_a_carrier_on_tcp_and_which_one_took_the_call(company):
+    """The first one fails by UDP, the second takes the call by TCP; the record names it."""
+    second = await Carrier(company).add(transport=TrunkTransport.TCP)
+    failing = Script().wait_for("INVITE").answer(503, "Service Unavailable").wait_for("ACK")
+    async with company.outside(failing) as first, second.playing(answering(), by="tcp") as sipp:
+        await talk(company)
+        seen = await sipp.finish()
+        await first.finish()
+    assert "Via: SIP/2.0/TCP " in seen
+    assert re.search(r"^Contact: <sip:[^>]*;transport=tcp>", seen, re.MULTILINE)
+    assert (await company.call()).call.outcome is Outcome.ANSWERED
+    (row,) = await company.sql("SELECT trunk_id FROM calls")
+    assert row["trunk_id"] == (await second._view()).id
+    tested = company.instance.cli("trunk", "test", second.name, status=6)
+    assert "does not answer" in tested
+
+
 async def test_a_silent_carrier_is_left_after_seconds(company):
     carrier = await Carrier(company).add()
     async with carrier.playing(answering()) as second:  # nobody listens where the first one is
@@ -240,7 +257,8 @@ async def test_a_carrier_has_its_own_way_to_write_numbers(company):
     async with company.phone(company.admin.sip, answering()) as phone:
         await company.dial_in(calling(company.caller("89160000001"), national))
         await phone.finish()
-    calls = {row.direction: row for row in await company.history()}
+    rows = await until(company.history, lambda rows: len(rows) == 2)
+    calls = {row.direction: row for row in rows}
     assert calls["incoming"].called == company.number
     assert calls["incoming"].caller == "+79160000001"
     assert calls["outgoing"].called == "+79161112233"

@@ -37,6 +37,22 @@ def test_from_a_carrier_to_a_company_with_a_number(sunsim, as_json):
     assert [t["name"] for t in as_json("trunk", "list")] == ["west"]
 
 
+def test_the_life_of_a_carrier(sunsim, as_json):
+    added = as_json("trunk", "add", "west", "--host=sip.west.example", "--network=192.0.2.0/28")
+    assert (added["port"], added["transport"], added["trusted"]) == (5060, "udp", True)
+    tls = as_json("trunk", "add", "east", "--host=127.0.0.9", "--transport=tls", "--untrusted")
+    assert (tls["port"], tls["transport"], tls["trusted"]) == (5061, "tls", False)
+    assert "127.0.0.9:5061 tls" in sunsim("trunk", "list").stdout
+    changed = as_json("trunk", "edit", "west", "--transport=tcp", "--check=30", "--name=north")
+    assert changed == added | {"name": "north", "transport": "tcp", "check_seconds": 30}
+    assert sunsim("trunk", "disable", "north").stdout.endswith(" by tcp, 192.0.2.0/28 (disabled)\n")
+    assert as_json("trunk", "enable", "north")["enabled"] is True
+    assert as_json("trunk", "delete", "north") == {"deleted": "north"}
+    assert "no trunk" in sunsim("trunk", "edit", "north", "--port=5", code=3).stderr
+    sunsim("number", "add", "+74951110001", "--trunk=east")
+    assert "disable it instead" in sunsim("trunk", "delete", "east", code=4).stderr
+
+
 def test_a_carrier_with_an_account(sunsim, as_json):
     words = ("trunk", "add", "west", "--host=127.0.0.9", "--login=sunsim", "--password-stdin")
     trunk = as_json(*words, "--register", "--check=30", "--numbers=national", stdin="s3cret\n")

@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec import structs
 
-from core.contracts import CarrierAccount, IdentityHeader, NumberFormat
-from core.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from core.contracts import CarrierAccount, IdentityHeader, NumberFormat, TrunkTransport
+from core.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from core.ids import new_id
 from core.sip import _wire as wire
 from core.trunk.board import TrunkState
-from tenants.secrets import Vault
-from tenants.services import audit, contracts, employees, tokens, trunks
+from tenants.secrets import Vault, open_trunk_password
+from tenants.services import audit, contracts, employees, numbers, tokens, trunks
 from tenants.services.actor import SCOPES, Role, operator
 from tenants.services.tokens import CreateToken
-from tenants.services.trunks import AddTrunk
+from tenants.services.trunks import AddTrunk, EditTrunk
 from tenants.tables import ApiToken, OperatorToken, TenantStatus
 from tenants.trunkstate import TrunkStateWriter
 from tests.support.company import activate, directory_of, person
@@ -297,6 +297,102 @@ class Carrier(asyncio.DatagramProtocol):
                 ),
                 addr,
             )
+
+
+async def edited(company, trunk, **changes):
+    vault = company.issuer.vault
+    return await trunks.edit(company.db, OPERATOR, trunk, EditTrunk(**changes), vault)
+
+
+async def sealed(company, name):
+    async with company.db.directory() as session:
+        return await session.fetchval("SELECT password_sealed FROM trunks WHERE name = $1", name)
+
+
+async def test_a_carrier_is_changed_field_by_field(company):
+    vault = company.issuer.vault
+    before = await trunks.add(company.db, OPERATOR, ACCOUNT, vault)
+    secret = await sealed(company, before.name)
+    after = await edited(company, before.name, port=5071, max_calls=3, transport=TrunkTransport.TCP)
+    assert after == structs.replace(before, port=5071, max_calls=3, transport=TrunkTransport.TCP)
+    assert await sealed(company, before.name) == secret
+    renamed = await edited(company, before.name, name="north", max_calls=None, password="another")
+    assert (renamed.name, renamed.max_calls, renamed.id) == ("north", None, before.id)
+    again = await sealed(company, "north")
+    assert open_trunk_password(vault, before.id, again) == "another"
+    without = await edited(company, "north", login="")
+    assert (without.login, without.registers) == (None, False)
+    assert await sealed(company, "north") is None
+    assert await edited(company, "north") == without
+    entries = await operator_entries(company)
+    assert "trunk.edit" in {entry["action"] for entry in entries}
+    assert "another" not in str([dict(entry) for entry in entries])
+
+
+async def operator_entries(company):
+    async with company.db.directory() as session:
+        return await session.fetch("SELECT action, details FROM operator_entries")
+
+
+async def test_calls_come_from_where_the_carrier_moved_to_unless_its_networks_were_named(company):
+    await trunks.add(company.db, OPERATOR, AddTrunk("alone", "198.51.100.1"))
+    assert (await edited(company, "alone", host="198.51.100.2")).networks == ("198.51.100.2/32",)
+    await edited(company, "alone", networks=("203.0.113.0/24",))
+    assert (await edited(company, "alone", host="198.51.100.3")).networks == ("203.0.113.0/24",)
+
+
+async def test_what_would_make_a_carrier_unusable_is_refused(company):
+    await trunks.add(company.db, OPERATOR, AddTrunk("one", "198.51.100.1"))
+    await trunks.add(company.db, OPERATOR, AddTrunk("two", "198.51.100.2"))
+    for changes, field in (
+        ({"name": "two"}, "name"),
+        ({"host": "no host"}, "host"),
+        ({"registers": True}, "login"),
+        ({"login": "sunsim"}, "password"),
+        ({"networks": ("everywhere",)}, "networks"),
+    ):
+        with pytest.raises(Invalid) as caught:
+            await edited(company, "one", **changes)
+        assert field in caught.value.errors
+    with pytest.raises(NotFound):
+        await edited(company, "three", port=1)
+    with pytest.raises(NotFound):
+        await trunks.edit(company.db, company.admin, "one", EditTrunk(port=1))
+
+
+async def test_a_carrier_is_disabled_enabled_and_deleted(company):
+    await trunks.add(company.db, OPERATOR, AddTrunk("spare", "198.51.100.1"))
+    assert not (await trunks.set_enabled(company.db, OPERATOR, "spare", enabled=False)).enabled
+    assert (await trunks.set_enabled(company.db, OPERATOR, "spare", enabled=True)).enabled
+    await trunks.delete(company.db, OPERATOR, "spare")
+    assert await trunks.trunks(company.db, OPERATOR, "spare") == []
+    await numbers.add(company.db, OPERATOR, numbers.AddNumber("+74953330001", trunk="carrier"))
+    with pytest.raises(Conflict):
+        await trunks.delete(company.db, OPERATOR, "carrier")
+    for act in (trunks.delete, lambda *args: trunks.set_enabled(*args, enabled=True)):
+        with pytest.raises(NotFound):
+            await act(company.db, OPERATOR, "nobody")
+        with pytest.raises(NotFound):
+            await act(company.db, company.admin, "carrier")
+
+
+@pytest.mark.parametrize("answer", [None, b"HTTP?\r\n\r\n", b""])
+async def test_a_carrier_on_tcp_is_asked_by_tcp(answer):
+    seen = []
+
+    async def serve(reader, writer):
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        well = wire.build_response(wire.parse(seen[0], True), 405, "No")
+        writer.write(well if answer is None else answer)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        result = await trunks.probe("127.0.0.1", port, 30, TrunkTransport.TCP)
+    assert result.reachable is (answer is None)
+    assert wire.parse(seen[0], True).via.transport == "TCP"
+    closed = await trunks.probe("127.0.0.1", port, 30, TrunkTransport.TLS)
+    assert not closed.reachable
 
 
 @contextlib.asynccontextmanager

@@ -17,6 +17,7 @@ from core.contracts import (
     Outcome,
     StepCode,
     Trunk,
+    TrunkTransport,
 )
 from core.settings import SipSettings
 from core.sip.identity import FromLine, FromTrunk
@@ -104,7 +105,9 @@ def test_another_carrier_takes_over_when_one_fails(status):
     assert office.hosts() == [CARRIER.host, EAST.host]
     statuses = [step.data.get("status") for step in cdr.steps if step.code is StepCode.LEG_ENDED]
     assert statuses == [status]
-    assert codes(cdr).count(StepCode.RINGING) == 2
+    offered = [step.data["trunk_id"] for step in cdr.steps if step.code is StepCode.RINGING]
+    assert offered == [str(CARRIER.id), str(EAST.id)]
+    assert cdr.trunk_id == EAST.id
 
 
 @pytest.mark.parametrize("status", [403, 404, 480, 486, 487, 600, 603])
@@ -123,6 +126,35 @@ def test_after_ringing_no_other_carrier_is_tried():
     _cdr, caller = office.run()
     assert office.hosts() == [CARRIER.host]
     assert caller.did[-1] == ("reject", 503)
+
+
+@pytest.mark.parametrize(
+    ("transport", "wanted"),
+    [(TrunkTransport.UDP, ""), (TrunkTransport.TCP, "TCP"), (TrunkTransport.TLS, "TLS")],
+)
+def test_a_carrier_is_spoken_to_as_it_wants(transport, wanted):
+    office = Carriers(first=replace(CARRIER, transport=transport))
+    office.carrier(CARRIER, answers(2), hangs_up(4))
+    cdr, _ = office.run()
+    ((target, _),) = office.tried
+    assert target.transport == wanted
+    assert cdr.trunk_id == CARRIER.id
+
+
+def test_a_client_who_is_forwarded_came_by_the_carrier_of_the_record():
+    office = Carriers(EAST)
+    office.external(ANNA, "+79160000009")
+    office.carrier(CARRIER, refuses(503))
+    office.carrier(EAST, answers(2), hangs_up(4))
+
+    async def scene():
+        office.from_carrier()
+
+    (cdr,) = play(office, scene)
+    assert cdr.outcome is Outcome.ANSWERED
+    assert cdr.trunk_id == CARRIER.id
+    offered = [step.data.get("trunk_id") for step in cdr.steps if step.code is StepCode.RINGING]
+    assert offered[-1] == str(EAST.id)
 
 
 def test_the_last_answer_counts_when_all_fail():

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from core.contracts import CarrierAccount, Trunk
+from core.contracts import CarrierAccount, Trunk, TrunkTransport
 from core.sip import digest
 from core.sip._wire import build_request, build_response, parse
 from core.trunk.board import TrunkBoard
@@ -34,6 +34,9 @@ class Carrier:
     """A far side. ``answers`` gives status and headers by method; a missing one is silence."""
 
     advertised = "198.51.100.9:5060"
+
+    def reachable_by(self, transport):
+        return f"198.51.100.9:5061;transport={transport.lower()}"
 
     def __init__(self):
         self.seen = []
@@ -89,6 +92,20 @@ def test_it_registers_watches_and_says_farewell():
     _, _, target, headers = registers[0]
     assert (target.uri, target.host, target.port) == ("sip:192.0.2.1", "192.0.2.1", 5060)
     assert headers["Contact"] == "<sip:sunsim@198.51.100.9:5060>"
+
+
+def test_a_carrier_on_tls_is_asked_and_registered_with_by_tls():
+    async def play(keeper, carrier, board, trunks):
+        await asyncio.sleep(10)
+
+    trunk = replace(TRUNK, transport=TrunkTransport.TLS, registrar="192.0.2.7")
+    carrier = scene(play, trunk)
+    assert {(method, target.host, target.transport) for _, method, target, _ in carrier.seen} == {
+        ("OPTIONS", "192.0.2.1", "TLS"),
+        ("REGISTER", "192.0.2.7", "TLS"),
+    }
+    contacts = {headers["Contact"] for _, method, _, headers in carrier.seen if method == "REGISTER"}
+    assert contacts == {"<sip:sunsim@198.51.100.9:5061;transport=tls>"}
 
 
 def test_it_renews_before_the_registration_runs_out():

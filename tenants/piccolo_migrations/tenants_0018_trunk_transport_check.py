@@ -1,0 +1,24 @@
+"""Which transports of carriers there are."""
+
+from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+
+from tenants.engine import current_session
+
+ID = "2026-11-23T13:00:00:000018"
+VERSION = "1.38.0"
+DESCRIPTION = "Transports of carriers."
+
+CHECK = """
+ALTER TABLE trunks
+    ADD CONSTRAINT trunks_transport_check CHECK (transport IN ('udp', 'tcp', 'tls'));
+"""
+
+
+async def forwards() -> MigrationManager:
+    manager = MigrationManager(migration_id=ID, app_name="tenants", description=DESCRIPTION)
+
+    async def run() -> None:
+        await current_session().execute(CHECK)
+
+    manager.add_raw(run)
+    return manager
