@@ -24,6 +24,7 @@ from litestar.datastructures import State
 import measures
 from core.bus import EventBus
 from core.call.switchboard import Switchboard
+from core.call.vanished import VanishedSweep
 from core.clock import SystemClock
 from core.contracts import Tenant
 from core.control import CONTROL_SOCKET, ControlServer
@@ -179,15 +180,12 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
     settings, clock = common.settings, SystemClock()
     directory = await common.open_directory(stack)
     store = DatabaseCallStore(common.database, settings.data.dir)
-    store.start()
-    stack.push_async_callback(store.close)
+    _start(store, stack)
     board = DatabaseLiveBoard(common.database, common.listener)
-    board.start()
-    stack.push_async_callback(board.close)
+    _start(board, stack)
     bindings = DatabaseBindings(common.database, common.vault.derive("bindings"))
     await bindings.load()
-    bindings.start()
-    stack.push_async_callback(bindings.close)
+    _start(bindings, stack)
     media = common.media(
         settings.media,
         settings.data.dir.resolve() / "media",
@@ -245,6 +243,7 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         raise SettingError(name=name, problem=str(error)) from error
     stack.push_async_callback(endpoint.stop)
     stack.push_async_callback(switchboard.stop)
+    _look_for_vanished(settings, switchboard, stack)
     await _obey(common, stack, switchboard, endpoint)
     state.endpoints = _endpoints(endpoint)
     keeper = TrunkKeeper(endpoint, directory.trunks, carriers, clock)
@@ -278,6 +277,20 @@ async def _obey(
     commands = CommandExecutor(common.database, common.listener, switchboard)
     commands.start()
     stack.push_async_callback(commands.close)
+
+
+def _start(
+    part: DatabaseCallStore | DatabaseLiveBoard | DatabaseBindings, stack: AsyncExitStack
+) -> None:
+    part.start()
+    stack.push_async_callback(part.close)
+
+
+def _look_for_vanished(settings: Settings, switchboard: Switchboard, stack: AsyncExitStack) -> None:
+    if settings.media.silence_seconds:
+        sweep = VanishedSweep(switchboard.present, settings.media.silence_seconds)
+        sweep.start()
+        stack.push_async_callback(sweep.stop)
 
 
 async def _keep_carriers(common: Common, stack: AsyncExitStack, keeper: TrunkKeeper) -> None:

@@ -6,7 +6,7 @@ where records go (``tenants``) or what relays the audio (``core.media``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
@@ -177,6 +177,12 @@ class MediaSession(Protocol):
 
     async def press(self, leg: str | None, key: str, milliseconds: int) -> None:
         """A party pressed a key outside of its audio: who it talks with gets it as RFC 4733."""
+        ...
+
+    async def received(self) -> Mapping[str | None, int]:
+        """Packets from each party of the conversation (``None`` is the caller) that ought to send now:
+        not from one that holds or only listens.
+        """
         ...
 
     async def renew(self, *, answered: bool) -> bytes:

@@ -193,6 +193,10 @@ class MediaSettings(Struct, frozen=True):
     interface: Annotated[str, Doc(description="Address of the child's RTP ports.")] = "127.0.0.1"
     port_min: Annotated[int, Doc(ge=1024, le=65000, description="First RTP port.")] = 30000
     port_max: Annotated[int, Doc(ge=1024, le=65535, description="Last RTP port.")] = 39999
+    silence_seconds: Annotated[
+        int,
+        Doc(ge=0, description="Seconds without audio until a phone is asked if it is there; 0: never."),
+    ] = 60
     dtmf_listen: Annotated[
         Address | None,
         Doc(description="Where rtpengines of a pool report keys (their --dtmf-log-dest), by UDP."),

@@ -7,7 +7,7 @@ fakes implement ``core.ports`` in memory; ``docs/hooks.md`` shows a test of a pl
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -233,6 +233,11 @@ class MemoryMediaSession:
     async def press(self, leg: str | None, key: str, milliseconds: int) -> None:
         """Note it."""
         self._do(f"press {leg or 'caller'} {key}", b"")
+
+    async def received(self) -> Mapping[str | None, int]:
+        """Nobody sends anything."""
+        self._do("received", b"")
+        return {}
 
     async def renew(self, *, answered: bool) -> bytes:
         """An offer for the caller."""

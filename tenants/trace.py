@@ -107,6 +107,7 @@ REASONS = {
     "shutdown": N_("the service was stopped"),
     "hung_up": N_("it was hung up from outside"),
     "media_lost": N_("the media server failed"),
+    "vanished": N_("the telephone was gone without a word"),
     "limit": N_("the longest duration of a call was reached"),
     "no_offer": N_("the call came without audio"),
     "media_unavailable": N_("the media server does not answer"),

@@ -7,7 +7,7 @@ the caller leaves first, the work is cancelled and everything that it started en
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -139,6 +139,7 @@ class Call:
         self._early = Early(self.caller, self._media, follows=follows, profile=profile)
         self._dialler = Dialler(self._media, surroundings, record, self._early.callee)
         self._end: CallEnd | None = None
+        self._conversation: Mapping[str | None, Leg] = {}
         self._working: asyncio.Task[CallEnd] | None = None
         self._gone: asyncio.Future[CallEnd] = asyncio.get_running_loop().create_future()
         self._fallback = CallEnd(Outcome.NO_ANSWER, _UNAVAILABLE, "system")
@@ -172,6 +173,14 @@ class Call:
     def media_lost(self, after: float = 0.0) -> None:
         """The media server forgot the call: ``after`` so many seconds its audio moves to another."""
         self._media.lost(after)
+
+    def talking(self) -> Mapping[str | None, Leg]:
+        """The legs of the conversation by their names in the media session, if there is one."""
+        return self._conversation
+
+    async def received(self) -> Mapping[str | None, int]:
+        """Packets from each party of the conversation that ought to send now."""
+        return await self._media.received()
 
     # --- verbs for steps -------------------------------------------------------------------------
 
@@ -254,6 +263,7 @@ class Call:
             self.record.answered(leg.ring)
             self._surroundings.answered(self.record, leg.ring)
             await self._dialler.release()
+            self._conversation = {None: self.caller, leg.name: leg}
             parting = await converse(self.caller, leg, self._media, self._limit)
         except CallerLeft as left:
             leg.end()

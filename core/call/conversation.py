@@ -31,6 +31,9 @@ __all__ = ["Parting", "converse"]
 
 log = structlog.get_logger(__name__)
 
+VANISHED = "vanished"
+"""Why a session ended that gave no sign of life."""
+
 
 class Parting(NamedTuple):
     """Who ended the conversation (``caller``, ``callee``, ``system``) and why, if they said."""
@@ -60,7 +63,8 @@ async def converse(
     finally:
         for side in sides:
             side.close()
-    (callee if by == "caller" else caller).end()
+    for leg in {"caller": (callee,), "callee": (caller,)}.get(by, (caller, callee)):
+        leg.end()
     return Parting(by, cause)
 
 
@@ -94,7 +98,8 @@ class _Side:
         if self._over.done():
             return
         if isinstance(event, Ended | Cancelled):  # the answer may have waited for a PRACK
-            self._over.set_result((self._by, event.reason))
+            gone = isinstance(event, Ended) and not event.by_remote and event.reason == VANISHED
+            self._over.set_result(("system" if gone else self._by, event.reason))
         elif not isinstance(event, Confirmed) or event.sdp:
             self._wanted.append(event)
             if self._chore is None:

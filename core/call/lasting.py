@@ -9,7 +9,7 @@ told to try again (491). If it does not succeed in time the call ends.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TypeVar
 
@@ -143,6 +143,10 @@ class LastingMedia:
         """A party pressed a key outside of its audio."""
         await self._whole.wait()
         await self._media.press(leg, key, milliseconds)
+
+    async def received(self) -> Mapping[str | None, int]:
+        """Packets from each party."""
+        return await self._media.received()
 
     async def renew(self, *, answered: bool) -> bytes:
         """Not for calls: ``lost`` does it."""

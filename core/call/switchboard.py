@@ -157,7 +157,7 @@ class Switchboard:
     async def stop(self) -> None:
         """End every call; wait until their records are stored and the phones know it."""
         self.drain()
-        for call in list(self._calls.values()):
+        for call in self.present():
             call.leave("shutdown")
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_LAST_RECORDS)
@@ -168,6 +168,10 @@ class Switchboard:
             await asyncio.sleep(_GLANCE)
 
     # --- the moment ----------------------------------------------------------------------------------
+
+    def present(self) -> list[Call]:
+        """The calls of this moment."""
+        return list(self._calls.values())
 
     @property
     def calls(self) -> int:

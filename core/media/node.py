@@ -17,7 +17,7 @@ from core.errors import MediaRefused, MediaUnavailable
 from core.media.bencode import Value
 from core.media.rtpengine import NgClient, NoRoom, Reply, ServerGone, UnknownCall
 
-__all__ = ["MediaNode", "MediaStatistics", "Seat", "figures"]
+__all__ = ["MediaNode", "MediaStatistics", "Seat", "figures", "packets"]
 
 _TRANSCODED = 15  # streams relayed for the cost of transcoding one (measured: a call 30 times)
 _SHUN = 2.0  # seconds without new calls for a server that failed, unless no other is left
@@ -190,6 +190,22 @@ def figures(reply: Reply) -> MediaStatistics:
         ports_total=sum(_integer(each.get("totals")) for each in ports),
         uptime=_integer(total.get("uptime")),
     )
+
+
+def packets(reply: Reply) -> dict[str, int]:
+    """From an answer to ``query``: how many packets came from each tag, RTCP among them."""
+    return {
+        tag: sum(
+            _integer(_mapping(_mapping(stream).get("stats")).get("packets"))
+            for media in _list(_mapping(told).get("medias"))
+            for stream in _list(_mapping(media).get("streams"))
+        )
+        for tag, told in _mapping(reply.get("tags")).items()
+    }
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _mapping(value: object) -> Mapping[str, object]:

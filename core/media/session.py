@@ -24,6 +24,7 @@ from core import sdp
 from core.errors import MediaRefused, MediaUnavailable
 from core.media import profiles
 from core.media.bencode import Value
+from core.media.node import packets
 from core.media.rtpengine import Reply
 from core.ports import OnKey
 from core.sdp import PLAIN, Keys, Profile
@@ -205,6 +206,18 @@ class RtpengineSession:
             await self._answer(_CALLER, self._connected, self._callee)
         tag = _CALLER if leg is None else leg
         await self._request("play DTMF", {"from-tag": tag, "code": key, "duration": milliseconds})
+
+    async def received(self) -> dict[str | None, int]:
+        """Packets from each party that ought to send now."""
+        if self._connected is None:
+            return {}
+        counted = packets(await self._request("query", {}))
+        bodies = {_CALLER: self._caller, self._connected: self._callee}
+        return {
+            None if tag == _CALLER else tag: counted.get(tag, 0)
+            for tag, body in bodies.items()
+            if sdp.direction(body) == "sendrecv"
+        }
 
     async def renew(self, *, answered: bool) -> bytes:
         """The server forgot the call: begin anew elsewhere, with nobody but the caller.

@@ -29,7 +29,8 @@ HARMLESS: frozenset[int] = frozenset()
 class DialogRequest:
     """Sent with the construction; a challenge is answered once.
 
-    ``on_final`` hears the final answer, except one that is ``fatal`` to the session. Silence is 408.
+    ``on_final`` hears the final answer, except one that is ``fatal`` to the session, whose
+    reason is then ``why``. Silence is 408.
     """
 
     __slots__ = (
@@ -42,6 +43,7 @@ class DialogRequest:
         "_method",
         "_on_final",
         "_session",
+        "_why",
     )
 
     def __init__(
@@ -55,6 +57,7 @@ class DialogRequest:
         *,
         on_final: Callable[[Message], None] | None = None,
         fatal: frozenset[int] = VITAL,
+        why: str = "",
     ) -> None:
         self._session = session
         self._agent = agent
@@ -64,6 +67,7 @@ class DialogRequest:
         self._body = body
         self._on_final = on_final
         self._fatal = fatal
+        self._why = why
         self._again = False
         self._send()
 
@@ -85,10 +89,10 @@ class DialogRequest:
             self._again = True
             self._send()
         elif status in self._fatal:
-            self._session.dead(status, response.reason)
+            self._session.dead(status, self._why or response.reason)
         elif self._on_final is not None:
             self._on_final(response)
 
     def _timed_out(self) -> None:
         if 408 in self._fatal:
-            self._session.dead(408, "Request Timeout")
+            self._session.dead(408, self._why or "Request Timeout")

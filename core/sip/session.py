@@ -172,6 +172,11 @@ class Session(Usage):
         """Repeat our body in a re-INVITE for the session timer; False while an offer is under way."""
         return not self.offered and self._reinvite(self.local_sdp, refresh=True)
 
+    def probe(self) -> None:
+        """Ask by OPTIONS whether the far side is there. If not, the session ends (``vanished``)."""
+        if self.state is SessionState.CONFIRMED and self.dialog is not None:
+            DialogRequest(self, self._agent, self.dialog, "OPTIONS", why="vanished")
+
     def digit(self, digit: str, milliseconds: int) -> None:
         """Say by INFO that a key was pressed, ``0-9*#A-D``; whether it arrives matters to nobody."""
         if self.established and self.dialog is not None:

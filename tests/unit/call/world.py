@@ -72,6 +72,9 @@ class FakeSession(Session):
         if status:
             asyncio.get_running_loop().call_later(0.1, self.say, event)
 
+    def probe(self):
+        self.did.append(("probe",))
+
     def digit(self, digit, milliseconds):
         self.did.append(("digit", digit))
 
@@ -89,6 +92,7 @@ class FakeMedia:
         self.did = []
         self.broken = set()
         self.slow = set()
+        self.packets = {}
 
     async def _do(self, verb, *args):
         self.did.append((verb, *args))
@@ -131,6 +135,9 @@ class FakeMedia:
 
     async def press(self, leg, key, milliseconds):
         await self._do("press", leg, key)
+
+    async def received(self):
+        return self.packets
 
     async def renew(self, *, answered):
         await self._do("renew", answered)
