@@ -5,7 +5,17 @@ import pytest
 from core.contracts import CarrierAccount
 from core.sip import digest
 from core.sip.flow import Flow
-from core.sip.session import Answered, Confirmed, Ended, Failed, Reoffer, ReofferAnswered
+from core.sip.session import (
+    Answered,
+    Confirmed,
+    Digit,
+    Ended,
+    Failed,
+    Progress,
+    Referred,
+    Reoffer,
+    ReofferAnswered,
+)
 from tests.support.sip_world import (
     ANSWER,
     CARRIER,
@@ -352,3 +362,64 @@ def test_481_to_a_digit_ends_the_session_but_silence_does_not(talking):
     sent = talking.receive(reply(talking.sent[-1], 481, reason="Gone"))
     assert whats(sent) == ["BYE"]
     assert talking.events == [Ended(by_remote=False, cause=481, reason="Gone")]
+
+
+# --- a network that loses everything once -----------------------------------------------------------
+
+
+def test_everything_that_a_dialog_may_bring_survives_the_loss_of_every_message():
+    """Each message is lost when it is sent for the first time, in both directions."""
+    caller, callee = World(), World()
+    session = caller.invite(headers=[("Require", "100rel")])
+    seen, done = set(), {caller: 0, callee: 0}
+
+    def run(seconds):
+        for _ in range(round(seconds / 0.05)):
+            for world, other in ((caller, callee), (callee, caller)):
+                world.advance(0.05)
+                while done[world] < len(world.sent):
+                    sent = world.sent[done[world]]
+                    done[world] += 1
+                    if (world is caller, sent.data) in seen:
+                        other.receive(sent.data)
+                    seen.add((world is caller, sent.data))
+
+    def heard(world, kind):
+        return [event for event in world.events if isinstance(event, kind)]
+
+    run(3)
+    answerer = callee.session
+    answerer.progress(183, ANSWER)
+    run(6)
+    assert [event.sdp for event in heard(caller, Progress)] == [ANSWER]
+    answerer.answer(ANSWER)
+    run(6)
+    assert heard(caller, Answered)
+    assert heard(callee, Confirmed)
+    session.digit("5", 100)
+    run(4)
+    assert heard(callee, Digit) == [Digit("5", 100)]
+    answerer.reoffer(LATER)
+    run(3)
+    session.accept(OFFER)
+    run(6)
+    assert heard(callee, ReofferAnswered) == [ReofferAnswered(OFFER)]
+    refer = Peer()
+    refer.call_id, refer.tag, refer.cseq = session.id, session.tag, 40
+    to = [("Refer-To", "<sip:102@x>")]
+    data = refer.request("REFER", f"sip:{HERE[0]}:5060", to_tag=answerer.tag, headers=to)
+    callee.receive(data)
+    session.dialog.local_seq = 40  # as if it had sent that
+    (wish,) = heard(callee, Referred)
+    wish.referral.accept()
+    run(3)
+    assert whats(caller.sent)[-1] == 481  # to the NOTIFY: the caller asked for nothing itself
+    session.bye()
+    run(4)
+    assert heard(callee, Ended) == [Ended(by_remote=True)]
+    run(40)
+    for world in (caller, callee):
+        assert not world.agent.sessions
+        assert not world.agent.transactions.servers
+        assert not world.agent.transactions.clients
+        assert len(world.wheel) == 0
