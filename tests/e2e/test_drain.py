@@ -88,7 +88,7 @@ async def test_calls_end_by_themselves_then_at_the_second_signal(leaving):
     assert await over(instance) == 0
 
     await again(company)
+    assert len(await company.recorded(2)) == 2
     card = await company.call()
     assert (card.call.outcome, card.ended_by) == (Outcome.ANSWERED, "system")
     assert card.trace[-1].text.endswith("the service was stopped")
-    assert len(await company.history()) == 2

@@ -284,13 +284,18 @@ class Company:
 
     async def call(self, seconds=30):
         """The card of the newest call in the history; waits for it."""
+        rows = await self.recorded(1, seconds)
+        return await calls.card(self.db, self.here, rows[0].id)
+
+    async def recorded(self, count, seconds=30):
+        """The history as soon as it has so many calls."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             rows = await self.history()
-            if rows:
-                return await calls.card(self.db, self.here, rows[0].id)
+            if len(rows) >= count:
+                return rows
             await asyncio.sleep(0.05)
-        raise AssertionError("no call in the history")
+        raise AssertionError(f"no {count} calls in the history")
 
     async def history(self):
         now = datetime.now(UTC)
