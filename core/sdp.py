@@ -33,6 +33,7 @@ __all__ = [
     "preferred",
     "profile",
     "restrict_codecs",
+    "same_stream",
     "successor",
     "with_events",
     "with_rejected",
@@ -215,6 +216,18 @@ def directed(sdp: bytes, wanted: str) -> bytes:
     audio = [line for line in body.audio if line[2:].decode("latin-1") not in DIRECTIONS]
     body.media[body.index] = [*audio, f"a={wanted}".encode()]
     return body.joined()
+
+
+def same_stream(body: bytes, previous: bytes) -> bytes:
+    """The body with its stream named as in the one sent before it: a browser that knows the stream by
+    another ``a=mid`` refuses the body (RFC 8829 §5.10)."""
+    old, new = _Body(previous), _Body(body)
+    names = [line for line in old.audio if line.startswith(b"a=mid:")]
+    bundles = [line for line in old.session if line.startswith(b"a=group:BUNDLE")]
+    audio = [line for line in new.audio if not line.startswith(b"a=mid:")]
+    new.media[new.index] = [*audio, *names]
+    new.session = [line for line in new.session if not line.startswith(b"a=group:BUNDLE")] + bundles
+    return new.joined()
 
 
 def successor(body: bytes, previous: bytes) -> bytes:

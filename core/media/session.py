@@ -311,7 +311,8 @@ class RtpengineSession:
         before = self._sent[party]
         if party == _CALLER and self._offered:
             body = sdp.with_rejected(body, self._offered)
-        self._sent[party] = sdp.successor(sdp.directed(body, sdp.direction(before)), before)
+        body = sdp.same_stream(sdp.directed(body, sdp.direction(before)), before)
+        self._sent[party] = sdp.successor(body, before)
         return self._sent[party]
 
     def _note_hold(self, party: str, body: bytes) -> None:

@@ -9,6 +9,7 @@ from core.contracts import Direction, Encryption, Outcome, TerminalKind
 from core.media.rtp import RtpPeer
 from core.media.tones import hears, tone
 from tests.e2e.test_calls import answering
+from tests.e2e.test_media_loss import kill_rtpengine
 from tests.e2e.test_srtp import by_tls
 from tests.support.browser_phone import browser_phone
 from tests.support.sipp import Script
@@ -101,7 +102,10 @@ async def test_a_browser_with_opus_alone_calls_outside(company):
 
 @pytest.mark.spec("EMP-02", "EMP-12", at="call")
 async def test_a_browser_calls_a_colleague_whose_phone_must_encrypt(company):
-    """WebRTC on one side, keys by TLS on the other; neither hears of the other's ways."""
+    """WebRTC on one side, keys by TLS on the other; both move when rtpengine dies.
+
+    Then baresip 1.0 is heard, but keeps the key that it was told first, so it hears nothing.
+    """
     boris = await company.hire("Борис Кузнецов", "102")
     async with (
         in_a_browser(company) as phone,
@@ -112,6 +116,11 @@ async def test_a_browser_calls_a_colleague_whose_phone_must_encrypt(company):
         await phone.hears(OTHER)
         await desk.until_heard(BROWSER, 1.0)
         assert "SRTP is Enabled" in desk.log()
+
+        told = (await phone.do("describe"))["remote"]
+        await kill_rtpengine(company.instance)  # new ports, new keys, another fingerprint
+        await phone.moves(told)
+        await phone.hears(OTHER)
         await phone.do("hangUp")
         await phone.until("over")
     card = await company.call()

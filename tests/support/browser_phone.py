@@ -48,6 +48,15 @@ class BrowserPhone:
             f"Math.abs(phone.hears() - {frequency}) < 15", timeout=PATIENCE * 1000
         )
 
+    async def moves(self, before):
+        """Wait until it was told something else than ``before``, and gets packets from there."""
+        patience = PATIENCE * 1000
+        told = "before => phone.describe().remote !== before"
+        await self.page.wait_for_function(told, arg=before, timeout=patience)
+        count = (await self.do("received"))["packetsReceived"]
+        more = "async count => (await phone.received()).packetsReceived > count + 25"
+        await self.page.wait_for_function(more, arg=count, timeout=patience)
+
     async def hears_nothing(self):
         """Wait for silence."""
         await self.page.wait_for_function("phone.hears() === 0", timeout=PATIENCE * 1000)

@@ -163,6 +163,11 @@ def test_no_body_raises_anything_else(lines):
         sdp.direction,
         sdp.hold,
         sdp.audio_only,
+        sdp.cheapest_first,
+        sdp.profile,
+        sdp.without_keys,
+        sdp.without_webrtc,
+        lambda data: sdp.same_stream(data, PHONE),
         lambda data: sdp.restrict_codecs(data, ["PCMA"]),
         lambda data: sdp.with_rejected(PHONE, data),
     ):
@@ -252,3 +257,13 @@ def test_a_browser_that_has_no_address_yet_holds_nobody():
     assert sdp.direction(body(*stream)) == "sendonly"
     assert sdp.direction(body(*stream[:-1])) == "sendrecv"
     assert sdp.direction(body(*stream[:2])) == "inactive"
+
+
+def test_a_stream_keeps_the_name_that_a_browser_gave_it():
+    bundle = ("c=IN IP4 192.0.2.7", "a=group:BUNDLE 0")
+    before = body("m=audio 5 RTP/AVP 8", "a=mid:0", session=bundle)
+    later = body("m=audio 7 RTP/AVP 8", "a=mid:1", "a=sendrecv")
+    assert sdp.same_stream(later, before) == body(
+        "m=audio 7 RTP/AVP 8", "a=sendrecv", "a=mid:0", session=bundle
+    ).replace(b"a=group:BUNDLE 0\r\nt=0 0\r\n", b"t=0 0\r\na=group:BUNDLE 0\r\n")
+    assert b"a=mid" not in sdp.same_stream(later, PHONE)
