@@ -21,10 +21,10 @@ from core.call.inbox import Inbox
 from core.call.leg import COMPLETED_ELSEWHERE, CalleeLeg
 from core.call.record import CallRecord
 from core.contracts import Par, PlanNode, Ring, Seq, StepCode
-from core.errors import MediaUnavailable, Unavailable
+from core.errors import MediaRefused, MediaUnavailable, Unavailable
 from core.numbers import is_outside
 from core.ports import MediaSession
-from core.sdp import PLAIN, Profile
+from core.sdp import PLAIN, Profile, connection
 from core.sip._wire import WireError
 from core.sip.session import (
     Answered,
@@ -45,6 +45,7 @@ _RANG_OUT = 408  # nobody answered in time
 _NOBODY = 480  # nothing could ring
 _UNWRITABLE = 500  # the INVITE would not have been SIP
 _NO_CARRIER = 503
+_NO_AUDIO = 488  # answered, but without a description of audio that can be read
 _OF_CARRIER = frozenset({401, 407, 408})  # and 3xx, 5xx: said by a carrier, not by who is called
 _ELSEWHERE = frozenset({300, 301, 302, 305, 380})
 
@@ -280,9 +281,13 @@ class Dialler:
             if isinstance(event, Progress | Reoffer):
                 leg.rang = leg.rang or isinstance(event, Progress)
                 await self._on_early(leg, event)
-            elif isinstance(event, Answered):
+            elif isinstance(event, Answered) and _has_audio(event.sdp):
                 self._record.trunk_id = leg.trunk_id
                 return Answer(leg, event.sdp)
+            elif isinstance(event, Answered):
+                leg.end()  # nobody can talk on it; the others may well do
+                statuses.append(_NO_AUDIO)
+                self._record.add(StepCode.LEG_ENDED, leg.ring, status=_NO_AUDIO)
             elif isinstance(event, Failed):
                 statuses.append(event.status)
                 self._record.add(StepCode.LEG_ENDED, leg.ring, status=event.status)
@@ -320,6 +325,14 @@ class Dialler:
                 self._open.remove(leg)
                 leg.end(COMPLETED_ELSEWHERE if completed else None)
                 self._spent.append(leg)
+
+
+def _has_audio(answer: bytes) -> bool:
+    try:
+        connection(answer)
+    except MediaRefused:
+        return False
+    return True
 
 
 def _of_carrier(statuses: Sequence[int]) -> bool:

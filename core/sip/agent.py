@@ -234,7 +234,7 @@ class Agent:
             self._stray(request, flow)
             return
         session = found.session
-        tag = session.tag if session is not None else _stateless_tag(request)
+        tag = session.tag if session is not None else found.tag or _stateless_tag(request)
         NonInviteServer(self.transactions, key, request, flow).respond(200, to_tag=tag)
         if session is not None:
             session.cancelled(request)

@@ -125,14 +125,15 @@ class Inviting(Protocol):
 class InviteServer(ServerTransaction):
     """RFC 3261 figure 7 with the state ACCEPTED of RFC 6026.
 
-    ``session`` is whom a CANCEL concerns; it is let go with the final answer.
+    ``session`` is whom a CANCEL concerns; it is let go with the final answer, but for its ``tag``.
     """
 
-    __slots__ = ("interval", "session")
+    __slots__ = ("interval", "session", "tag")
 
     def __init__(self, layer: Transactions, key: Key, request: Message, flow: Flow) -> None:
         super().__init__(layer, key, request, flow)
         self.session: Inviting | None = None
+        self.tag = ""
         self.interval = T1
         if flow.reliable:
             layer.watch(self.flow, self)
@@ -157,6 +158,8 @@ class InviteServer(ServerTransaction):
         return True
 
     def _final(self, status: int) -> None:
+        if self.session is not None:
+            self.tag = self.session.tag
         self.session = None
         if self.flow.reliable:
             self.layer.unwatch(self.flow, self)

@@ -4,8 +4,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from core.contracts import Direction, Outcome, StepCode
-from tenants.services import employees, numbers
+from core.contracts import Direction, Outcome, StepCode, TerminalKind
+from tenants.services import numbers
 from tests.e2e.test_calls import answering, calling, talking
 from tests.support.sipp import Script
 
@@ -59,19 +59,11 @@ async def test_who_has_the_number_as_extension_is_called(company):
     assert (await company.call()).call.direction is Direction.INTERNAL
 
 
-async def set_channels(company, person, **channels):
-    """What an administrator does on the card (EMP-09)."""
-    view = await employees.get(company.db, company.here, person.id)
-    command = employees.UpdateEmployee(view.id, view.version, channels=channels)
-    await employees.update(company.db, company.here, command)
-    await company.settled()
-
-
 @pytest.mark.spec("EMP-09", "EMP-10", "EMP-11", at="call")
 @pytest.mark.parametrize("channels", [1, 2])
 async def test_a_terminal_is_busy_when_its_channels_are_taken(company, channels):
     if channels > 1:  # off by default
-        await set_channels(company, company.admin, sip=channels)
+        await company.change(company.admin, channels={TerminalKind.SIP: channels})
     where, carrier = company.instance.sip, company.carrier_host
     async with (
         AsyncExitStack() as talks,

@@ -230,8 +230,12 @@ class Company:
         """What an administrator does on the card «Телефоны»."""
         choices = await employees.caller_id_choices(self.db, self.here)
         chosen = next(choice.id for choice in choices if choice.e164 == number)
+        await self.change(person, caller_id=chosen)
+
+    async def change(self, person, **fields):
+        """Change somebody's card as an administrator does."""
         view = await employees.get(self.db, self.here, person.id)
-        command = employees.UpdateEmployee(view.id, view.version, caller_id=chosen)
+        command = employees.UpdateEmployee(view.id, view.version, **fields)
         await employees.update(self.db, self.here, command)
         await self.settled()
 
@@ -287,7 +291,7 @@ class Company:
         rows = await self.recorded(1, seconds)
         return await calls.card(self.db, self.here, rows[0].id)
 
-    async def recorded(self, count, seconds=30):
+    async def recorded(self, count, seconds=60):
         """The history as soon as it has so many calls."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -34,9 +34,18 @@ class SippFailed(AssertionError):
 
 
 class Script:
-    """Steps of one side. ``media`` is (host, port) of its audio."""
+    """Steps of one side. ``media`` is (host, port) of its audio; ``contact`` where it wants to be
+    reached, if that is not where it is."""
 
-    def __init__(self, user="+79160000001", domain="carrier.test", media=("127.0.0.1", 9), name=""):
+    def __init__(
+        self,
+        user="+79160000001",
+        domain="carrier.test",
+        media=("127.0.0.1", 9),
+        name="",
+        contact="[local_ip]:[local_port]",
+    ):
+        self.contact = contact
         self.user = user
         self.domain = domain
         self.sdp = SDP.format(media=media[0], port=media[1])
@@ -53,7 +62,7 @@ class Script:
         self.called, self.host = number, host
         request = self._request("INVITE", f"sip:{number}@{host}", to_tag=False)
         self.invited = len(self.steps)
-        contact = f"Contact: <sip:{self.user}@[local_ip]:[local_port]>\n"
+        contact = f"Contact: <sip:{self.user}@{self.contact}>\n"
         tail = _TYPE + self.sdp if body else _EMPTY
         return self._send(request + contact + headers + tail, f'retrans="{retrans}"')
 
@@ -71,12 +80,16 @@ class Script:
         self.cseq += 1
         request = self._request("INVITE", f"sip:{number}@{self.host}", to_tag=False)
         self.invited = len(self.steps)
-        contact = f"Contact: <sip:{self.user}@[local_ip]:[local_port]>\n"
+        contact = f"Contact: <sip:{self.user}@{self.contact}>\n"
         auth = f"[authentication username={login} password={password}]\n"
         return self._send(request + contact + auth + _TYPE + self.sdp, 'retrans="500"')
 
-    def ack(self):
-        return self._send(self._request("ACK", "[next_url]", to_tag=True) + _EMPTY)
+    def ack(self, cseq=None):
+        """ACK for a 2xx: to the last INVITE, or to the one with this CSeq."""
+        request = self._request("ACK", "[next_url]", to_tag=True)
+        return self._send(
+            request.replace(f"CSeq: {self.cseq} ", f"CSeq: {cseq or self.cseq} ") + _EMPTY
+        )
 
     def ack_refusal(self):
         """ACK for a non-2xx, which belongs to the INVITE's transaction."""
@@ -96,16 +109,17 @@ class Script:
         self.cseq += 1
         self.invited = len(self.steps)
         request = self._request("INVITE", "[next_url]", to_tag=True)
-        contact = f"Contact: <sip:{self.user}@[local_ip]:[local_port]>\n"
+        contact = f"Contact: <sip:{self.user}@{self.contact}>\n"
         body = self.sdp.replace("o=- 1 1", f"o=- 1 {self.cseq}").replace("sendrecv", direction)
         return self._send(request + contact + _TYPE + body, 'retrans="500"')
 
-    def expect(self, status, optional=False, **attributes):
-        """Wait for this answer; provisional ones before it are fine."""
+    def expect(self, status, optional=False, dialog=True, **attributes):
+        """Wait for this answer; provisional ones before it are fine. One that is not of a ``dialog``
+        (to CANCEL) has no Contact to remember."""
         if not optional and status >= 180:
             self._optional_provisionals(status)
         extra = "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
-        route = ' rrs="true"' if 180 <= status < 300 else ""
+        route = ' rrs="true"' if dialog and 180 <= status < 300 else ""
         flags = ' optional="true"' if optional else f'{route} timeout="50000"'
         auth = ' auth="true"' if status in (401, 407) else ""
         return self._add(f'<recv response="{status}"{flags}{auth}{extra}/>')
@@ -126,25 +140,40 @@ class Script:
             f'<recv request="ACK" rrs="true" timeout="50000"><action>{actions}</action></recv>'
         )
 
-    def bye_as_callee(self):
+    def bye_as_callee(self, cseq=1, retrans=True):
         """BYE from the side that was called, after ``wait_for_ack``."""
-        request = (
-            "BYE [next_url] SIP/2.0\nVia: SIP/2.0/[transport] [local_ip]:[local_port];rport;"
-            "branch=[branch]\nMax-Forwards: 70\n[routes]\nFrom: [$local]\nTo: [$remote]\n"
-            "Call-ID: [call_id]\nCSeq: 1 BYE\n"
-        )
-        return self._send(request + _EMPTY, 'retrans="500"')
+        return self._send(self._as_callee("BYE", cseq) + _EMPTY, 'retrans="500"' if retrans else "")
 
-    def answer(self, status, reason, body=False, retrans=False, tag=True):
-        to_tag = ";tag=[pid]uas[call_number]" if tag and status > 100 else ""
+    def reinvite_as_callee(self, direction, cseq=1):
+        """A new offer of the side that was called, after ``wait_for_ack``."""
+        contact = f"Contact: <sip:{self.contact}>\n"
+        body = self.sdp.replace("o=- 1 1", "o=- 1 2").replace("sendrecv", direction)
+        return self._send(self._as_callee("INVITE", cseq) + contact + _TYPE + body)
+
+    def ack_as_callee(self, cseq=1):
+        return self._send(self._as_callee("ACK", cseq) + _EMPTY)
+
+    def _as_callee(self, method, cseq):
+        return (
+            f"{method} [next_url] SIP/2.0\nVia: SIP/2.0/[transport] [local_ip]:[local_port];rport;"
+            "branch=[branch]\nMax-Forwards: 70\n[routes]\nFrom: [$local]\nTo: [$remote]\n"
+            f"Call-ID: [call_id]\nCSeq: {cseq} {method}\n"
+        )
+
+    def answer(self, status, reason, body=False, retrans=False, tag=True, cseq="", fork="", text=None):
+        """Answer what came last, or the request ``cseq``; ``fork`` makes another far side of it.
+
+        ``body`` describes audio, ``text`` is another body.
+        """
+        to_tag = f";tag=[pid]uas[call_number]{fork}" if tag and status > 100 else ""
+        number = f"CSeq: {cseq}" if cseq else "[last_CSeq:]"
         head = (
             f"SIP/2.0 {status} {reason}\n[last_Via:]\n[last_Record-Route:]\n[last_From:]\n"
-            f"[last_To:]{to_tag}\n[last_Call-ID:]\n[last_CSeq:]\n"
-            "Contact: <sip:[local_ip]:[local_port]>\n"
+            f"[last_To:]{to_tag}\n[last_Call-ID:]\n{number}\n"
+            f"Contact: <sip:{self.contact}>\n"
         )
-        return self._send(
-            head + (_TYPE + self.sdp if body else _EMPTY), 'retrans="500"' if retrans else ""
-        )
+        text = self.sdp if body else text
+        return self._send(head + (_TYPE + text if text else _EMPTY), 'retrans="500"' if retrans else "")
 
     def cancelled(self):
         """The other side gives up: 200 to its CANCEL, 487 to its INVITE."""
@@ -159,6 +188,35 @@ class Script:
         """200 to a BYE or CANCEL."""
         head = "SIP/2.0 200 OK\n[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\n[last_CSeq:]\n"
         return self._send(head + _EMPTY)
+
+    def expect_or_go_on(self, status, milliseconds):
+        """Wait so long for this answer, which may be lost; then go on without it."""
+        label = 1 + len(self.steps)
+        wait = f'<recv response="{status}" timeout="{milliseconds}" ontimeout="{label}"/>'
+        return self._add(f'{wait}<label id="{label}"/>')  # one step: a label is no message
+
+    def linger(self, milliseconds=4000):
+        """The last step: say again what the other side did not hear."""
+        return self._add(f'<timewait milliseconds="{milliseconds}"/>')
+
+    def again(self):
+        """Send the last message again, as if it had not been heard."""
+        return self._repeat(lambda branch: branch)
+
+    def merged(self):
+        """Send the last request again as it comes by another way: with a branch of its own."""
+        return self._repeat(lambda _: "branch=[branch]")
+
+    def _repeat(self, branch):
+        at = max(index for index, step in enumerate(self.steps) if step.startswith("<send"))
+        # SIPp sends nothing more before an answer to what it would send again by itself.
+        self.steps[at] = text = re.sub(r"<send[^>]*>", "<send>", self.steps[at])
+        back = len(self.steps) - at
+
+        def older(match):
+            return branch(f"branch=[branch-{int(match[1] or 0) + back}]")
+
+        return self._add(re.sub(r"branch=\[branch(?:-(\d+))?\]", older, text))
 
     def pause(self, milliseconds):
         return self._add(f'<pause milliseconds="{milliseconds}"/>')

@@ -8,7 +8,15 @@ from core.call.leg import COMPLETED_ELSEWHERE
 from core.contracts import Direction, HangUp, Outcome, Par, Seq, Skipped, SkipReason, StepCode
 from core.errors import SunSimError
 from core.metrics import REGISTRY
-from core.sip.session import Cancelled, Confirmed, Ended, Referred, Reoffer, ReofferAnswered
+from core.sip.session import (
+    Answered,
+    Cancelled,
+    Confirmed,
+    Ended,
+    Referred,
+    Reoffer,
+    ReofferAnswered,
+)
 from tests.support.virtual_time import run
 from tests.unit.call.world import CANCELS, World, answers, hangs_up, refuses, ring, rings
 
@@ -331,3 +339,19 @@ def test_an_offer_that_media_refuses_is_refused_and_the_call_goes_on():
     cdr = run(world.run((5, Reoffer(b"video only")), (9, Ended(True))))
     assert ("refuse", 503) in world.caller.did
     assert (cdr.outcome, cdr.ended_by) == (Outcome.ANSWERED, "caller")
+
+
+@pytest.mark.parametrize(
+    "sdp", [b"", b"rubbish", b"v=0\r\nc=IN IP4 192.0.2.9\r\nm=audio 0 RTP/AVP 8\r\n"]
+)
+def test_an_answer_without_audio_does_not_silence_the_others(sdp):
+    world = World()
+    mute = world.phone("a", (1, Answered(sdp)))
+    good = world.phone("b", answers(3), hangs_up(5))
+    world.dial(Par((ring("a"), ring("b"))))
+    cdr = run(world.run())
+    assert cdr.outcome is Outcome.ANSWERED
+    assert ("answer", b"joined phone") in world.caller.did
+    assert mute.session.did[0] == ("bye", ())
+    assert good.session.did == []
+    assert 488 in [step.data.get("status") for step in cdr.steps if step.code is StepCode.LEG_ENDED]

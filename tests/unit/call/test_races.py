@@ -8,7 +8,7 @@ from core.contracts import Outcome, Par, Seq, StepCode
 from core.sip._wire import WireError
 from core.sip.session import Answered, Ended
 from tests.support.virtual_time import run
-from tests.unit.call.world import CANCELS, World, answers, hangs_up, ring, rings
+from tests.unit.call.world import CANCELS, World, answers, hangs_up, ring, rings, said
 
 TURNS = range(12)
 TREES = {
@@ -50,7 +50,7 @@ def test_the_caller_leaves_while_an_answer_is_on_its_way(tree, turns):
     world = office(tree)
 
     def answer():
-        world.phones["a"].session.say(Answered(b"a"))
+        world.phones["a"].session.say(Answered(said(b"a")))
 
     cdr = run(world.run((2, answer), (2, after(turns, lambda: leaves(world.caller)))))
     for phone in world.phones.values():
@@ -65,7 +65,7 @@ def test_the_caller_leaves_while_an_answer_is_on_its_way(tree, turns):
 def test_somebody_answers_when_the_time_is_over(tree, turns):
     world = office(tree)
     # The step began in the turn in which the clock stood at nothing, so both fall together.
-    scene = after(turns, lambda: world.phones["a"].session.say(Answered(b"a")))
+    scene = after(turns, lambda: world.phones["a"].session.say(Answered(said(b"a"))))
 
     def later():
         session = world.phones["a"].session

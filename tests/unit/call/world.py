@@ -111,7 +111,7 @@ class FakeMedia:
 
     async def connect(self, leg, answer):
         await self._do("connect", leg)
-        return b"joined " + answer
+        return b"joined " + answer.rpartition(b"=")[2]
 
     async def offer(self, profile=None):
         await self._do("offer")
@@ -175,8 +175,13 @@ def rings(seconds=0.1):
     return (seconds, Progress(180, "Ringing"))
 
 
+def said(name):
+    """What a phone of this name says of its audio."""
+    return b"v=0\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\ni=" + name
+
+
 def answers(after=2.0, name=b"phone"):
-    return (after, Answered(name))
+    return (after, Answered(said(name)))
 
 
 def refuses(status, after=1.0):

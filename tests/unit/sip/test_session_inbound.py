@@ -98,7 +98,9 @@ def test_cancel_after_the_answer_changes_nothing(world, peer):
     invite = peer.invite()
     world.receive(invite)
     world.session.answer(ANSWER)
-    assert whats(world.receive(peer.same("CANCEL", invite))) == [200]
+    (sent,) = world.receive(peer.same("CANCEL", invite))
+    assert sent.what == 200
+    assert sent.message.to_tag == world.session.tag  # as in the answer to the INVITE (§9.2)
     assert world.events == []
     world.receive(inside(world, peer, "ACK"))
     assert world.events == [Confirmed()]
