@@ -60,10 +60,10 @@ def keep_invite(script):
     )
 
 
-def reply_kept(script, status, reason, headers="", body=""):
-    """An answer to the INVITE of ``keep_invite``."""
+def reply_kept(script, status, reason, headers="", body="", fork="uas"):
+    """An answer to the INVITE of ``keep_invite``, from one of several far sides."""
     return script._send(
-        f"SIP/2.0 {status} {reason}\nVia:[$via]\nFrom:[$from]\nTo:[$to];tag=[pid]uas[call_number]\n"
+        f"SIP/2.0 {status} {reason}\nVia:[$via]\nFrom:[$from]\nTo:[$to];tag=[pid]{fork}[call_number]\n"
         "Call-ID: [call_id]\nCSeq:[$cseq]\nContact: <sip:[local_ip]:[local_port]>\n"
         f"{headers}" + (_BODY + body if body else _NO_BODY)
     )
@@ -168,6 +168,32 @@ async def test_a_carrier_that_answers_reliably_gets_its_prack(company):
         await script.run(company.instance.sip)
         seen = await outside.finish()
     assert re.search(r"^RAck: 41 1 INVITE\r?$", seen, re.MULTILINE)
+    assert (await company.call()).call.outcome is Outcome.ANSWERED
+
+
+async def test_another_fork_answers_than_the_one_that_was_heard(company):
+    client = keep_invite(Script())
+    reply_kept(client, 183, "Progress", body=client.sdp, fork="one")
+    reply_kept(client, 183, "Progress", body=client.sdp.replace("m=audio 9", "m=audio 11"), fork="two")
+    reply_kept(client, 200, "OK", body=client.sdp.replace("m=audio 9", "m=audio 13"), fork="three")
+    client.wait_for("ACK")
+    reply_kept(client, 200, "OK", body=client.sdp, fork="one")  # too late
+    client.wait_for("ACK").wait_for("BYE").ok()
+    client.wait_for("BYE").ok()
+    script = company.dialler(company.admin.sip, CLIENT).expect(183).expect(200).ack()
+    script.wait_for("BYE").ok()
+    async with (
+        company.outside(client) as outside,
+        script.running(company.instance.sip) as phone,
+    ):
+        await outside.wait_for_text(r"^BYE sip:")
+        company.instance.cli("calls", "hangup", "--all", "--tenant", str(company.id))
+        at_phone = await phone.finish()
+        seen = await outside.finish()
+    received_by_client = [part for part in seen.split("-----") if " received " in part]
+    ends = [re.search(r"^To: .*;tag=\d+([a-z]+)\d", p, re.MULTILINE)[1] for p in received_by_client[1:]]
+    assert ends == ["three", "one", "one", "three"]
+    assert at_phone.count("SIP/2.0 183") == 1
     assert (await company.call()).call.outcome is Outcome.ANSWERED
 
 
