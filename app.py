@@ -37,7 +37,7 @@ from core.settings import MediaSettings, Settings, SipSettings
 from core.sip.endpoint import Endpoint
 from core.sip.guard import Lift
 from core.sip.listen import CannotListen, Listen, from_settings
-from core.sip.overload import Quota
+from core.sip.overload import Load, Quota
 from core.sip.session_timer import Interval
 from core.sip.tap import Wanted
 from core.trunk.board import TrunkBoard
@@ -224,12 +224,10 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         clock=clock,
         secret=common.vault.derive("sip nonces"),
         algorithms=settings.sip.digest,
-        max_sessions=2 * settings.sip.max_calls,
         interval=Interval(settings.sip.session_expires, settings.sip.min_se),
         bindings=bindings,
         quota=_quota(settings.sip, switchboard),
-        source_rate=settings.sip.rate_per_address,
-        source_burst=4 * settings.sip.rate_per_address,
+        **_limits(settings.sip),
         trace_bytes=settings.sip.trace_megabytes << 20,
     )
     switchboard.endpoint = endpoint
@@ -302,6 +300,16 @@ async def _keep_carriers(common: Common, stack: AsyncExitStack, keeper: TrunkKee
     stack.push_async_callback(keeper.stop)
     common.checks["trunks"] = keeper.any_up
     common.details["carriers"] = keeper.words
+
+
+def _limits(sip: SipSettings) -> dict[str, Any]:
+    """How much the endpoint takes from everybody together, from one address, and while it is late."""
+    return {
+        "max_sessions": 2 * sip.max_calls,
+        "source_rate": sip.rate_per_address,
+        "source_burst": 4 * sip.rate_per_address,
+        "load": Load(sip.overload_milliseconds / 1000),
+    }
 
 
 def _listen(settings: Settings) -> Listen:

@@ -165,6 +165,10 @@ class SipSettings(Struct, frozen=True):
     drain_seconds: Annotated[
         int, Doc(ge=0, le=86_400, description="After SIGTERM calls may go on for so long; 0: they end.")
     ] = 20
+    overload_milliseconds: Annotated[
+        int,
+        Doc(ge=50, description="New calls get 503 while the loop is so late; registrations later."),
+    ] = 300
     max_calls: Annotated[int, Doc(ge=1, description="Calls at once before 503.")] = 2000
     rate_per_address: Annotated[
         int, Doc(ge=1, description="Requests a second from one address; four times as many at once.")

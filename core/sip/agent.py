@@ -91,13 +91,14 @@ class Agent:
         bindings: BindingStore | None = None,
         quota: Quota | None = None,
         interval: Interval | None = None,
+        load: Load | None = None,
     ) -> None:
         self.wheel = wheel
         self.stats = stats
         self.transactions = Transactions(wheel, transmit, stats)
         self.registrar = Registrar(wheel, clock, sink, bindings)
         self.sessions: dict[str, Session] = {}
-        self.load = Load()
+        self.load = load or Load()
         self._identity = identity
         self._on_invite = on_invite
         self._max_sessions = max_sessions

@@ -23,7 +23,7 @@ from core.sip.guard import Ban, Buckets, Lift
 from core.sip.identity import Identity, Origin
 from core.sip.listen import Listen
 from core.sip.outbound import OutboundSession, OutgoingInvite
-from core.sip.overload import Quota
+from core.sip.overload import Load, Quota
 from core.sip.registrar import BindingStore, Contact
 from core.sip.request import OutgoingRequest
 from core.sip.session import Headers, Listener, Session
@@ -60,6 +60,7 @@ class Endpoint:
         bindings: BindingStore | None = None,
         quota: Quota | None = None,
         interval: Interval | None = None,
+        load: Load | None = None,
         trace_bytes: int = 0,
     ) -> None:
         """``domain`` is the SIP domain and digest realm of all lines; ``external`` the address for Via
@@ -67,8 +68,8 @@ class Endpoint:
         nonces. Above ``max_sessions`` (two for a call) an INVITE gets 503. A source that is no
         carrier may send ``source_rate`` requests a second, ``source_burst`` at once. ``algorithms``
         are the digests that lines may use, in the order of the challenges; ``bindings`` keeps the
-        phones of lines for the next process. ``interval`` is for session timers. So many
-        ``trace_bytes`` of the last messages are kept in ``tap``.
+        phones of lines for the next process. ``interval`` is for session timers, ``load`` says
+        how late the loop may be. So many ``trace_bytes`` of the last messages are kept in ``tap``.
 
         ``on_invite`` sets the session's listener before it returns; it runs on the loop and must
         not block.
@@ -82,6 +83,7 @@ class Endpoint:
         self._bindings = bindings
         self._quota = quota
         self._interval = interval
+        self._load = load
         self._clock = clock
         self._max_sessions = max_sessions
         self._wheel = Wheel(clock.monotonic)
@@ -139,6 +141,7 @@ class Endpoint:
             bindings=self._bindings,
             quota=self._quota,
             interval=self._interval,
+            load=self._load,
         )
         for line, contacts in restored:
             self._agent.registrar.restore(line, contacts)

@@ -24,7 +24,7 @@ __all__ = ["Load", "Quota", "retry_after"]
 
 log = logging.getLogger(__name__)
 
-_CALLS_LAG, _REGISTRATIONS_LAG = 0.3, 1.0
+_CALLS_LAG, _REGISTRATIONS_LATER = 0.3, 10 / 3
 _FADING = 0.9
 _SAY_SECONDS = 60.0
 _CALL_BURST, _REGISTER_BURST = 2, 20
@@ -33,10 +33,12 @@ _CALL_BURST, _REGISTER_BURST = 2, 20
 class Load:
     """How late the loop is: the worst of the last moment in seconds, an eighth of it a second later."""
 
-    __slots__ = ("lag",)
+    __slots__ = ("_limit", "lag")
 
-    def __init__(self) -> None:
+    def __init__(self, limit: float = _CALLS_LAG) -> None:
+        """Beyond ``limit`` seconds calls are refused, beyond some three times that registrations."""
         self.lag = 0.0
+        self._limit = limit
 
     def note(self, late: float) -> None:
         """A tick, due every 50 ms, came so late."""
@@ -45,12 +47,12 @@ class Load:
     @property
     def sheds_calls(self) -> bool:
         """Whether new calls are to be refused now."""
-        return self.lag > _CALLS_LAG
+        return self.lag > self._limit
 
     @property
     def sheds_registrations(self) -> bool:
         """Whether registrations are to be refused now, too."""
-        return self.lag > _REGISTRATIONS_LAG
+        return self.lag > self._limit * _REGISTRATIONS_LATER
 
 
 class Quota:

@@ -14,6 +14,7 @@ from core.sip.endpoint import Endpoint
 from core.sip.flow import Target
 from core.sip.identity import FromLine, FromTrunk
 from core.sip.listen import CannotListen, Listen
+from core.sip.overload import Load
 from core.sip.request import OutgoingRequest
 from core.sip.session import Answered, Cancelled, Confirmed, Ended, Failed, Progress
 from core.sip.tls import Certificate, client_context
@@ -43,6 +44,7 @@ async def endpoint(*, trunk=TRUNK, **options):
 
     board = Board()
     options.setdefault("listen", Address("127.0.0.1", 0))
+    options.setdefault("load", Load(60))  # a pause of a busy machine is no overload
     stack = Endpoint(
         domain=DOMAIN,
         external=None,

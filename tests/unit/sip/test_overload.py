@@ -101,6 +101,14 @@ def test_a_lag_is_over_soon_but_not_at_once():
     assert load.lag >= 0
 
 
+def test_how_late_is_late_can_be_chosen():
+    load = Load(2.0)
+    load.note(1.9)
+    assert not load.sheds_calls
+    load.note(6.0)
+    assert load.sheds_calls and not load.sheds_registrations
+
+
 @pytest.mark.parametrize("agent", ["friendly-scanner", "sipvicious"])
 def test_known_scanners_hear_nothing_even_at_our_domain(agent):
     world = World()
