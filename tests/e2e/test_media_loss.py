@@ -202,6 +202,7 @@ async def test_a_side_that_refuses_ends_the_call_for_both(company, side):
     assert card.steps[-1].data["cause"] == "media_lost"
 
 
+@pytest.mark.proof
 async def test_forty_calls_at_once(company):
     """All are moved, none is lost, and all ports are free at the end."""
     calls = 40

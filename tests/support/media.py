@@ -89,6 +89,11 @@ class Rtpengine:
             client.close()
         return [call.decode() for call in reply["calls"]]
 
+    @property
+    def runs(self) -> bool:
+        """Whether there is a process, asleep or not."""
+        return self._process is not None and self._process.poll() is None
+
     def signal(self, number: int) -> None:
         """Send it a signal; after SIGKILL it is gone, after SIGSTOP all its threads stand still."""
         assert self._process is not None
@@ -100,7 +105,7 @@ class Rtpengine:
 
     def stop(self) -> None:
         """It is gone afterwards, whatever its state."""
-        if self._process is not None and self._process.poll() is None:
+        if self.runs:
             self.signal(signal.SIGKILL)
 
 

@@ -69,6 +69,7 @@ async def test_a_stranger_is_not_heard_once_the_phone_is_known(media):
         await session.close()
 
 
+@pytest.mark.proof
 async def test_a_stranger_who_came_early_loses_against_the_address_that_was_named(media):
     """Who sprays all ports from the first moment on disturbs for three seconds and hears nothing."""
     async with peers(PCMA, PCMA, PCMA) as (caller, callee, stranger):

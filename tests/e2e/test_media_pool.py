@@ -1,0 +1,152 @@
+"""A SunSim over two rtpengines that others run: one dies, one sleeps, both are full, we are killed."""
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from core.contracts import StepCode
+from core.media.rtp import RtpPeer
+from tenants.db import Database
+from tests.e2e.test_calls import codes
+from tests.e2e.test_media_loss import asked_again, called, calling, hear_each_other, offered
+from tests.support.instance import Company, Instance
+from tests.support.media import Rtpengine
+from tests.support.sipp import Script
+
+pytestmark = pytest.mark.proof
+
+
+@pytest.fixture(scope="module")
+def pool():
+    """Two rtpengines and the SunSim that uses them."""
+    folder = Path(tempfile.mkdtemp(prefix="sunsim-pool-"))
+    engines = [asyncio.run(Rtpengine(folder / str(n)).start()) for n in range(2)]
+    addresses = ",".join(str(engine.address) for engine in engines)
+    running = Instance(folder / "sunsim", environ={"SUNSIM_MEDIA_RTPENGINE": addresses})
+    try:
+        running.start()
+        yield running, engines
+    finally:
+        if running.process is not None:
+            running.stop()
+        for engine in engines:
+            engine.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+async def engines(pool):
+    """The two rtpengines, both alive."""
+    for engine in pool[1]:
+        if not engine.runs:
+            await engine.start()
+    return pool[1]
+
+
+@pytest.fixture
+async def company(pool, engines):
+    """A company in the SunSim over the pool, once that sees both."""
+    running, _ = pool
+    db = await Database.open(running.settings.data)
+    try:
+        made = await Company(running, db).activate()
+        await made.settled()
+        await until(lambda: metric(made, "sunsim_media_up") == 2)
+        yield made
+    finally:
+        await db.close()
+
+
+@pytest.fixture
+async def peers():
+    made = [await RtpPeer.open(), await RtpPeer.open()]
+    yield made
+    for peer in made:
+        peer.close()
+
+
+async def home(engines):
+    """The server of the only call."""
+    holding = [engine for engine in engines if await engine.calls()]
+    assert len(holding) == 1
+    return holding[0]
+
+
+def metric(company, name):
+    return sum(v for k, v in company.instance.metrics().items() if k.startswith(name))
+
+
+async def until(condition, seconds=30):
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+async def test_a_call_moves_to_the_other_server(company, engines, peers, number):
+    caller, callee = peers
+    talk = asked_again(calling(company, caller)).pause(4000).bye().expect(200)
+    answer = asked_again(called(callee)).wait_for("BYE").ok()
+    async with company.phone(company.admin.sip, answer) as at_callee:
+        options = {"local": company.carrier_host}
+        async with talk.running(company.instance.sip, **options) as at_caller:
+            caller.connect(await offered(at_caller))
+            callee.connect(await offered(at_callee))
+            await hear_each_other(caller, callee)
+            victim = await home(engines)
+            other = next(engine for engine in engines if engine is not victim)
+            victim.signal(number)
+            caller.connect(await offered(at_caller, 2))
+            callee.connect(await offered(at_callee, 2))
+            await hear_each_other(caller, callee)
+            assert len(await other.calls()) == 1
+            await at_caller.finish(20)
+            await at_callee.finish(20)
+    assert StepCode.MEDIA_MOVED in codes(await company.call())
+    assert await other.calls() == []
+    if number == signal.SIGSTOP:
+        victim.signal(signal.SIGCONT)
+        async with asyncio.timeout(20):
+            while await victim.calls():
+                await asyncio.sleep(0.1)
+
+
+async def test_without_ports_callers_hear_503_and_nothing_is_left(company, engines, peers):
+    """Both servers together have 200 ports, a ringing call takes four to eight."""
+    ringing = Script().wait_for("INVITE").answer(180, "Ringing")
+    ringing.cancelled()
+    await company.sql("UPDATE terminals SET channels = 100")
+    caller = company.caller(media=peers[0].address).invite(company.number)
+    caller.expect(180).pause(3000).cancel().expect(200).expect(487).ack_refusal()
+    refused = company.caller(media=peers[0].address).invite(company.number).expect(503).ack_refusal()
+    async with company.phone(company.admin.sip, ringing, calls=100):
+        sip, host = company.instance.sip, company.carrier_host
+        async with caller.running(sip, host, calls=100, rate=100) as many:
+            await until(lambda: metric(company, "sunsim_media_full_total") > 0)
+            await refused.run(sip, host)
+            await many.stop()
+    company.instance.cli("calls", "hangup", "--all")
+    for engine in engines:
+        async with asyncio.timeout(20):
+            while await engine.calls():
+                await asyncio.sleep(0.1)
+    await until(lambda: metric(company, "sunsim_media_ports_used") == 0)
+
+
+async def test_sessions_of_a_killed_process_are_cleaned_when_it_is_back(company, engines, peers):
+    caller, callee = peers
+    talk = calling(company, caller).wait_for("BYE", timeout=120_000)
+    async with company.phone(company.admin.sip, called(callee).wait_for("BYE")):
+        options = {"local": company.carrier_host}
+        async with talk.running(company.instance.sip, **options) as at_caller:
+            await offered(at_caller)
+            await home(engines)
+            os.kill(company.instance.endpoints["roles"]["sip"]["pid"], signal.SIGKILL)
+            async with asyncio.timeout(60):
+                while sum([len(await engine.calls()) for engine in engines]):
+                    await asyncio.sleep(0.2)
