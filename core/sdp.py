@@ -74,11 +74,13 @@ class Keys(StrEnum):
 
 
 class Profile(NamedTuple):
-    """How a party's audio travels: the protocol of its stream, its keys, and whether by ICE."""
+    """How a party's audio travels: the protocol of its stream, its keys, whether by ICE, and over
+    which family of addresses as in ``c=``."""
 
     protocol: str
     keys: Keys = Keys.NONE
     ice: bool = False
+    family: str = "IP4"
 
     @property
     def mandatory(self) -> bool:
@@ -129,13 +131,15 @@ def profile(sdp: bytes) -> Profile:
     names = {line.partition(b":")[0] for line in (*body.session, *body.audio)}
     if protocol not in _PROTOCOLS:
         raise MediaRefused()
+    ours = [line for line in (*body.audio, *body.session) if line.startswith(b"c=")]
+    family = "IP6" if ours and b" IP6 " in ours[0] else "IP4"
     if b"a=fingerprint" in names and "SAVP" in protocol:
-        return Profile(protocol, Keys.DTLS, b"a=ice-ufrag" in names)
+        return Profile(protocol, Keys.DTLS, b"a=ice-ufrag" in names, family)
     if b"a=crypto" in names:
-        return Profile(protocol, Keys.SDES)
+        return Profile(protocol, Keys.SDES, family=family)
     if "SAVP" in protocol:
         raise MediaRefused()
-    return Profile(protocol)
+    return Profile(protocol, family=family)
 
 
 def with_events(sdp: bytes, payload: int = 0) -> bytes:

@@ -194,7 +194,10 @@ class MediaSettings(Struct, frozen=True):
         tuple[Address, ...],
         Doc(description="ng addresses of rtpengines; without any a child process is supervised."),
     ] = ()
-    interface: Annotated[str, Doc(description="Address of the child's RTP ports.")] = "127.0.0.1"
+    interface: Annotated[
+        tuple[str, ...],
+        Doc(min_length=1, description="Addresses of the child's RTP ports: IPv4, IPv6 or one of each."),
+    ] = ("127.0.0.1",)
     port_min: Annotated[int, Doc(ge=1024, le=65000, description="First RTP port.")] = 30000
     port_max: Annotated[int, Doc(ge=1024, le=65535, description="Last RTP port.")] = 39999
     silence_seconds: Annotated[
@@ -303,7 +306,7 @@ def _convert(name: str, text: str, kind: Any) -> Any:
 def _check_addresses(settings: Settings) -> None:
     """An interface is an address, ``LOCAL!ADVERTISED`` behind NAT; whom we trust is a network."""
     lists: dict[str, tuple[Iterable[str], Callable[[str], object]]] = {
-        "SUNSIM_MEDIA_INTERFACE": (settings.media.interface.split("!"), ip_address),
+        "SUNSIM_MEDIA_INTERFACE": ("!".join(settings.media.interface).split("!"), ip_address),
         "SUNSIM_HTTP_TRUSTED_PROXIES": (settings.http.trusted_proxies, _network),
         "SUNSIM_HTTP_METRICS_FROM": (settings.http.metrics_from, _network),
     }

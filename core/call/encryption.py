@@ -32,8 +32,17 @@ def profile_of(phone: Target, wanted: Encryption, *, keys_in_clear: bool = False
     if by in _WEBSOCKETS or _transport(phone.uri) in _WEBSOCKETS:
         return WEBRTC
     if by == "tls" or keys_in_clear:
-        return _OFFERED[wanted]
-    return None if wanted is Encryption.REQUIRED else PLAIN
+        profile = _OFFERED[wanted]
+    elif wanted is Encryption.REQUIRED:
+        return None
+    else:
+        profile = PLAIN
+    return at(profile, phone.flow.remote[0]) if phone.flow is not None else profile
+
+
+def at(profile: Profile, host: str) -> Profile:
+    """The profile over the family of this address; a name counts as IPv4."""
+    return profile._replace(family="IP6") if ":" in host else profile
 
 
 def accept(offer: bytes, wanted: Encryption, *, secret: bool) -> bytes:

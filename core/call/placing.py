@@ -17,12 +17,13 @@ from collections.abc import Callable, Iterator, Sequence
 import structlog
 
 from core.call.dialling import InTurn, NoPlace, Place
-from core.call.encryption import profile_of
+from core.call.encryption import at, profile_of
 from core.call.facts import number_shown
 from core.contracts import CallFacts, Direction, Encryption, Number, Ring, Snapshot, TerminalKind, Trunk
 from core.contributions import DialOptions
 from core.numbers import is_domestic, is_extension, is_outside, normalize
 from core.ports import TenantDirectory
+from core.sdp import PLAIN
 from core.settings import SipSettings
 from core.sip.endpoint import Endpoint
 from core.sip.flow import Target, host_port
@@ -193,7 +194,7 @@ class Placing:
                 self._board.release(trunk)
                 raise
 
-        return Place(place, trunk_id=trunk.id)
+        return Place(place, at(PLAIN, trunk.host), trunk_id=trunk.id)
 
     @property
     def _forwarded(self) -> bool:

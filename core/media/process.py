@@ -178,7 +178,7 @@ class RtpengineProcess:
             # Warnings only: information is some thirty lines a call, with addresses of people.
             "--log-level=4",
             "--table=-1",
-            f"--interface={settings.interface}",
+            *(f"--interface={address}" for address in settings.interface),
             f"--listen-ng={address}",
             f"--port-min={settings.port_min}",
             f"--port-max={settings.port_max}",

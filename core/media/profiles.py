@@ -43,6 +43,8 @@ def for_offer(sender: Profile, receiver: Profile) -> dict[str, Value]:
     wishes = (("offer", receiver), ("accept", sender))
     if wished := tuple(wish for wish, party in wishes if _is_best_effort(party)):
         arguments["OSRTP"] = wished
+    if receiver.family != sender.family:  # else the sender's counts; what the server has not, it skips
+        arguments["address-family"] = receiver.family
     if sender.keys is Keys.DTLS:
         arguments["DTLS-reverse"] = "passive"  # without it the handshake sometimes hangs
     return arguments

@@ -106,5 +106,5 @@ def test_addresses_that_fit_are_taken():
             "SUNSIM_HTTP_TRUSTED_PROXIES": "192.0.2.7,2001:db8::/32",
         }
     )
-    assert settings.media.interface == "192.0.2.1!198.51.100.1"
+    assert settings.media.interface == ("192.0.2.1!198.51.100.1",)
     assert settings.http.trusted_proxies == ("192.0.2.7", "2001:db8::/32")

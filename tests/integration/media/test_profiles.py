@@ -1,12 +1,15 @@
 """What parties of different kinds are told of each other by a real rtpengine; no audio here."""
 
 import pytest
+from msgspec.structs import replace
 
 from core import sdp
 from core.errors import MediaRefused
 from core.ids import new_id
+from core.media.server import RtpengineServer
 from core.sdp import BEST_EFFORT, PLAIN, SDES, WEBRTC, Keys, Profile
 from tests.integration.media.test_reoffer import directed
+from tests.support.media import media_settings
 from tests.support.voices import PCMA, PCMU, converse, voice
 
 KEY = b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + b"A" * 40 + b"\r\n"
@@ -169,4 +172,36 @@ async def test_only_audio_is_taken(media, more):
         beside = await session.reoffer(None, caller.sdp + more)
         assert more.replace(b" 4000 ", b" 0 ") in beside
         await converse(caller, callee, 0.5)
+    await session.close()
+
+
+@pytest.mark.parametrize("hosts", [("127.0.0.1", "::1"), ("::1", "127.0.0.1"), ("::1", "::1")])
+async def test_audio_over_ipv4_and_ipv6(tmp_path, hosts):
+    """A server with both reaches each phone by its own, and a hold changes nothing."""
+    server = RtpengineServer(replace(media_settings(), interface=("127.0.0.1", "::1")), tmp_path)
+    await server.start()
+    session = server.session(new_id())
+    families = ["IP6" if ":" in host else "IP4" for host in hosts]
+    async with voice(PCMA, host=hosts[0]) as caller, voice(PCMU, host=hosts[1]) as callee:
+        await session.open(caller.sdp)
+        offer = await session.ring("b", PLAIN._replace(family=families[1]))
+        callee.connect(offer)
+        told = await session.connect("b", callee.sdp)
+        session.told()
+        caller.connect(told)
+        assert [sdp.profile(body).family for body in (told, offer)] == families
+        await converse(caller, callee)
+        held = await session.reoffer("b", directed(callee.sdp, "sendonly"))
+        resumed = await session.reoffer("b", callee.sdp)
+        assert told_once(offer, held, resumed)
+        await converse(caller, callee, 0.5)
+    await session.close()
+    await server.stop()
+
+
+async def test_a_server_without_ipv6_offers_what_it_has(media):
+    session = media.session(new_id())
+    async with voice(PCMA) as caller:
+        await session.open(caller.sdp)
+        assert sdp.profile(await session.ring("b", PLAIN._replace(family="IP6"))) == PLAIN
     await session.close()

@@ -81,3 +81,10 @@ def test_what_is_no_audio_is_left_to_the_media_server():
 def test_what_a_caller_who_offers_nothing_is_offered(wanted, in_secret, in_clear):
     assert asked_of(wanted, secret=True) == in_secret
     assert asked_of(wanted, secret=False) == in_clear
+
+
+def test_a_phone_is_offered_the_family_of_addresses_by_which_it_is_reached():
+    flow = Flow("TLS", ("2001:db8::1", 5061), ("2001:db8::9", 4000))
+    for wanted in Encryption:
+        assert profile_of(Target("sip:bob@x", flow), wanted).family == "IP6"
+        assert profile_of(phone("TLS"), wanted).family == "IP4"
