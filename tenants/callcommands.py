@@ -29,7 +29,7 @@ __all__ = ["Answer", "Calls", "Command", "CommandExecutor", "HangUp", "ask"]
 
 log = structlog.get_logger(__name__)
 
-ANSWER_SECONDS = 4.0
+ANSWER_SECONDS = 10.0
 _GLANCE, _LONGEST_GLANCE = 0.02, 0.2
 _RETRY_SECONDS = 1.0
 

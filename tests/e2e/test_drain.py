@@ -46,9 +46,17 @@ async def again(company):
     company.db = await Database.open(company.instance.settings.data)
 
 
+async def drains(instance):
+    """Wait until it takes no further calls."""
+    url = f"http://{instance.endpoints['roles']['sip']['http']}/health/ready"
+    async with asyncio.timeout(60), httpx.AsyncClient(timeout=30) as client:
+        while (answer := await client.get(url)).status_code != 503:
+            await asyncio.sleep(0.05)
+    assert answer.json()["parts"]["accepting"] is False
+
+
 async def test_calls_end_by_themselves_then_at_the_second_signal(leaving):
     company, instance = leaving, leaving.instance
-    sip = httpx.URL(f"http://{instance.endpoints['roles']['sip']['http']}/health/ready")
     talking = company.caller().invite(company.number).expect(180).expect(200).ack()
     talking.until_told().bye().expect(200)
     async with (
@@ -58,10 +66,7 @@ async def test_calls_end_by_themselves_then_at_the_second_signal(leaving):
     ):
         await answered(caller)
         instance.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(60):
-            while (answer := await client.get(sip)).status_code != 503:
-                await asyncio.sleep(0.05)
-        assert answer.json()["parts"]["accepting"] is False
+        await drains(instance)
         refused = company.caller().invite(company.number).expect(503).ack_refusal()
         assert "Retry-After: 5" in await company.dial_in(refused)
         # Pages and records work meanwhile, and so does the shell.
@@ -80,7 +85,7 @@ async def test_calls_end_by_themselves_then_at_the_second_signal(leaving):
     ):
         await answered(caller)
         instance.process.send_signal(signal.SIGTERM)
-        await asyncio.sleep(1)
+        await drains(instance)
         assert instance.process.poll() is None
         instance.process.send_signal(signal.SIGTERM)
         await caller.finish(60)

@@ -53,6 +53,17 @@ def test_the_life_of_a_carrier(sunsim, as_json):
     assert "disable it instead" in sunsim("trunk", "delete", "east", code=4).stderr
 
 
+def test_without_calls_there_is_nothing_to_hang_up(sunsim, as_json):
+    as_json(*CREATE)
+    assert as_json("calls", "list", "--tenant=Ромашка") == []
+    assert sunsim("calls", "list").stdout.split() == (
+        ["ID", "TENANT", "DIRECTION", "CALLER", "CALLED", "STATE", "SINCE", "LEGS", "EMPLOYEES"]
+    )
+    assert sunsim("calls", "hangup", "--all").stdout == "no call was ended\n"
+    sunsim("calls", "hangup", "--all", "--tenant=Василёк", code=3)
+    sunsim("calls", "hangup", "4f1c2a9b", code=3)
+
+
 def test_a_carrier_with_an_account(sunsim, as_json):
     words = ("trunk", "add", "west", "--host=127.0.0.9", "--login=sunsim", "--password-stdin")
     trunk = as_json(*words, "--register", "--check=30", "--numbers=national", stdin="s3cret\n")
