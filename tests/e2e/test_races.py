@@ -25,6 +25,11 @@ def received(messages, start):
     return [part for part in parts if re.search(rf"^{start}", part, re.M)]
 
 
+def distinct(messages, start):
+    """The same without what a busy machine made somebody send again."""
+    return list(dict.fromkeys(part.partition("bytes :")[2] for part in received(messages, start)))
+
+
 def steps(card, code):
     return [step.data for step in card.steps if step.code is code]
 
@@ -41,8 +46,8 @@ async def test_every_message_of_a_call_may_come_twice(company):
     async with company.phone(company.admin.sip, phone) as callee:
         seen = await company.dial_in(caller)
         heard = await callee.finish()
-    assert len(received(heard, "INVITE")) == len(received(heard, "BYE")) == 1
-    assert len(received(heard, "ACK")) == 2
+    assert len(distinct(heard, "INVITE")) == len(distinct(heard, "BYE")) == 1
+    assert len(received(heard, "ACK")) >= 2
     assert len(received(seen, r"SIP/2\.0 200 OK\r?$(?s:.*?)^CSeq: 1 INVITE")) >= 2
     assert len(received(seen, r"SIP/2\.0 200 OK\r?$(?s:.*?)^CSeq: 2 BYE")) >= 2
     await company.call()
@@ -57,8 +62,8 @@ async def test_a_cancel_may_come_twice(company):
     async with company.phone(company.admin.sip, ringing) as callee:
         seen = await company.dial_in(caller)
         heard = await callee.finish()
-    assert len(received(seen, r"SIP/2\.0 200 OK\r?$(?s:.*?)^CSeq: 1 CANCEL")) == 2
-    assert len(received(heard, "CANCEL")) == 1
+    assert len(received(seen, r"SIP/2\.0 200 OK\r?$(?s:.*?)^CSeq: 1 CANCEL")) >= 2
+    assert len(distinct(heard, "CANCEL")) == 1
     assert (await company.call()).call.outcome is Outcome.CANCELLED
 
 
@@ -68,7 +73,7 @@ async def test_a_registration_may_come_twice(company):
     script = Script(domain=company.domain).register(line.login).again().expect(401)
     script.register(line.login, line.password).again().expect(200).pause(300)
     seen = await script.run(company.instance.sip)
-    assert len(received(seen, "SIP/2.0 200 OK")) == 2
+    assert len(received(seen, "SIP/2.0 200 OK")) >= 2
     await company.online(1)
 
 
@@ -78,7 +83,7 @@ async def test_an_invite_that_came_by_two_ways_is_one_call(company):
     async with company.phone(company.admin.sip, answering()) as phone:
         await company.dial_in(caller.ack().pause(100).bye().expect(200))
         heard = await phone.finish()
-    assert len(received(heard, "INVITE")) == 1
+    assert len(distinct(heard, "INVITE")) == 1
     await company.call()
     assert len(await company.history()) == 1
 
@@ -135,8 +140,8 @@ async def test_two_far_sides_of_one_invite_answer(company):
             await sipp.go_on()
             await sipp.finish()
         heard = await phone.finish()
-    assert len(received(heard, "ACK")) == 2
-    first, second = received(heard, "BYE")
+    assert len(distinct(heard, "ACK")) == 2
+    first, second = distinct(heard, "BYE")
     assert re.search(r"^To: .*;tag=\S*fork2", first, re.M)
     assert not re.search(r"^To: .*;tag=\S*fork2", second, re.M)
     assert (await company.call()).call.outcome is Outcome.ANSWERED
