@@ -3,14 +3,18 @@
 That the document is what a running process shows is in ``tests/e2e/test_operations.py``.
 """
 
+import inspect
 import json
 import re
 import shutil
 import subprocess
+from unittest.mock import MagicMock
 
 import pytest
 import yaml
 
+import measures
+from core.metrics import REGISTRY
 from tests.rules.source import ROOT
 
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
@@ -51,6 +55,29 @@ def expressions():
             yield panel["title"], target["expr"], target["legendFormat"]
     for rule in rules():
         yield rule["alert"], rule["expr"], rule["annotations"]["summary"]
+
+
+def measured(monkeypatch):
+    """name → (kind, label) of what the roles register, and of what modules make for themselves."""
+    found = {each.name: ("histogram", "") for each in REGISTRY.collect() if each.type == "histogram"}
+
+    def register(*readings):
+        for each in readings:
+            kind = "counter" if each.counter else "gauge"
+            found[each.name + "_total" * each.counter] = kind, each.label
+
+    monkeypatch.setattr(measures, "register", register)
+    for name in measures.__all__:
+        function = getattr(measures, name)
+        function(*(MagicMock() for _ in inspect.signature(function).parameters))
+    return found
+
+
+def test_what_is_measured_is_documented(monkeypatch):
+    of_plugins = {name for name in documented() if name.startswith("sunsim_notifications_")}
+    assert measured(monkeypatch) == {
+        name: row for name, row in documented().items() if name not in of_plugins
+    }
 
 
 def test_names_follow_the_conventions():
