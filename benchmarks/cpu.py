@@ -39,9 +39,10 @@ def pinned(pid: int) -> None:
     """Give the process the last of our cores, and a little precedence there if we may."""
     core = max(os.sched_getaffinity(0))
     for task in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(task.name), {core})
-        with suppress(PermissionError):
-            os.setpriority(os.PRIO_PROCESS, int(task.name), -10)
+        with suppress(ProcessLookupError):  # a thread that ended meanwhile
+            os.sched_setaffinity(int(task.name), {core})
+            with suppress(PermissionError):
+                os.setpriority(os.PRIO_PROCESS, int(task.name), -10)
 
 
 def resident_kib(pid: int) -> int:
