@@ -52,8 +52,7 @@ async def converse(
         _Side("callee", callee, callee.name, media, over),
     )
     try:
-        async with asyncio.timeout(limit):
-            by, cause = await over
+        by, cause = await (over if limit is None else asyncio.wait_for(over, limit))
     except TimeoutError:
         if not over.cancelled():  # not the limit
             raise
