@@ -51,9 +51,11 @@ cdef class NumberingPlan:
         if digits // NATIONAL != RUSSIA:
             return ()
         both = self.find(digits % NATIONAL)
-        if both >= SECOND:
+        if both >= SECOND and both % SECOND:
             return both % SECOND, both // SECOND
-        return (both,) if both else ()
+        if both:
+            return (both if both < SECOND else both // SECOND,)
+        return ()
 
     cdef uint16_t find(self, uint64_t national) noexcept:
         cdef uint32_t rest = <uint32_t>(national % AREA)

@@ -76,6 +76,11 @@ def test_plans_that_are_none_are_refused(core, edges, subjects):
 
 
 @CORES
+def test_a_second_subject_without_a_first_is_one_subject(core):
+    assert plan(core, (0, 50 * 256)).subjects(79_161_234_567) == (50,)
+
+
+@CORES
 def test_an_empty_plan_knows_nothing(core):
     assert core.NumberingPlan(b"", b"").subjects(79_161_234_567) == ()
 
