@@ -190,6 +190,7 @@ def sunsim(carrier: Carrier, *, media: bool) -> Iterator[SunSim]:
         ports = free_range(RTP_PORTS)
         ports.release()
         range_ = {"SUNSIM_MEDIA_PORT_MIN": ports.first, "SUNSIM_MEDIA_PORT_MAX": ports.last}
+        range_["SUNSIM_SIP_RATE_PER_TENANT"] = 1000  # ten companies share what is asked
         environ = {variable: str(value) for variable, value in range_.items()}
         role = Role(settings, environ, *([] if media else ["--without-media"]))
         stack.callback(role.stop)

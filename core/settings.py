@@ -174,8 +174,8 @@ class SipSettings(Struct, frozen=True):
         int, Doc(ge=1, description="Requests a second from one address; four times as many at once.")
     ] = 100
     rate_per_tenant: Annotated[
-        int, Doc(ge=1, description="New calls, and registrations, a second of one company.")
-    ] = 200
+        int, Doc(ge=1, description="New calls a second of one company; registrations: four times that.")
+    ] = 50
     calls_per_tenant: Annotated[int, Doc(ge=1, description="Calls at once of one company.")] = 500
     outgoing_calls: Annotated[int, Doc(ge=0, description="Outgoing calls at once per tenant.")] = 10
     outgoing_seconds: Annotated[int, Doc(ge=1, description="Longest outgoing call, in seconds.")] = 7200

@@ -60,7 +60,7 @@ COMPARE_SECONDS = 60.0
 
 
 class _SealedLine(Struct):
-    """A line as it was read; its secrets are opened when it is first asked for."""
+    """A line as it was read; its secrets are opened when it is first asked for, if not before."""
 
     login: str
     employee_id: UUID
@@ -101,11 +101,19 @@ class MemoryDirectory:
         self._some_unkept = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.comparisons = 0  # how often everything was compared with the database
+        self._eager = False
         self._on_line_gone: Callable[[str], None] = lambda login: None
 
     def watch_lines(self, on_gone: Callable[[str], None]) -> None:
-        """Tell of every line that is no more: deleted, not active, suspended, another password."""
+        """Tell of every line that is no more: deleted, not active, suspended, another password.
+
+        From now on the secrets of lines are opened as soon as they are known: the first to ask must
+        not see by the time it takes that a line exists.
+        """
         self._on_line_gone = on_gone
+        self._eager = True
+        for login in self._lines:
+            self.line(login)
 
     async def start(self) -> None:
         """Load everything, then follow the changes. Raises Unavailable if there is no database."""
@@ -283,6 +291,8 @@ class MemoryDirectory:
             elif old is not None:
                 self._on_line_gone(line.login)
             self._lines[line.login] = (tenant_id, line)
+            if self._eager:
+                self.line(line.login)
         for login in before:
             self._on_line_gone(login)
 

@@ -4,7 +4,7 @@ The server keeps no nonces: a nonce holds the time it was made and a keyed hash 
 sender's address. What it must remember is which counts of a nonce were used: ``ReplayWindow``, to be
 asked only after the response proved right, so that a stranger cannot use up somebody's counts.
 
-Order for a request: ``parse_credentials``; the line's HA1, or ``decoy_ha1`` for a login that nobody
+Order for a request: ``parse_credentials``; the line's HA1, or a ``decoy_ha1`` for a login that nobody
 has, so that both take the same time; ``verify``; ``check_nonce``; ``ReplayWindow.accept``. A right
 response to a nonce that is not OK, or to a count used before, gets a fresh challenge with ``stale``.
 """
@@ -96,8 +96,8 @@ def ha1(login: str, realm: str, password: str, algorithm: str = "MD5") -> str:
 
 
 def decoy_ha1(secret: bytes, login: str, algorithm: str) -> str:
-    """An HA1 that no password has, always the same for a login: a name that nobody has then
-    answers as slowly and as wrongly as a real one with a bad password."""
+    """An HA1 that no password has, always the same for a login: a name that nobody has is checked
+    against one, so that it is refused as slowly as a real one with a bad password."""
     text = f"decoy:{algorithm}:{login}".encode("utf-8", "replace")
     return blake2b(text, key=secret, digest_size=_SIZES[algorithm]).hexdigest()
 

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 _CALLS_LAG, _REGISTRATIONS_LATER = 0.3, 10 / 3
 _FADING = 0.9
 _SAY_SECONDS = 60.0
-_CALL_BURST, _REGISTER_BURST = 2, 20
+_CALL_BURST, _REGISTER_RATE, _REGISTER_BURST = 2, 4, 10
 
 
 class Load:
@@ -58,8 +58,8 @@ class Load:
 class Quota:
     """How many calls and registrations a company may begin a second, and how many calls it may have.
 
-    ``rate`` is for calls and for registrations each. Two seconds' worth of calls may come at once, and
-    of registrations twenty: after a power cut a whole office registers together.
+    ``rate`` is of calls, two seconds' worth of which may come at once. Registrations may be four times
+    as many, and ten seconds' worth at once: after a power cut a whole office registers together.
     """
 
     __slots__ = ("_calls", "_calls_of", "_limit", "_registrations", "_said", "_tenant_of")
@@ -73,7 +73,8 @@ class Quota:
     ) -> None:
         """``tenant_of`` knows whose call a request begins, ``calls_of`` how many they have now."""
         self._calls: Buckets[UUID] = Buckets(rate, _CALL_BURST * rate)
-        self._registrations: Buckets[UUID] = Buckets(rate, _REGISTER_BURST * rate)
+        registrations = _REGISTER_RATE * rate
+        self._registrations: Buckets[UUID] = Buckets(registrations, _REGISTER_BURST * registrations)
         self._limit = limit
         self._tenant_of = tenant_of
         self._calls_of = calls_of
