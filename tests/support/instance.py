@@ -332,7 +332,7 @@ class Company:
         ``server`` is what it takes for us, if that is somebody in between.
         """
         port = free_port("127.0.0.1")
-        await self.register(line, port=port, server=server)
+        await self.register(line, port=port, server=server, expires=600)
         where = server or self.instance.sip
         async with script.running(where, "127.0.0.1", port, **options) as sipp:
             yield sipp
