@@ -2,10 +2,10 @@
 
 import pytest
 
-from core.contracts import Outcome
+from core.contracts import Direction, Outcome
 from core.media.rtp import RtpPeer
 from core.media.tones import hears, tone
-from tests.e2e.test_calls import talking
+from tests.e2e.test_calls import answering, talking
 from tests.support.baresip import baresip
 
 
@@ -27,3 +27,34 @@ async def test_baresip_answers_and_both_hear_each_other(company):
         assert hears(caller.heard, 620, 1.0)
         caller.close()
     assert (await company.call()).call.outcome is Outcome.ANSWERED
+
+
+@pytest.mark.spec("SIP-01", "SIP-02", "EMP-02", at="call")
+@pytest.mark.parametrize(
+    "by",
+    [pytest.param("udp", marks=pytest.mark.proof), pytest.param("tcp", marks=pytest.mark.proof), "tls"],
+)
+async def test_baresip_calls_outside_and_hangs_up(company, by):
+    line, instance = company.admin.sip, company.instance
+    trusts = f"sip_cafile {instance.folder}/sip-tls.crt" if by == "tls" else ""
+    login = (line.login, line.password, company.domain, instance.sip_by(by))
+    client = await RtpPeer.open()
+    async with (
+        company.outside(answering(media=client.address)) as sipp,
+        baresip(*login, frequency=620, by=by, more=trusts) as phone,
+    ):
+        await phone.until("200 OK")
+        await phone.command("dial", f"sip:89161112233@{company.domain}")
+        offer = await sipp.wait_for_text(r"^INVITE .*?^(v=0.*?)^-----")
+        await sipp.wait_for_text(r"^ACK ")
+        client.connect(offer[1].encode())
+        client.play(tone(440))
+        await client.listen(1.5)
+        await phone.until_heard(440, 1.0)
+        await phone.command("hangup")
+        await sipp.finish()
+    assert hears(client.heard, 620, 1.0)
+    client.close()
+    card = await company.call()
+    assert (card.call.direction, card.call.outcome) == (Direction.OUTGOING, Outcome.ANSWERED)
+    assert card.ended_by == "caller"
