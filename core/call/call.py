@@ -17,7 +17,7 @@ from core.call.dialling import Answer, Dialler, InTurn, NotAnswered, Place, Resu
 from core.call.early import CallerLeft, Early
 from core.call.keys import Keys
 from core.call.lasting import LastingMedia
-from core.call.leg import Leg
+from core.call.leg import Header, Leg
 from core.call.record import CallRecord, outcome_of
 from core.contracts import (
     CallFacts,
@@ -52,6 +52,12 @@ _NOBODY_HAS_IT = 404
 _BUSY_OR_DECLINED = frozenset({486, 600, 603})
 _FAILED = 500
 _NOT_NOW = 503
+_ENDED: dict[str, Header] = {
+    "shutdown": ("Reason", 'SIP;cause=503;text="Service stopped"'),
+    "hung_up": ("Reason", 'SIP;cause=603;text="Hung up from outside"'),
+    "media_lost": ("Reason", 'SIP;cause=503;text="Media lost"'),
+}
+"""By the cause in the record."""
 
 
 class Surroundings(Protocol):
@@ -269,11 +275,16 @@ class Call:
             leg.end()
             return CallEnd(Outcome.CANCELLED, _CANCELLED, "caller", str(left.fields["reason"]))
         except BaseException:  # whatever happened, nobody stays on a line that leads nowhere
-            leg.end()
+            leg.end(self._why())
             if self.caller.answered:  # else ``run`` says why not
-                self.caller.end()
+                self.caller.end(self._why())
             raise
         return CallEnd(Outcome.ANSWERED, 200, parting.by, parting.cause)
+
+    def _why(self) -> Header | None:
+        """What the parties are told of an end from outside (RFC 3326)."""
+        end = self._gone.result() if self._gone.done() else None
+        return _ENDED.get(end.cause) if end is not None and end.by == "system" else None
 
     def _unanswered(self, statuses: tuple[int, ...]) -> CallEnd:
         """What the caller hears unless a later step settles the call.

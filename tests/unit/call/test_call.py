@@ -263,8 +263,9 @@ def test_shutdown_says_bye_to_both():
     phone = world.phone("a", answers(1))
     world.dial(ring("a"))
     cdr = run(world.run((20, lambda: world.call.leave("shutdown"))))
-    assert phone.session.did == [PLAIN_BYE]
-    assert world.caller.did[-1] == PLAIN_BYE
+    stopped = ("bye", (("Reason", 'SIP;cause=503;text="Service stopped"'),))
+    assert phone.session.did == [stopped]
+    assert world.caller.did[-1] == stopped
     assert (cdr.outcome, cdr.ended_by) == (Outcome.ANSWERED, "system")
 
 

@@ -12,6 +12,7 @@ from tests.support.virtual_time import run
 from tests.unit.call.world import CANCELS, World, answers, hangs_up, ring, rings
 
 BYE = ("bye", ())
+LOST = ("bye", (("Reason", 'SIP;cause=503;text="Media lost"'),))
 
 
 def talking(*later):
@@ -63,7 +64,7 @@ def test_who_refuses_or_says_nothing_ends_the_call(side, status):
     assert cdr.steps[-1].data["cause"] == "media_lost"
     assert moved(cdr) == []
     assert cdr.ended_at - cdr.answered_at < 9 + 8.1
-    assert world.caller.did[-1] == phone.session.did[-1] == BYE
+    assert world.caller.did[-1] == phone.session.did[-1] == LOST
 
 
 def test_a_phone_whose_own_offer_is_under_way_is_asked_once_more():
@@ -148,7 +149,7 @@ def test_without_any_server_the_call_ends():
 
     cdr = run(world.run((10, gone)))
     assert cdr.steps[-1].data["cause"] == "media_lost"
-    assert phone.session.did[-1] == BYE
+    assert phone.session.did[-1] == LOST
 
 
 def test_a_second_loss_during_the_move_begins_it_anew():
