@@ -96,6 +96,14 @@ class CallVerbs(Protocol):
         """End the call; ``sip_status`` is what a caller hears who was not answered."""
         ...
 
+    async def key(self) -> str:
+        """The next key that the caller presses, ``0-9*#A-D``; keys of the past wait to be asked for."""
+        ...
+
+    def forget_keys(self) -> None:
+        """Keys that were pressed before, on another occasion, are not meant."""
+        ...
+
 
 class StepType(Struct, frozen=True):
     """A block that a scenario may contain as ``PluginStep``.
