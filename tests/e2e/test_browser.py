@@ -7,10 +7,10 @@ import pytest
 from core import sdp
 from core.contracts import Direction, Encryption, Outcome, TerminalKind
 from core.media.rtp import RtpPeer
-from core.media.tones import hears, tone
+from core.media.tones import tone
 from tests.e2e.test_calls import answering
 from tests.e2e.test_media_loss import kill_rtpengine
-from tests.e2e.test_srtp import by_tls
+from tests.e2e.test_srtp import by_tls, until_heard
 from tests.support.browser_phone import browser_phone
 from tests.support.sipp import Script
 
@@ -35,9 +35,7 @@ async def peer():
 
 async def both_hear(phone, other):
     await phone.hears(OTHER)
-    other.forget()
-    heard = await other.listen(1.5, patience=20)
-    assert hears(heard, BROWSER, 1.0)
+    await until_heard(other, BROWSER)
 
 
 @pytest.mark.spec("EMP-02", "ACC-10", "SIP-01", at="call")

@@ -25,7 +25,7 @@ ARGUMENTS = [
 ]
 HERE = "http://localhost/"  # a secure context, which nobody serves: see `_serve`
 PAGE = '<!doctype html><script type="module" src="/browser_phone.js"></script>'
-PATIENCE = 20
+PATIENCE = 40
 
 
 class BrowserPhone:
