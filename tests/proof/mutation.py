@@ -68,12 +68,16 @@ def _mistakes(node: ast.AST) -> Iterator[tuple[str, Callable[[], None]]]:
         yield f"{node.value} → {not node.value}", lambda: setattr(node, "value", not node.value)
     elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
         yield f"{node.value} → {node.value + 1}", lambda: setattr(node, "value", node.value + 1)
-    elif isinstance(node, ast.If | ast.IfExp | ast.While):
+    elif isinstance(node, ast.If | ast.IfExp | ast.While) and not _types_only(node):
         negated = ast.UnaryOp(ast.Not(), node.test)
         yield "condition negated", lambda: setattr(node, "test", negated)
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and not _logs(node.value):
         nothing = ast.Constant(None)
         yield f"without {ast.unparse(node.value)[:40]}", lambda: setattr(node, "value", nothing)
+
+
+def _types_only(node: ast.If | ast.IfExp | ast.While) -> bool:
+    return ast.unparse(node.test) == "TYPE_CHECKING"
 
 
 def _logs(call: ast.Call) -> bool:
