@@ -17,7 +17,7 @@ from tenants.live import live_calls
 from tests.e2e.test_calls import answering, calling, talking
 from tests.e2e.test_lossy import left, nothing_left
 from tests.support.instance import Company, Instance, descendants
-from tests.support.sipp import free_port
+from tests.support.sipp import Script, free_port
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,9 @@ async def outcomes(company, count):
 @pytest.mark.parametrize("seconds", [0, pytest.param(60, marks=pytest.mark.proof)])
 async def test_calls_come_and_go_while_the_database_stands_still(company, seconds):
     before = left(company)
-    phone = company.phone(company.admin.sip, answering(), calls=4)
+    patient = Script().wait_for("INVITE").answer(180, "Ringing").pause(100)
+    patient.answer(200, "OK", body=True, retrans=True).wait_for("ACK").wait_for("BYE", 200_000).ok()
+    phone = company.phone(company.admin.sip, patient, calls=4)
     async with phone as called, conversation(company) as client:
         with frozen(company.instance):
             for _ in range(2):  # new ones, from the directory in memory
