@@ -29,7 +29,7 @@ RATES = {False: (300, 1000), True: (300,)}  # by whether media are controlled
 _WARM_UP = 2  # seconds of calls before anything is measured
 _HOST = "127.9.0.1"  # of the carrier
 _NUMBERS = tuple(f"+7495000{index:04}" for index in range(10))
-_AT_ONCE, _TALK = 500, 10.0  # calls that are held to see how much memory one needs, and how long
+_AT_ONCE, _TALK = 300, 10.0  # calls that are held to see how much memory one needs, and how long
 
 
 def play(server: Server, rate: float, calls: int) -> Round:
@@ -94,7 +94,11 @@ class Bench:
     def _ours(self, server: SunSim) -> None:
         result = self.results[server.name]
         for rate in RATES[server.media]:
-            result[str(rate)] = report([self._play(server, rate, self.seconds)])
+            try:
+                result[str(rate)] = report([self._play(server, rate, self.seconds)])
+            except RoundFailed as error:  # this machine cannot carry it now; say so and go on
+                result[str(rate)] = {"gave_up": str(error)}
+                break
         result["records_missing"] = self.good[server.name] - asyncio.run(server.records())
         result["left"] = server.left()
 

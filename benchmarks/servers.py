@@ -187,11 +187,12 @@ def sunsim(carrier: Carrier, *, media: bool) -> Iterator[SunSim]:
         postgres = stack.enter_context(EmbeddedPostgres(folder))
         asyncio.run(migrate(postgres.dsn))
         accounts = asyncio.run(_companies(settings, carrier))
-        ports = free_range(RTP_PORTS)
-        ports.release()
-        range_ = {"SUNSIM_MEDIA_PORT_MIN": ports.first, "SUNSIM_MEDIA_PORT_MAX": ports.last}
-        range_["SUNSIM_SIP_RATE_PER_TENANT"] = 1000  # ten companies share what is asked
-        environ = {variable: str(value) for variable, value in range_.items()}
+        environ = {"SUNSIM_SIP_RATE_PER_TENANT": "1000"}  # ten companies share what is asked
+        if media:
+            ports = free_range(RTP_PORTS)
+            ports.release()
+            environ["SUNSIM_MEDIA_PORT_MIN"] = str(ports.first)
+            environ["SUNSIM_MEDIA_PORT_MAX"] = str(ports.last)
         role = Role(settings, environ, *([] if media else ["--without-media"]))
         stack.callback(role.stop)
         server = SunSim(role, settings, carrier, media=media)
