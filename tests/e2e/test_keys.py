@@ -31,7 +31,7 @@ def informing(callee, key):
 async def test_keys_pass_between_audio_and_signalling(company):
     caller = await RtpPeer.open()
     callee = await RtpPeer.open(events=0)
-    talk = calling(company, caller).pause(4000).bye().expect(200)
+    talk = calling(company, caller).until_told().bye().expect(200)
     async with call(company, talk, informing(callee, "5")) as (at_caller, at_callee):
         told = await offered(at_caller)
         assert sdp.events_payload(told), "the client may press keys in its audio"
@@ -39,12 +39,13 @@ async def test_keys_pass_between_audio_and_signalling(company):
         callee.connect(await offered(at_callee))
         for peer in (caller, callee):
             peer.play([0] * 160)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while caller.pressed != ["5"]:
                 await asyncio.sleep(0.02)
         await caller.press("7")
         await at_callee.wait_for_text(r"^Signal=7")
-        await at_caller.finish(20)
-        await at_callee.finish(20)
+        await at_caller.go_on()
+        await at_caller.finish()
+        await at_callee.finish()
     caller.close()
     callee.close()
