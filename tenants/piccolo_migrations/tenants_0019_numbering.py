@@ -6,7 +6,7 @@ from piccolo.columns.defaults.timestamptz import TimestamptzNow
 from piccolo.columns.defaults.uuid import UUID4
 from piccolo.table import Table
 
-ID = "2026-11-23T12:56:00:000017"
+ID = "2026-11-23T13:40:00:000019"
 VERSION = "1.38.0"
 DESCRIPTION = "The numbering plan."
 

@@ -4,7 +4,7 @@ from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
 from tenants.engine import current_session
 
-ID = "2026-11-23T12:56:00:000020"
+ID = "2026-11-23T13:40:00:000022"
 VERSION = "1.38.0"
 DESCRIPTION = "Keys of working time."
 

@@ -5,7 +5,7 @@ from piccolo.columns import JSONB, UUID, Boolean, Column, Integer, Text
 from piccolo.columns.defaults.uuid import UUID4
 from piccolo.table import Table
 
-ID = "2026-11-23T12:56:00:000019"
+ID = "2026-11-23T13:40:00:000021"
 VERSION = "1.38.0"
 DESCRIPTION = "Working time."
 
