@@ -287,7 +287,8 @@ class MemoryDirectory:
         for line in held.lines:
             old = before.pop(line.login, None)
             if old is not None and line.same_account(old):
-                line.opened = old.opened if line.employee_id == old.employee_id else None
+                same = (line.employee_id, line.encryption) == (old.employee_id, old.encryption)
+                line.opened = old.opened if same else None
             elif old is not None:
                 self._on_line_gone(line.login)
             self._lines[line.login] = (tenant_id, line)
