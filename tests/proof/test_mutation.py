@@ -34,8 +34,8 @@ MODULES = {
     "core.routing.decide": [f"{ROUTING}/test_{name}.py" for name in ("route", "plan", "cores")],
 }
 SAMPLE = 60
-NOTICED = 0.7
-"""Of the mutants tried; the rest are printed for people to judge."""
+NOTICED = 0.6
+"""Of the mutants tried; it was 0.73. The rest are printed for people to judge."""
 USUAL = {name: value for name, value in os.environ.items() if name != "SUNSIM_PROOF"}
 """The environment of the suite, with as many examples as it has."""
 
