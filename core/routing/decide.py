@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from core._slowroute import Node, RouteResult, WhyNot
 from core.contracts import (
@@ -28,6 +28,7 @@ __all__ = ["plan", "route"]
 
 _REASONS = tuple(SkipReason)
 _NOTHING = Chain()
+_NO_ROWS = memoryview(b"").cast("i")
 _DAYS = 7 * 86400
 """More seconds than anybody talks in a day."""
 
@@ -42,14 +43,11 @@ def route(compiled: Compiled, facts: CallFacts, instant: float) -> Decision | No
     snapshot, layout = compiled.snapshot, compiled.layout
     if facts.direction is not Direction.INCOMING or snapshot.suspended:
         return None
-    tags = array("i", (layout.tags[tag] for tag in facts.tags if tag in layout.tags))
+    tags = [layout.tags[tag] for tag in facts.tags if tag in layout.tags]
     taken, passed = compiled.table.route(
-        compiled.core.digits(facts.called),
-        tags.tobytes(),
-        array("i", facts.regions).tobytes(),
-        instant,
+        compiled.core.digits(facts.called), _integers(tags), _integers(facts.regions), instant
     )
-    rows = memoryview(passed).cast("i")
+    rows = memoryview(passed).cast("i") if passed else _NO_ROWS
     if taken < 0 and taken != RouteResult.CLOSED:
         return None
     closed = taken == RouteResult.CLOSED
@@ -82,21 +80,17 @@ def plan(
     layout = compiled.layout
     count = len(layout.terminals)
     registered, calls = bytearray(count), bytearray(count)
-    talked = array("i", bytes(4 * len(layout.employees)))
     for terminal_id in live.registered:
         if (at := layout.terminal_index.get(terminal_id)) is not None:
             registered[at] = 1
     for terminal_id, number in live.calls.items():
         if (at := layout.terminal_index.get(terminal_id)) is not None:
             calls[at] = min(number, 255)
-    for employee_id, seconds in live.talked.items():
-        if (at := layout.employees.get(employee_id)) is not None:
-            talked[at] = min(seconds, _DAYS)
     nodes, skipped = compiled.table.plan(
         compiled.packed(step),
         bytes(registered),
         bytes(calls),
-        talked.tobytes(),
+        _talked(layout, live),
         layout.terminal_index.get(facts.terminal_id, -1),
         instant,
         seed,
@@ -105,6 +99,17 @@ def plan(
         root=_tree(layout, step, iter(memoryview(nodes).cast("i"))) if nodes else None,
         skipped=tuple(_skipped(layout, step, memoryview(skipped).cast("i"))),
     )
+
+
+def _talked(layout: Layout, live: Live) -> bytes:
+    if not live.talked:
+        return bytes(4 * len(layout.employees))
+    times = (live.talked.get(employee.id, 0) for employee in layout.snapshot.employees)
+    return array("i", [min(seconds, _DAYS) for seconds in times]).tobytes()
+
+
+def _integers(numbers: Sequence[int]) -> bytes:
+    return array("i", numbers).tobytes() if numbers else b""
 
 
 def _passed(layout: Layout, rows: memoryview[int]) -> Iterator[tuple[str, ...]]:
