@@ -115,12 +115,12 @@ async def test_the_caller_gives_up_after_we_answered(company):
 
 
 async def test_two_phones_answer_at_once(company):
-    both = Script().wait_for("INVITE").answer(200, "OK", body=True).wait_for("ACK")
-    both.wait_for("BYE").ok()
+    both = Script().wait_for("INVITE").answer(180, "Ringing").pause(1000)  # until both ring
+    both.answer(200, "OK", body=True).wait_for("ACK").wait_for("BYE").ok()
     mobile, _ = (line for line in company.admin.lines.values() if line is not company.admin.sip)
     async with company.phone(company.admin.sip, both) as one, company.phone(mobile, both) as other:
-        caller = company.caller().invite(company.number).expect(200).ack().pause(300)
-        await company.dial_in(caller.bye().expect(200))
+        caller = company.caller().invite(company.number).expect(200).ack()
+        await company.dial_in(caller.pause(300).bye().expect(200))
         await one.finish()
         await other.finish()
     card = await company.call()

@@ -15,9 +15,10 @@ from core.settings import LogSettings
 @pytest.fixture
 def lines(capsys):
     before = logging.getLogger().handlers[:], logging.getLogger().level
+    configured = structlog.get_config()  # loggers that are bound already share its processors
     yield lambda: capsys.readouterr().err
     logging.getLogger().handlers[:], logging.getLogger().level = before
-    structlog.reset_defaults()
+    structlog.configure(**configured)
     structlog.contextvars.clear_contextvars()
 
 
