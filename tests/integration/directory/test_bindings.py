@@ -30,7 +30,7 @@ def contact(port=40000, transport="UDP", **fields):
         "user_agent": "Телефон/1",
         **fields,
     }
-    return Contact("0050000001", uri, uri, flow, NOW + 600, **given)
+    return Contact("0050000001", uri, uri, flow, NOW + 86_400, **given)
 
 
 @pytest.fixture
