@@ -84,8 +84,11 @@ class Surroundings(Protocol):
         """The INVITEs of a ring: one for each phone of the line, or one to a trunk."""
         ...
 
-    def redirected(self, ring: Ring, contacts: Sequence[str]) -> Sequence[Place]:
-        """The INVITEs that follow when a phone asks to be called elsewhere (302)."""
+    def redirected(
+        self, ring: Ring, contacts: Sequence[str], record: CallRecord
+    ) -> Sequence[tuple[Ring, Place]]:
+        """The INVITEs that follow when a phone asks to be called elsewhere (302), and whose terminals
+        they are for."""
         ...
 
     def ringing(self, record: CallRecord, plan: DialPlan) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, ParamSpec, Protocol
 
 import structlog
 from msgspec import convert
+from msgspec.structs import replace
 
 from core import routing
 from core.call.call import Call
@@ -36,7 +37,7 @@ from core.contracts import (
 )
 from core.contributions import Next
 from core.errors import SunSimError
-from core.numbers import EMERGENCY, is_domestic
+from core.numbers import EMERGENCY, is_domestic, is_extension
 from core.settings import SipSettings
 from core.tenant_hooks import TenantHooks
 
@@ -148,22 +149,47 @@ class CallContext:
 
     def plan(self, step: Dial, record: CallRecord) -> DialPlan:
         """Ask the routing core with the live state of this moment."""
-        live = self._moment.live(self._compiled.consulted(step))
-        record.live = live
-        facts = record.facts
+        plan, record.live = self._planned(step, record)
         self._placing.shows_called = record.decision is not None and record.decision.shows_called
-        self._placing.options = self._hooks.dial_options(self.tenant, facts, record.decision)
-        return routing.plan(
-            self._compiled, step, facts, live, record.started_at, seed_of(facts.call_id)
-        )
+        self._placing.options = self._hooks.dial_options(self.tenant, record.facts, record.decision)
+        return plan
 
     def place(self, ring: Ring) -> Sequence[Place] | InTurn:
         """The INVITEs of a ring."""
         return self._placing(ring)
 
-    def redirected(self, ring: Ring, contacts: Sequence[str]) -> Sequence[Place]:
-        """The INVITEs that follow when a phone asks to be called elsewhere."""
-        return self._placing.redirected(ring, contacts)
+    def redirected(
+        self, ring: Ring, contacts: Sequence[str], record: CallRecord
+    ) -> Sequence[tuple[Ring, Place]]:
+        """The INVITEs for the first contact of a 3xx that may be called.
+
+        An extension rings as if it was dialled, so whoever is unavailable or busy stays undisturbed;
+        a number outside counts as the telephone that sent the call there.
+        """
+        for address in self._placing.elsewhere(ring, contacts):
+            extension = is_extension(address)
+            rings = self._rings_of(address, record) if extension else [replace(ring, address=address)]
+            found = [
+                (each if extension else ring, place)
+                for each in rings
+                if each.address != ring.address
+                for place in _at_once(self._placing(each))
+            ]
+            if found:
+                log.info("call.redirected")
+                return found
+        log.info("call.redirection_refused")
+        return ()
+
+    def _rings_of(self, extension: str, record: CallRecord) -> Iterator[Ring]:
+        root = self._planned(Dial((Addressee(AddresseeKind.EXTENSION, extension),)), record)[0].root
+        return _rings(root) if root is not None else iter(())
+
+    def _planned(self, step: Dial, record: CallRecord) -> tuple[DialPlan, Live]:
+        """Who rings, and the live state that was looked at."""
+        facts, live = record.facts, self._moment.live(self._compiled.consulted(step))
+        seed = seed_of(facts.call_id)
+        return routing.plan(self._compiled, step, facts, live, record.started_at, seed), live
 
     async def step(self, call: Call, step: PluginStep) -> Next:
         """Run a plugin's step; one that the contract does not have is passed over."""
@@ -214,6 +240,11 @@ class CallContext:
             refusal = refused.item
             record.add(StepCode.ADMISSION_REFUSED, plugin=refused.plugin, reason=refusal.reason)
             raise CallRefused(refusal.sip_status, refusal.reason)
+
+
+def _at_once(ways: Sequence[Place] | InTurn) -> Sequence[Place]:
+    """All phones of a line, or the first carrier."""
+    return ways.places[:1] if isinstance(ways, InTurn) else ways
 
 
 def _rings(node: PlanNode) -> Iterator[Ring]:

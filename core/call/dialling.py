@@ -11,7 +11,7 @@ ring often end together; therefore ``dial`` itself ends whatever leg is left ope
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -81,8 +81,11 @@ class Placer(Protocol):
         """
         ...
 
-    def redirected(self, ring: Ring, contacts: Sequence[str]) -> Sequence[Place]:
-        """What rings besides when a phone answers 3xx with these contacts; nothing if it must not."""
+    def redirected(
+        self, ring: Ring, contacts: Sequence[str], record: CallRecord
+    ) -> Sequence[tuple[Ring, Place]]:
+        """What rings besides, and as whose terminal, when a phone answers 3xx with these contacts;
+        nothing if it must not."""
         ...
 
 
@@ -214,10 +217,12 @@ class Dialler:
                 winner = result if isinstance(result, Answer) else None
                 return result
         except TimeoutError:
-            self._record.add(StepCode.LEG_ENDED, ring, status=_RANG_OUT)
+            for each in _rung(ring, legs):
+                self._record.add(StepCode.LEG_ENDED, each, status=_RANG_OUT)
             return NotAnswered((_RANG_OUT,))
         except asyncio.CancelledError:
-            self._cut(ring)
+            for each in _rung(ring, legs):
+                self._cut(each)
             raise
         finally:
             self._leave(legs, winner)
@@ -304,9 +309,13 @@ class Dialler:
         legs: list[CalleeLeg],
         inbox: Inbox[tuple[CalleeLeg, SessionEvent]],
     ) -> None:
-        for place in self._placer.redirected(ring, contacts):
-            await self._offer(ring, place, legs, inbox)
+        told = {ring}
+        for other, place in self._placer.redirected(ring, contacts, self._record):
+            await self._offer(other, place, legs, inbox)
             legs[-1].redirected = True
+            if other not in told:
+                told.add(other)
+                self._record.ringing(other, place.trunk_id)
 
     def _cut(self, ring: Ring) -> None:
         """Note why a ring that was going on is over."""
@@ -325,6 +334,11 @@ class Dialler:
                 self._open.remove(leg)
                 leg.end(COMPLETED_ELSEWHERE if completed else None)
                 self._spent.append(leg)
+
+
+def _rung(ring: Ring, legs: Sequence[CalleeLeg]) -> Iterable[Ring]:
+    """The ring and those to which its phones sent the call on."""
+    return dict.fromkeys((ring, *(leg.ring for leg in legs)))
 
 
 def _has_audio(answer: bytes) -> bool:

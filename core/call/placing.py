@@ -19,7 +19,7 @@ import structlog
 from core.call.dialling import InTurn, NoPlace, Place
 from core.call.encryption import at, profile_of
 from core.call.facts import number_shown
-from core.contracts import CallFacts, Direction, Encryption, Number, Ring, Snapshot, TerminalKind, Trunk
+from core.contracts import CallFacts, Direction, Encryption, Number, Ring, Snapshot, Trunk
 from core.contributions import DialOptions
 from core.numbers import is_domestic, is_extension, is_outside, normalize
 from core.ports import TenantDirectory
@@ -85,43 +85,21 @@ class Placing:
             return self._outside(ring.address)
         return self._phones_of(ring.address)
 
-    def redirected(self, ring: Ring, contacts: Sequence[str]) -> Sequence[Place]:
-        """The INVITEs for the first contact of a 3xx that may be called; none for a carrier's."""
+    def elsewhere(self, ring: Ring, contacts: Sequence[str]) -> Iterator[str]:
+        """The extensions and numbers that the contacts of a 3xx name, the best first; a carrier's 3xx
+        names none."""
         if is_outside(ring.address):
-            return ()
+            return
         for contact in _by_preference(contacts):
-            places = self._forwarded_to(contact, ring.address)
-            if places:
-                log.info("call.redirected")
-                return places
-        log.info("call.redirection_refused")
-        return ()
-
-    def _forwarded_to(self, contact: NameAddr, login: str) -> Sequence[Place]:
-        try:
-            uri = SipUri.parse(contact.uri)
-        except UriError:
-            return ()
-        if uri.scheme != "tel" and uri.host != self._domain.lower():
-            return ()  # strangers' domains are not called for the asking
-        if is_extension(uri.user):
-            return self._lines_of(uri.user, login)
-        number = normalize(uri.user)
-        ways = self._outside(number) if number is not None else ()
-        return ways.places[:1] if isinstance(ways, InTurn) else ways
-
-    def _lines_of(self, extension: str, but: str) -> Sequence[Place]:
-        """The phones of an employee, except those of the line that sent the call on."""
-        who = next((e.id for e in self._snapshot.employees if e.extension == extension), None)
-        lines = (
-            terminal.address
-            for terminal in self._snapshot.terminals
-            if terminal.employee_id == who
-            and terminal.active
-            and terminal.kind is not TerminalKind.EXTERNAL
-            and terminal.address != but
-        )
-        return [place for line in lines for place in self._phones_of(line)]
+            try:
+                uri = SipUri.parse(contact.uri)
+            except UriError:
+                continue
+            if uri.scheme != "tel" and uri.host != self._domain.lower():
+                continue  # strangers' domains are not called for the asking
+            address = uri.user if is_extension(uri.user) else normalize(uri.user)
+            if address is not None:
+                yield address
 
     def _phones_of(self, login: str) -> list[Place]:
         to = f"<sip:{login}@{self._domain}>"

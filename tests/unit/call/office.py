@@ -136,6 +136,14 @@ class Office:
         self.endpoint.phones[LOGIN.get(who, who)] = phone = Phone(list(script))
         return phone
 
+    def change(self, who, **changes):
+        """Change somebody's card."""
+        employees = tuple(
+            replace(each, **changes) if each.id == who else each for each in self.snapshot.employees
+        )
+        self.snapshot = replace(self.snapshot, employees=employees)
+        self.directory.put(self.snapshot)
+
     def external(self, who, number):
         """Give somebody an external number beside the line."""
         key = UUID(int=who.int + 200)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.contracts import Outcome
+from core.contracts import AvailabilityMode, Outcome, StepCode
 from core.sip.session import Failed
 from tests.unit.call.office import ANNA, BORIS, LOGIN, NUMBER, Office, play
 from tests.unit.call.world import answers, hangs_up
@@ -15,9 +15,10 @@ def sends_on(*contacts):
     return (1, Failed(302, "Moved", {"Contact": contacts}))
 
 
-def calls(*contacts, caller="+79035550000"):
+def calls(*contacts, caller="+79035550000", **boris):
     """A client calls; Anna's phone sends the call on to the first of the contacts that may ring."""
     office = Office()
+    office.change(BORIS, **boris)
     office.phone(ANNA, sends_on(*contacts))
     office.phone(BORIS, answers(2), hangs_up(5))
     office.phone(MOBILE, answers(2), hangs_up(5))
@@ -42,6 +43,16 @@ def test_to_a_colleague(contact):
     cdr, rung, _ = calls(contact)
     assert rung == [f"sip:{LOGIN[BORIS]}@phone"]
     assert cdr.outcome is Outcome.ANSWERED
+    assert cdr.answered_employee_id == BORIS
+    rang = [step.employee_id for step in cdr.steps if step.code is StepCode.RINGING]
+    assert rang == [ANNA, BORIS]
+
+
+@pytest.mark.spec("AVL-03", at="rule")
+def test_to_nobody_who_is_unavailable():
+    cdr, rung, _ = calls(f"<sip:102@{DOMAIN}>", mode=AvailabilityMode.UNAVAILABLE)
+    assert rung == []
+    assert cdr.answered_employee_id is None
 
 
 @pytest.mark.parametrize("number", ["89161112233", "+7 916 111-22-33".replace(" ", ""), MOBILE])
@@ -51,6 +62,7 @@ def test_to_a_number_outside_by_the_rules_of_every_external_number(number):
     said = office.endpoint.invited[1][1]
     assert any(name == "Diversion" for name, _ in said["headers"])
     assert cdr.outcome is Outcome.ANSWERED
+    assert cdr.answered_employee_id == ANNA  # it is where her phone takes her calls
 
 
 @pytest.mark.parametrize(

@@ -237,8 +237,8 @@ class World:
         phone = self.phones.get(ring.address)
         return [Place(phone.ring)] if phone else []
 
-    def redirected(self, ring, contacts):
-        return [Place(self.phones[contact].ring) for contact in contacts if contact in self.phones]
+    def redirected(self, ring, contacts, record):
+        return [(ring, Place(self.phones[c].ring)) for c in contacts if c in self.phones]
 
     def ringing(self, record, plan):
         self.rung.append(plan)
