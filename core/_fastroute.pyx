@@ -6,7 +6,7 @@ behind that everything is plain C arrays. Rows refer to each other by index, as 
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Realloc
 from libc.math cimport floor
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove
@@ -378,8 +378,9 @@ cdef class Table:
             elif entries[2 * entry] == GROUP:
                 _within(entries[2 * entry + 1], self.n_groups, 0)
             plan.order[entry] = <int32_t>entry
-            plan.keys[entry] = self.busyness(plan, entries[2 * entry], entries[2 * entry + 1])
         if plan.mode == LEAST_BUSY:
+            for entry in range(count):
+                plan.keys[entry] = self.busyness(plan, entries[2 * entry], entries[2 * entry + 1])
             _sort(plan.order, plan.keys, count)
         _open(plan, kind)
         for entry in range(count):
@@ -429,8 +430,9 @@ cdef class Table:
             _skip(plan, -1, -1, entry, HAS_NO_TERMINALS)
         for at in range(group.count):
             order[at] = self.members[group.first + at]
-            plan.keys[plan.entries + at] = plan.talked[order[at]]
         if group.mode == LEAST_BUSY:
+            for at in range(group.count):
+                plan.keys[plan.entries + at] = plan.talked[order[at]]
             _sort(order, plan.keys + plan.entries, group.count)
         _open(plan, kind)
         for at in range(group.count):

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-__all__ = ["Calendar", "CalendarDay", "ExtraPeriod", "Interval", "PeriodKind", "Schedule"]
+__all__ = ["Calendar", "CalendarDay", "ExtraPeriod", "Interval", "Minute", "PeriodKind", "Schedule"]
+
+Minute = Annotated[int, Meta(ge=0, le=2880)]
+"""Of a day and the one after it, from its midnight."""
 
 
 class Interval(Struct, frozen=True):
@@ -23,8 +27,8 @@ class Interval(Struct, frozen=True):
     the day on which it begins. At most 2880.
     """
 
-    start: int
-    end: int
+    start: Minute
+    end: Minute
 
 
 class Schedule(Struct, frozen=True):
@@ -42,7 +46,7 @@ class CalendarDay(Struct, frozen=True):
 
     date: date
     working: bool
-    like: int | None = None
+    like: Annotated[int, Meta(ge=0, le=6)] | None = None
 
 
 class Calendar(Struct, frozen=True):
@@ -67,5 +71,5 @@ class ExtraPeriod(Struct, frozen=True):
     """
 
     kind: PeriodKind
-    start: datetime
-    end: datetime
+    start: Annotated[datetime, Meta(tz=False)]
+    end: Annotated[datetime, Meta(tz=False)]

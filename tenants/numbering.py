@@ -22,7 +22,7 @@ from core.regions import NATIONWIDE, subjects_in
 __all__ = ["Plan", "Report", "UnusableNumbering", "read"]
 
 _AREA = 10**7
-_COLUMNS = 7
+_REGION = 5
 _SAMPLES = 20
 """So many examples of each trouble are kept; the numbers are exact."""
 
@@ -102,7 +102,7 @@ def _rows(path: Path, trouble: _Trouble) -> Iterator[_Range]:
         place = f"{path.name}:{number}"
         try:
             area, first, last = (int(cell) for cell in row[:3])
-            name = row[_COLUMNS - 2].strip()
+            name = row[_REGION].strip()
         except (ValueError, IndexError):
             trouble.malformed.append(place)
             continue
@@ -150,5 +150,6 @@ def _edges(ranges: Iterable[_Range]) -> tuple[array[int], array[int]]:
             edge(after, 0)  # a gap
         edge(each.first, sum(code << 8 * at for at, code in enumerate(each.subjects)))
         after = each.last + 1
-    edge(after, 0) if after < 1000 * _AREA else None
+    if after < 1000 * _AREA:
+        edge(after, 0)
     return edges, subjects

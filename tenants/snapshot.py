@@ -26,7 +26,7 @@ from core.contracts import (
     Terminal,
     TerminalKind,
 )
-from core.hours import Calendar, CalendarDay, ExtraPeriod, Interval, Schedule
+from core.hours import Calendar, CalendarDay, ExtraPeriod, Interval, Minute, Schedule
 from tenants.db import Database
 from tenants.tables import SnapshotStore, TenantStatus, TerminalState
 
@@ -128,7 +128,7 @@ def _group(row: Row, members: tuple[UUID, ...]) -> Group:
 
 
 def _schedule(row: Row) -> Schedule:
-    week = msgspec.json.decode(row["week"], type=tuple[tuple[tuple[int, int], ...], ...])
+    week = msgspec.json.decode(row["week"], type=tuple[tuple[tuple[Minute, Minute], ...], ...])
     days = tuple(tuple(Interval(start, end) for start, end in day) for day in week)
     return Schedule(row["id"], row["name"], days)
 

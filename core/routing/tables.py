@@ -149,7 +149,7 @@ class Layout:
         filters = (branch.filter for _, branch in self.branches)
         named = (tag for each in filters if isinstance(each, TagFilter) for tag in each.tags)
         self.tags = _index(dict.fromkeys(named))
-        own = (employee.timezone for employee in snapshot.employees)
+        own = (employee.timezone for employee in snapshot.employees if employee.timezone)
         self.zones = {name: at for at, name in enumerate(dict.fromkeys((snapshot.timezone, *own)))}
 
     def tables(self, core: Core) -> Table:
@@ -159,7 +159,7 @@ class Layout:
         employees, periods = self._employees()
         groups, members = self._groups()
         return core.Table(
-            zones=[_zone(core.Zone, name or snapshot.timezone) for name in self.zones],
+            zones=[_zone(core.Zone, name) for name in self.zones],
             hours=core.Hours(
                 [_schedule_rows(schedule) for schedule in snapshot.schedules],
                 [_calendar_rows(calendar) for calendar in snapshot.calendars],

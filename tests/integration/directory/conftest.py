@@ -26,6 +26,7 @@ from core.contracts import (
 from core.ids import new_id
 from tenants import tables
 from tenants.db import Database
+from tenants.directory import MemoryDirectory
 from tenants.listener import Listener
 from tenants.secrets import Vault, seal_ha1
 from tests.support.database import add_stock, add_tenant
@@ -161,3 +162,12 @@ async def eventually(
             if condition(value):
                 return value
             await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def directory(database, listener, vault, company) -> AsyncIterator[MemoryDirectory]:
+    """Follows the tables; it knows the company."""
+    opened = MemoryDirectory(database, listener, vault)
+    await opened.start()
+    yield opened
+    await opened.close()

@@ -11,7 +11,6 @@ from msgspec import structs
 from core.sip.binding import Contact
 from core.sip.flow import Flow
 from tenants.bindings import DatabaseBindings
-from tenants.directory import MemoryDirectory
 from tenants.secrets import seal_ha1
 from tests.integration.directory.conftest import HA1, eventually, until
 
@@ -31,14 +30,6 @@ def contact(port=40000, transport="UDP", **fields):
         **fields,
     }
     return Contact("0050000001", uri, uri, flow, NOW + 86_400, **given)
-
-
-@pytest.fixture
-async def directory(database, listener, vault, company):
-    opened = MemoryDirectory(database, listener, vault)
-    await opened.start()
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -11,19 +11,10 @@ from core.contracts import Number
 from core.ids import new_id
 from tenants import snapshot as snapshots
 from tenants import tables
-from tenants.directory import MemoryDirectory
 from tests.integration.directory.conftest import HA1, until
 from tests.support.database import add_stock
 
 pytestmark = pytest.mark.usefixtures("company")
-
-
-@pytest.fixture
-async def directory(database, listener, vault, company):
-    opened = MemoryDirectory(database, listener, vault)
-    await opened.start()
-    yield opened
-    await opened.close()
 
 
 async def rename(database, company, name: str) -> None:

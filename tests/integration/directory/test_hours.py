@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from core import routing
 from core.contracts import Addressee, AddresseeKind, CallFacts, Dial, Direction, Live
 from core.ids import new_id
-from tenants.directory import MemoryDirectory
 from tests.support.database import add_tenant
 
 NOON, NIGHT = "2026-11-23 12:00", "2026-11-23 03:00"
@@ -22,14 +22,6 @@ VACATION = msgspec.json.encode(
     [{"kind": "unavailable", "start": "2026-11-23T00:00:00", "end": "2026-11-24T00:00:00"}]
 ).decode()
 HOLIDAY = msgspec.json.encode([{"date": "2026-11-23", "working": False}]).decode()
-
-
-@pytest.fixture
-async def directory(database, listener, vault):
-    opened = MemoryDirectory(database, listener, vault)
-    await opened.start()
-    yield opened
-    await opened.close()
 
 
 def instant(at):
@@ -53,10 +45,8 @@ async def until(condition):
             await asyncio.sleep(0.02)
 
 
-async def test_hours_reach_calls_within_a_moment(database, directory, make_company):
-    company = await make_company()
-    await until(lambda: directory.snapshot(company.id) is not None)
-    await until(lambda: reason(directory, company, NIGHT) is None)
+async def test_hours_reach_calls_within_a_moment(database, directory, company):
+    assert reason(directory, company, NIGHT) is None
     async with database.tenant(company.id) as session:
         schedule = await session.fetchval(
             "INSERT INTO schedules (id, tenant_id, name, week) VALUES ($1, $2, '', $3) RETURNING id",
@@ -86,8 +76,37 @@ async def test_hours_reach_calls_within_a_moment(database, directory, make_compa
     await until(lambda: reason(directory, company, NOON) == "terminal_off_hours")
 
 
-async def test_a_schedule_that_is_used_cannot_be_deleted(database, make_company):
-    company = await make_company()
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("schedules", "week", "[[[540, 2881]], [], [], [], [], [], []]"),
+        ("schedules", "week", "{}"),
+        ("calendars", "days", '[{"date": "2026-11-23", "working": true, "like": 7}]'),
+        (
+            "employees",
+            "extra_periods",
+            '[{"kind": "available", "start": "2026-11-23T00:00:00Z", "end": "2026-11-24T00:00:00Z"}]',
+        ),
+    ],
+)
+async def test_hours_that_make_no_sense_leave_calls_as_they_were(
+    database, directory, company, table, column, value
+):
+    async with database.tenant(company.id) as session:
+        if table != "employees":
+            await session.execute(
+                f"INSERT INTO {table} (id, tenant_id, name) VALUES ($1, $2, 'x')", new_id(), company.id
+            )
+    with capture_logs() as logs:
+        async with database.tenant(company.id) as session:
+            await session.execute(f"UPDATE {table} SET {column} = $1", value)
+            await session.execute("UPDATE employees SET name = 'Новый'")
+        await until(lambda: any(line["event"] == "tenant_unreadable" for line in logs))
+    assert directory.snapshot(company.id).employees[0].name == "Иванов"
+    assert reason(directory, company, NIGHT) is None
+
+
+async def test_a_schedule_that_is_used_cannot_be_deleted(database, company):
     async with database.tenant(company.id) as session:
         schedule = await session.fetchval(
             "INSERT INTO schedules (id, tenant_id, name) VALUES ($1, $2, 'Офис') RETURNING id",
@@ -99,8 +118,8 @@ async def test_a_schedule_that_is_used_cannot_be_deleted(database, make_company)
             await session.execute("DELETE FROM schedules WHERE id = $1", schedule)
 
 
-async def test_hours_of_another_company_are_refused(database, make_company):
-    company, other = await make_company(), await add_tenant(database, "Василёк")
+async def test_hours_of_another_company_are_refused(database, company):
+    other = await add_tenant(database, "Василёк")
     async with database.tenant(other) as session:
         calendar = await session.fetchval(
             "INSERT INTO calendars (id, tenant_id, name) VALUES ($1, $2, 'Их') RETURNING id",

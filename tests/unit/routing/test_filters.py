@@ -99,7 +99,7 @@ def test_several_filters_each_with_its_own_handling(taken):
         assert decision.open
 
 
-@pytest.mark.spec("FLT-12", "FLT-01", at="rule")
+@pytest.mark.spec("FLT-12", at="rule")
 def test_who_fits_no_filter_goes_to_the_default_branch(taken):
     ask = taken(("vip", tags(VIP), {}), ("region", regions(MOSCOW), {}))
     assert ask(tags=frozenset({SPAM}), regions=(PETERSBURG,))[0] == DEFAULT

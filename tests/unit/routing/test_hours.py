@@ -124,7 +124,6 @@ def test_schedule_and_calendar_are_independent_switches(company, is_open):
     assert is_open("2026-11-04 12:00")
 
 
-@pytest.mark.spec("ACC-04", at="rule")
 def test_the_clock_is_the_companys(company, is_open):
     company.timezone = "Asia/Vladivostok"
     schedule = company.office_hours()
