@@ -10,6 +10,8 @@ from piccolo.columns.defaults.timestamptz import TimestamptzNow
 from piccolo.columns.defaults.uuid import UUID4
 from piccolo.table import Table
 
+from tenants.schema import tables_made
+
 ID = "2026-11-23T08:00:00:000001"
 VERSION = "1.38.0"
 DESCRIPTION = "All tables."
@@ -277,17 +279,4 @@ def tables() -> list[type[Table]]:
 
 
 async def forwards() -> MigrationManager:
-    manager = MigrationManager(migration_id=ID, app_name="tenants", description=DESCRIPTION)
-    for table in tables():
-        name, tablename = table.__name__, table._meta.tablename
-        manager.add_table(class_name=name, tablename=tablename)
-        for column in table._meta.columns:
-            manager.add_column(
-                table_class_name=name,
-                tablename=tablename,
-                column_name=column._meta.name,
-                column_class_name=type(column).__name__,
-                column_class=type(column),
-                params=column._meta.params,
-            )
-    return manager
+    return tables_made(ID, DESCRIPTION, *tables())

@@ -2,7 +2,8 @@
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
-from tenants.engine import current_session
+from tenants.schema import statements_run
+
 
 ID = "2026-11-23T08:00:00:000004"
 VERSION = "1.38.0"
@@ -10,10 +11,4 @@ DESCRIPTION = "Outbox by time."
 
 
 async def forwards() -> MigrationManager:
-    manager = MigrationManager(migration_id=ID, app_name="tenants", description=DESCRIPTION)
-
-    async def run() -> None:
-        await current_session().execute("CREATE INDEX outbox_by_time ON outbox (created_at)")
-
-    manager.add_raw(run)
-    return manager
+    return statements_run(ID, DESCRIPTION, "CREATE INDEX outbox_by_time ON outbox (created_at)")

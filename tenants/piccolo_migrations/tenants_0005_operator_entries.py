@@ -6,6 +6,8 @@ from piccolo.columns.defaults.timestamptz import TimestamptzNow
 from piccolo.columns.defaults.uuid import UUID4
 from piccolo.table import Table
 
+from tenants.schema import tables_made
+
 ID = "2026-11-23T08:00:00:000005"
 VERSION = "1.38.0"
 DESCRIPTION = "The operator's entries."
@@ -21,16 +23,4 @@ class OperatorEntry(Table, tablename="operator_entries"):
 
 
 async def forwards() -> MigrationManager:
-    manager = MigrationManager(migration_id=ID, app_name="tenants", description=DESCRIPTION)
-    tablename = OperatorEntry._meta.tablename
-    manager.add_table(class_name="OperatorEntry", tablename=tablename)
-    for column in OperatorEntry._meta.columns:
-        manager.add_column(
-            table_class_name="OperatorEntry",
-            tablename=tablename,
-            column_name=column._meta.name,
-            column_class_name=type(column).__name__,
-            column_class=type(column),
-            params=column._meta.params,
-        )
-    return manager
+    return tables_made(ID, DESCRIPTION, OperatorEntry)

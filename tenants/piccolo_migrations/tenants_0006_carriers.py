@@ -9,6 +9,8 @@ from piccolo.columns.defaults.timestamptz import TimestamptzNow
 from piccolo.columns.defaults.uuid import UUID4
 from piccolo.table import Table
 
+from tenants.schema import columns_added, tables_made
+
 ID = "2026-11-23T09:30:00:000006"
 VERSION = "1.38.0"
 DESCRIPTION = "Carriers."
@@ -43,20 +45,4 @@ class LiveTrunk(Table, tablename="live_trunks"):
 
 
 async def forwards() -> MigrationManager:
-    manager = MigrationManager(migration_id=ID, app_name="tenants", description=DESCRIPTION)
-    for table in (Trunk, NumberRoute, LiveTrunk):
-        name, tablename = table.__name__, table._meta.tablename
-        if table is not Trunk:
-            manager.add_table(class_name=name, tablename=tablename)
-        for column in table._meta.columns:
-            if table is Trunk and column._meta.name == "id":
-                continue
-            manager.add_column(
-                table_class_name=name,
-                tablename=tablename,
-                column_name=column._meta.name,
-                column_class_name=type(column).__name__,
-                column_class=type(column),
-                params=column._meta.params,
-            )
-    return manager
+    return columns_added(tables_made(ID, DESCRIPTION, NumberRoute, LiveTrunk), Trunk)

@@ -2,7 +2,8 @@
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
-from tenants.engine import current_session
+from tenants.schema import statements_run
+
 
 ID = "2026-11-23T09:30:00:000007"
 VERSION = "1.38.0"
@@ -27,10 +28,4 @@ ALTER TABLE live_trunks SET UNLOGGED;
 
 
 async def forwards() -> MigrationManager:
-    manager = MigrationManager(migration_id=ID, app_name="tenants", description=DESCRIPTION)
-
-    async def run() -> None:
-        await current_session().execute(CHECKS)
-
-    manager.add_raw(run)
-    return manager
+    return statements_run(ID, DESCRIPTION, CHECKS)

@@ -2,20 +2,18 @@
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 from piccolo.columns import Boolean
+from piccolo.table import Table
+
+from tenants.schema import columns_added, tables_made
 
 ID = "2026-11-23T12:10:00:000008"
 VERSION = "1.38.0"
 DESCRIPTION = "The called number as caller ID."
 
 
+class Number(Table, tablename="numbers"):
+    shows_called = Boolean(default=False)
+
+
 async def forwards() -> MigrationManager:
-    manager = MigrationManager(migration_id=ID, app_name="tenants", description=DESCRIPTION)
-    manager.add_column(
-        table_class_name="Number",
-        tablename="numbers",
-        column_name="shows_called",
-        column_class_name="Boolean",
-        column_class=Boolean,
-        params=Boolean(default=False)._meta.params,
-    )
-    return manager
+    return columns_added(tables_made(ID, DESCRIPTION), Number)

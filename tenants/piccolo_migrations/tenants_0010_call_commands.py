@@ -6,6 +6,8 @@ from piccolo.columns.defaults.timestamptz import TimestamptzNow
 from piccolo.columns.defaults.uuid import UUID4
 from piccolo.table import Table
 
+from tenants.schema import tables_made
+
 ID = "2026-11-23T12:10:00:000010"
 VERSION = "1.38.0"
 DESCRIPTION = "Commands to calls."
@@ -22,16 +24,4 @@ class CallCommand(Table, tablename="call_commands"):
 
 
 async def forwards() -> MigrationManager:
-    manager = MigrationManager(migration_id=ID, app_name="tenants", description=DESCRIPTION)
-    name, tablename = CallCommand.__name__, CallCommand._meta.tablename
-    manager.add_table(class_name=name, tablename=tablename)
-    for column in CallCommand._meta.columns:
-        manager.add_column(
-            table_class_name=name,
-            tablename=tablename,
-            column_name=column._meta.name,
-            column_class_name=type(column).__name__,
-            column_class=type(column),
-            params=column._meta.params,
-        )
-    return manager
+    return tables_made(ID, DESCRIPTION, CallCommand)

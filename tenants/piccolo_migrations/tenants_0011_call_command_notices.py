@@ -2,7 +2,8 @@
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
-from tenants.engine import current_session
+from tenants.schema import statements_run
+
 
 ID = "2026-11-23T12:10:00:000011"
 VERSION = "1.38.0"
@@ -25,10 +26,4 @@ CREATE TRIGGER command_given AFTER INSERT ON call_commands
 
 
 async def forwards() -> MigrationManager:
-    manager = MigrationManager(migration_id=ID, app_name="tenants", description=DESCRIPTION)
-
-    async def run() -> None:
-        await current_session().execute(STATEMENTS)
-
-    manager.add_raw(run)
-    return manager
+    return statements_run(ID, DESCRIPTION, STATEMENTS)

@@ -5,6 +5,8 @@ from piccolo.columns import JSONB, UUID, Text, Timestamptz
 from piccolo.columns.defaults.uuid import UUID4
 from piccolo.table import Table
 
+from tenants.schema import tables_made
+
 ID = "2026-11-23T12:10:00:000012"
 VERSION = "1.38.0"
 DESCRIPTION = "Bindings."
@@ -21,16 +23,4 @@ class LineBindings(Table, tablename="line_bindings"):
 
 
 async def forwards() -> MigrationManager:
-    manager = MigrationManager(migration_id=ID, app_name="tenants", description=DESCRIPTION)
-    tablename = LineBindings._meta.tablename
-    manager.add_table(class_name="LineBindings", tablename=tablename)
-    for column in LineBindings._meta.columns:
-        manager.add_column(
-            table_class_name="LineBindings",
-            tablename=tablename,
-            column_name=column._meta.name,
-            column_class_name=type(column).__name__,
-            column_class=type(column),
-            params=column._meta.params,
-        )
-    return manager
+    return tables_made(ID, DESCRIPTION, LineBindings)

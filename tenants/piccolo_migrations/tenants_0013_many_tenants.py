@@ -6,7 +6,8 @@ security admits one tenant's rows at a time, as everywhere. They run with the ri
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
-from tenants.engine import current_session
+from tenants.schema import statements_run
+
 
 ID = "2026-11-23T12:20:00:000013"
 VERSION = "1.38.0"
@@ -94,11 +95,4 @@ END $$;
 
 
 async def forwards() -> MigrationManager:
-    manager = MigrationManager(migration_id=ID, app_name="tenants", description=DESCRIPTION)
-
-    async def run() -> None:
-        for definition in (STORE_CALLS, SHOW_CALLS):
-            await current_session().execute(definition)
-
-    manager.add_raw(run)
-    return manager
+    return statements_run(ID, DESCRIPTION, STORE_CALLS, SHOW_CALLS)

@@ -2,20 +2,18 @@
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 from piccolo.columns import Text
+from piccolo.table import Table
+
+from tenants.schema import columns_added, tables_made
 
 ID = "2026-11-23T12:30:00:000015"
 VERSION = "1.38.0"
 DESCRIPTION = "Encryption of lines."
 
 
+class Terminal(Table, tablename="terminals"):
+    encryption = Text(default="preferred")
+
+
 async def forwards() -> MigrationManager:
-    manager = MigrationManager(migration_id=ID, app_name="tenants", description=DESCRIPTION)
-    manager.add_column(
-        table_class_name="Terminal",
-        tablename="terminals",
-        column_name="encryption",
-        column_class_name="Text",
-        column_class=Text,
-        params=Text(default="preferred")._meta.params,
-    )
-    return manager
+    return columns_added(tables_made(ID, DESCRIPTION), Terminal)

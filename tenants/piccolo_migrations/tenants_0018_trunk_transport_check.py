@@ -2,7 +2,8 @@
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
-from tenants.engine import current_session
+from tenants.schema import statements_run
+
 
 ID = "2026-11-23T13:00:00:000018"
 VERSION = "1.38.0"
@@ -15,10 +16,4 @@ ALTER TABLE trunks
 
 
 async def forwards() -> MigrationManager:
-    manager = MigrationManager(migration_id=ID, app_name="tenants", description=DESCRIPTION)
-
-    async def run() -> None:
-        await current_session().execute(CHECK)
-
-    manager.add_raw(run)
-    return manager
+    return statements_run(ID, DESCRIPTION, CHECK)

@@ -1,9 +1,11 @@
 """Working time of employees and telephones, and calendars."""
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
-from piccolo.columns import JSONB, UUID, Boolean, Column, Integer, Text
+from piccolo.columns import JSONB, UUID, Boolean, Integer, Text
 from piccolo.columns.defaults.uuid import UUID4
 from piccolo.table import Table
+
+from tenants.schema import columns_added, tables_made
 
 ID = "2026-11-23T13:40:00:000021"
 VERSION = "1.38.0"
@@ -19,29 +21,15 @@ class Calendar(Table, tablename="calendars"):
     version = Integer(default=1)
 
 
-def _reference() -> UUID:
-    return UUID(default=None, null=True)
+class Employee(Table, tablename="employees"):
+    schedule_id = UUID(default=None, null=True)
+    calendar_id = UUID(default=None, null=True)
+    extra_periods = JSONB(default="[]")
 
 
-NEW: tuple[tuple[str, str, str, Column], ...] = (
-    ("Employee", "employees", "schedule_id", _reference()),
-    ("Employee", "employees", "calendar_id", _reference()),
-    ("Employee", "employees", "extra_periods", JSONB(default="[]")),
-    ("Terminal", "terminals", "schedule_id", _reference()),
-)
+class Terminal(Table, tablename="terminals"):
+    schedule_id = UUID(default=None, null=True)
 
 
 async def forwards() -> MigrationManager:
-    manager = MigrationManager(migration_id=ID, app_name="tenants", description=DESCRIPTION)
-    manager.add_table(class_name="Calendar", tablename="calendars")
-    of_calendars = (("Calendar", "calendars", c._meta.name, c) for c in Calendar._meta.columns)
-    for table, tablename, name, column in (*of_calendars, *NEW):
-        manager.add_column(
-            table_class_name=table,
-            tablename=tablename,
-            column_name=name,
-            column_class_name=type(column).__name__,
-            column_class=type(column),
-            params=column._meta.params,
-        )
-    return manager
+    return columns_added(tables_made(ID, DESCRIPTION, Calendar), Employee, Terminal)

@@ -2,7 +2,8 @@
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
-from tenants.engine import current_session
+from tenants.schema import statements_run
+
 
 ID = "2026-11-23T13:40:00:000022"
 VERSION = "1.38.0"
@@ -33,13 +34,6 @@ CREATE TRIGGER config_changed AFTER UPDATE ON {table} FOR EACH ROW
 
 
 async def forwards() -> MigrationManager:
-    manager = MigrationManager(migration_id=ID, app_name="tenants", description=DESCRIPTION)
-
-    async def run() -> None:
-        database = current_session()
-        await database.execute(KEYS)
-        for table in ("schedules", "calendars"):
-            await database.execute(ROUTING.format(table=table))
-
-    manager.add_raw(run)
-    return manager
+    return statements_run(
+        ID, DESCRIPTION, KEYS, *(ROUTING.format(table=table) for table in ("schedules", "calendars"))
+    )
