@@ -95,15 +95,16 @@ class _Trouble:
 
 
 def _rows(path: Path, trouble: _Trouble) -> Iterator[_Range]:
-    lines = _text(path).splitlines()
-    for number, row in enumerate(csv.reader(lines, delimiter=";"), start=1):
-        if not row or (number == 1 and not row[0].strip().isdigit()):
+    for number, line in enumerate(_text(path).splitlines(), start=1):
+        if not line or (number == 1 and not line[0].isdigit()):
             continue  # the headings
         place = f"{path.name}:{number}"
         try:
+            # Line by line: a quote that is not closed must not swallow the rows after it.
+            row = next(csv.reader([line], delimiter=";"))
             area, first, last = (int(cell) for cell in row[:3])
             name = row[_REGION].strip()
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, csv.Error):
             trouble.malformed.append(place)
             continue
         if not (100 <= area <= 999 and 0 <= first <= last < _AREA):

@@ -149,6 +149,15 @@ def test_what_cannot_be_used_is_reported():
     assert report.overlapping == ("DEF-9xx.csv:9",)
 
 
+def test_a_quote_that_is_not_closed_costs_its_own_row_only(tmp_path):
+    rows = [f"900;{n * 10};{n * 10 + 9};10;X;Тверская обл.;1" for n in range(6)]
+    rows[1] = '900;10;19;10;"X;Тверская обл.;1'
+    (tmp_path / "DEF.csv").write_text("\n".join(rows))
+    found = read(tmp_path)
+    assert found.ranges == 5
+    assert found.report.malformed == ("DEF.csv:2",)
+
+
 def test_neighbours_with_the_same_region_are_one(tmp_path):
     rows = "".join(f"900;{n * 10};{n * 10 + 9};10;X;Тверская обл.;1\n" for n in range(1000))
     (tmp_path / "DEF.csv").write_text(rows)
