@@ -20,7 +20,7 @@ REGISTRY = CollectorRegistry()
 SETUP_SECONDS = Histogram(
     "sunsim_call_setup_seconds",
     "From the INVITE to the first provisional answer or the final one.",
-    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
     registry=REGISTRY,
 )
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import measures
-from core.metrics import REGISTRY
+from core.metrics import RECORD_SECONDS, REGISTRY, SETUP_SECONDS
 from tests.rules.source import ROOT
 
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
@@ -132,6 +132,16 @@ def test_alerts_say_what_is_wrong_and_what_to_do():
         assert rule["labels"]["severity"] in ("warning", "critical")
         assert rule["annotations"].keys() == {"summary", "description"}
         assert re.fullmatch(r"\d+m", rule["for"])
+
+
+def test_an_alert_asks_for_no_more_than_the_buckets_tell():
+    """``histogram_quantile`` answers the last finite bucket at the most."""
+    asked = re.compile(r"histogram_quantile\(.*?(sunsim_\w+)_bucket.*\) > ([0-9.]+)$")
+    found = [match for rule in rules() if (match := asked.match(rule["expr"]))]
+    last = {h._name: h._upper_bounds[-2] for h in (SETUP_SECONDS, RECORD_SECONDS)}
+    assert len(found) >= 2
+    for match in found:
+        assert float(match[2]) < last[match[1]], match[0]
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="there is no promtool")
