@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from core.contracts import Direction
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, NotFound, Unavailable
 from tenants import crosstenant
 from tenants.callcommands import HangUp, ask
 from tenants.db import Database
@@ -19,10 +19,16 @@ from tenants.services import audit, visibility
 from tenants.services.actor import Actor, operator, require_operator, require_scope
 from tenants.tables import LiveCallState
 
-__all__ = ["PresentCallAnywhere", "everywhere", "find", "hang_up", "hang_up_all"]
+__all__ = ["PresentCallAnywhere", "SomeGoOn", "everywhere", "find", "hang_up", "hang_up_all"]
 
 _AT_ONCE = 4
 _SHORTEST = 4
+
+
+class SomeGoOn(Unavailable):
+    """{ended} calls were ended; {left} go on, as the telephone service did not answer for them."""
+
+    code = "some_calls_go_on"
 
 
 class PresentCallAnywhere(Struct, frozen=True):
@@ -103,19 +109,28 @@ async def find(
 async def hang_up_all(
     db: Database, actor: Actor, calls: Sequence[PresentCallAnywhere]
 ) -> list[PresentCallAnywhere]:
-    """End these calls; returns those that were ended by it, not those that ended by themselves."""
+    """End these calls; returns those that were ended by it, not those that ended by themselves.
+
+    All are tried. Raises SomeGoOn if the service of one did not answer.
+    """
     require_operator(actor, "calls:write")
     gate = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(call: PresentCallAnywhere) -> bool:
+    async def one(call: PresentCallAnywhere) -> bool | Unavailable:
         async with gate:
             try:
                 await hang_up(db, operator(actor.name, call.tenant_id), call.call_id)
             except NotFound:
                 return False
+            except Unavailable as error:
+                return error
             return True
 
     done = await asyncio.gather(*(one(call) for call in calls))
+    if silent := [found for found in done if isinstance(found, Unavailable)]:
+        if len(calls) == 1:
+            raise silent[0]
+        raise SomeGoOn(left=len(silent), ended=sum(found is True for found in done))
     return [call for call, ended in zip(calls, done, strict=True) if ended]
 
 

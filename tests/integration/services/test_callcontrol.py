@@ -104,6 +104,15 @@ async def test_without_a_telephone_service_it_is_said(company, monkeypatch):
         await callcontrol.hang_up(company.db, company.admin, await present(company))
 
 
+async def test_calls_that_go_on_are_counted(company, monkeypatch):
+    monkeypatch.setattr("tenants.callcommands.ask.__defaults__", (0.1,))
+    for _ in range(2):
+        await present(company)
+    found = await callcontrol.everywhere(company.db, operator())
+    with pytest.raises(callcontrol.SomeGoOn, match="0 calls were ended; 2 go on"):
+        await callcontrol.hang_up_all(company.db, operator("ops"), found)
+
+
 async def test_the_operator_sees_and_ends_calls_everywhere(company, calls):
     other = await activate(company.db, company.issuer, "boris@vasilek.example", company="Василёк")
     marina = await company.hire("Марина", extension="107")
