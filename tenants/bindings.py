@@ -54,7 +54,6 @@ class DatabaseBindings:
         self._secret = secret
         # By terminal; None if it is to be forgotten.
         self._waiting: dict[UUID, tuple[Line, Sequence[Contact]] | None] = {}
-        self._accounts: dict[UUID, tuple[Line, str]] = {}
         self._stored: list[crosstenant.Row] = []
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -138,13 +137,8 @@ class DatabaseBindings:
 
     def _account(self, line: Line) -> str:
         """A word that another terminal or another password has not; it says nothing about either."""
-        known = self._accounts.get(line.terminal_id)
-        if known is not None and known[0] is line:
-            return known[1]
         text = f"{line.tenant_id}:{line.terminal_id}:{sorted(line.ha1.items())}".encode()
-        account = hashlib.blake2b(text, key=self._secret, digest_size=16).hexdigest()
-        self._accounts[line.terminal_id] = line, account
-        return account
+        return hashlib.blake2b(text, key=self._secret, digest_size=16).hexdigest()
 
 
 def _lasts(contact: Contact) -> bool:

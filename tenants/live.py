@@ -206,6 +206,7 @@ class DatabaseLiveBoard:
         if before and (before.user_agent, before.source) == (user_agent, source):
             self._renewed[line.terminal_id] = until
             return
+        self._renewed.pop(line.terminal_id, None)
         board.dirty.add(line.terminal_id)
         self._touch(line.tenant_id)
 
