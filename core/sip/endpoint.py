@@ -205,6 +205,8 @@ class Endpoint:
     async def bans(self, lift: Lift) -> AsyncIterator[Ban]:
         """All bans of now, or those that are lifted hereby."""
         failures, now = self._identity.failures, self._clock.now()
+        if lift.source:
+            log.info("bans lifted", extra={"source": lift.source})
         for ban in failures.lift(lift.source, now) if lift.source else failures.bans(now):
             yield ban
 
