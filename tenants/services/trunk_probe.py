@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from core.contracts import TrunkTransport
 from core.sip import _wire as wire
+from core.sip.stream import SipStream
 from core.sip.tls import client_context
 from tenants.secrets import new_token
 
@@ -52,9 +53,13 @@ async def _by_connection(host: str, port: int, transport: TrunkTransport) -> Tru
     reader, writer = await asyncio.open_connection(host, port, ssl=tls)
     try:
         writer.write(_options(host, port, writer.get_extra_info("sockname")[:2], transport))
-        head = await reader.readuntil(b"\r\n\r\n")
-        return _heard(wire.parse(head), began)
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, wire.WireError):
+        stream = SipStream()
+        while data := await reader.read(65536):
+            for message in map(wire.parse, stream.receive(data)):
+                if not message.is_request:
+                    return _heard(message, began)
+        return TrunkTest(reachable=False, reason="it hung up without an answer")
+    except wire.WireError:
         return TrunkTest(reachable=False, reason="the answer is not SIP")
     finally:
         writer.close()
