@@ -306,6 +306,11 @@ class TrunkTransport(StrEnum):
     TCP = "tcp"
     TLS = "tls"  # its certificate must be for ``Trunk.host``
 
+    @property
+    def default_port(self) -> int:
+        """Where it listens unless said otherwise (RFC 3261 §19.1.2)."""
+        return 5061 if self is TrunkTransport.TLS else 5060
+
 
 class NumberFormat(StrEnum):
     """How a carrier writes telephone numbers in request-URI, From and its kin."""

@@ -23,8 +23,6 @@ def group() -> None:
     """Carriers."""
 
 
-_SIP, _SIPS = 5060, 5061
-
 Command = Callable[..., Awaitable[Output]]
 
 
@@ -40,7 +38,11 @@ def _options(function: Command) -> Command:
         click.option(
             "--network", "networks", multiple=True, help="CIDR block its calls come from; repeatable."
         ),
-        click.option("--max-calls", type=click.IntRange(1), help="Calls at once, both ways together."),
+        click.option(
+            "--max-calls",
+            type=click.IntRange(0),
+            help="Calls at once, both ways together; 0: any number.",
+        ),
         click.option("--login", help="Our account there, which answers its challenges."),
         click.option("--password-stdin", is_flag=True, help="Read the account's password from stdin."),
         click.option("--realm", help="Answer challenges of this realm only."),
@@ -78,6 +80,8 @@ def _options(function: Command) -> Command:
 def _given(fields: dict[str, Any], password_stdin: bool) -> dict[str, Any]:
     """The fields that were given, with the password from stdin."""
     given = {name: value for name, value in fields.items() if value not in (None, ())}
+    if given.get("max_calls") == 0:
+        given["max_calls"] = None
     if password_stdin:
         given["password"] = sys.stdin.readline().rstrip("\r\n")
     return given
@@ -94,7 +98,6 @@ def _vault(office: Office, given: dict[str, Any]) -> Vault | None:
 async def add(office: Office, password_stdin: bool, **fields: Any) -> Output:
     """Add the carrier NAME. Without --network its calls come from the host, given as an address."""
     given = _given(fields, password_stdin)
-    given.setdefault("port", _SIPS if given.get("transport") == TrunkTransport.TLS else _SIP)
     command = convert(given, AddTrunk)
     return _said(await trunks.add(office.db, office.actor, command, _vault(office, given)))
 

@@ -49,13 +49,14 @@ STATE_SECONDS = 60
 class AddTrunk(Struct, frozen=True):
     """A carrier. Without ``networks`` its calls come from ``host`` alone, which then is an address.
 
-    ``core.contracts.Trunk`` says what the fields mean. ``login`` and ``password`` come together;
+    ``core.contracts.Trunk`` says what the fields mean; without a ``port`` it is that of the
+    transport. ``login`` and ``password`` come together;
     ``registrar`` is ``host`` or ``host:port``.
     """
 
     name: str
     host: str
-    port: int = 5060
+    port: int | None = None
     networks: tuple[str, ...] = ()
     max_calls: int | None = None
     login: str | None = None
@@ -156,8 +157,10 @@ async def edit(
         row = await _locked(name)
         if changes.get("login") == "":
             changes |= {"login": None, "password": None, "realm": None, "registers": False}
-        if "host" in changes and row["networks"] == CHECKS["networks"]((row["host"],)):
+        if "host" in changes and row["networks"] in ([f"{row['host']}/32"], [f"{row['host']}/128"]):
             changes = {"networks": ()} | changes  # its calls came from there, and now from here
+        if "transport" in changes and row["port"] == TrunkTransport(row["transport"]).default_port:
+            changes = {"port": changes["transport"].default_port} | changes
         known = {field.name: row.get(field.name) for field in fields(AddTrunk)}
         kept = row["password_sealed"] if "password" not in changes else None
         whole = convert(known | {"password": kept and _UNCHANGED} | changes, AddTrunk)
@@ -215,6 +218,8 @@ def _kept(command: AddTrunk, trunk_id: UUID, vault: Vault | None) -> dict[str, A
     """The columns of a carrier, checked, its password sealed unless it is the one that it had."""
     values = asdict(command)
     values["networks"] = command.networks or (command.host,)
+    if command.port is None:
+        values["port"] = command.transport.default_port
     values = checked(values, CHECKS, required=("name", "host", *_needed(command)))
     password = values.pop("password")
     values["password_sealed"] = None

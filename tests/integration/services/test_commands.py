@@ -45,6 +45,8 @@ def test_the_life_of_a_carrier(sunsim, as_json):
     assert "127.0.0.9:5061 tls" in sunsim("trunk", "list").stdout
     changed = as_json("trunk", "edit", "west", "--transport=tcp", "--check=30", "--name=north")
     assert changed == added | {"name": "north", "transport": "tcp", "check_seconds": 30}
+    assert as_json("trunk", "edit", "north", "--max-calls=3")["max_calls"] == 3
+    assert as_json("trunk", "edit", "north", "--max-calls=0")["max_calls"] is None
     assert sunsim("trunk", "disable", "north").stdout.endswith(" by tcp, 192.0.2.0/28 (disabled)\n")
     assert as_json("trunk", "enable", "north")["enabled"] is True
     assert as_json("trunk", "delete", "north") == {"deleted": "north"}

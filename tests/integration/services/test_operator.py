@@ -339,6 +339,19 @@ async def test_calls_come_from_where_the_carrier_moved_to_unless_its_networks_we
     assert (await edited(company, "alone", host="198.51.100.2")).networks == ("198.51.100.2/32",)
     await edited(company, "alone", networks=("203.0.113.0/24",))
     assert (await edited(company, "alone", host="198.51.100.3")).networks == ("203.0.113.0/24",)
+    by_name = AddTrunk("named", "sip.west.example", networks=("203.0.113.0/24",))
+    await trunks.add(company.db, OPERATOR, by_name)
+    moved = await edited(company, "named", host="sip.east.example")
+    assert (moved.host, moved.networks) == ("sip.east.example", ("203.0.113.0/24",))
+
+
+async def test_the_port_goes_with_the_transport_unless_it_was_chosen(company):
+    made = AddTrunk("tls", "198.51.100.1", transport=TrunkTransport.TLS)
+    assert (await trunks.add(company.db, OPERATOR, made)).port == 5061
+    assert (await edited(company, "tls", transport=TrunkTransport.TCP)).port == 5060
+    assert (await edited(company, "tls", transport=TrunkTransport.TLS)).port == 5061
+    assert (await edited(company, "tls", port=5070)).port == 5070
+    assert (await edited(company, "tls", transport=TrunkTransport.UDP)).port == 5070
 
 
 async def test_what_would_make_a_carrier_unusable_is_refused(company):
@@ -377,12 +390,13 @@ async def test_a_carrier_is_disabled_enabled_and_deleted(company):
 
 
 @pytest.mark.parametrize("answer", [None, b"HTTP?\r\n\r\n", b""])
-async def test_a_carrier_on_tcp_is_asked_by_tcp(answer):
+@pytest.mark.parametrize("body", [b"", b"v=0\r\n"])
+async def test_a_carrier_on_tcp_is_asked_by_tcp(answer, body):
     seen = []
 
     async def serve(reader, writer):
         seen.append(await reader.readuntil(b"\r\n\r\n"))
-        well = wire.build_response(wire.parse(seen[0], True), 405, "No")
+        well = wire.build_response(wire.parse(seen[0], True), 405, "No", body=body)
         writer.write(well if answer is None else answer)
         writer.close()
 
