@@ -61,7 +61,8 @@ def trace(
     wanted = Wanted(call, host, others, recent=not follow, seconds=_FOLLOW if follow else 0.0)
     messages = _read(settings, wanted)
     if follow:
-        return Output(messages, (line(message) for message in _until_interrupted(messages)))
+        messages = _until_interrupted(messages)
+        return Output(messages, map(line, messages))
     found = groups(messages)[-last:]
     if call and not found:
         raise NotFound("No message of call “{call}” is kept.", call=call)
