@@ -134,12 +134,14 @@ def test_each_attempt_is_on_the_card(
     steps = [CallStep(began + at, code, data=data, **where) for at, code, where, data in course]
     call = stage.run(stage.ended(company, person, at=began, steps=steps, caller="+74991230000"))
     stage.run(stage.speaks(company.email, language))
-    page = visit(f"/history/{call}", company.email)
-    bars = page.locator(".k-rings li")
-    expect(bars).to_have_count(3)
-    for bar, words in zip(bars.all(), expected, strict=True):
-        expect(bar).to_contain_text(words)
-    stage.run(stage.speaks(company.email, "ru"))
+    try:
+        page = visit(f"/history/{call}", company.email)
+        bars = page.locator(".k-rings li")
+        expect(bars).to_have_count(3)
+        for bar, words in zip(bars.all(), expected, strict=True):
+            expect(bar).to_contain_text(words)
+    finally:
+        stage.run(stage.speaks(company.email, "ru"))
 
 
 def test_a_call_between_colleagues_has_their_names(visit: Open, stage: Stage, company: Company) -> None:
