@@ -29,7 +29,7 @@ async def test_baresip_answers_and_both_hear_each_other(company):
     assert (await company.call()).call.outcome is Outcome.ANSWERED
 
 
-@pytest.mark.spec("SIP-01", "SIP-02", "EMP-02", at="call")
+@pytest.mark.spec("SIP-01", "EMP-02", at="call")
 @pytest.mark.parametrize(
     "by",
     [pytest.param("udp", marks=pytest.mark.proof), pytest.param("tcp", marks=pytest.mark.proof), "tls"],

@@ -37,7 +37,6 @@ def hangs_up(**fields):
 # --- in front of the phones -----------------------------------------------------------------------
 
 
-@pytest.mark.spec("SIP-02", at="call")
 @pytest.mark.parametrize("transport", ["", pytest.param("tcp", marks=pytest.mark.proof)])
 async def test_a_phone_behind_a_proxy_is_called(company, transport):
     async with (

@@ -69,7 +69,6 @@ def free(address):
     return True
 
 
-@pytest.mark.spec("SIP-02", at="call")
 async def test_a_phone_is_called_after_a_restart_and_after_a_kill_without_registering_again(
     own_instance,
 ):

@@ -161,7 +161,6 @@ async def _sealed(company):
     return seal_trunk_password(company.vault, trunk_id, ACCOUNT["password"])
 
 
-@pytest.mark.spec("HIS-12", at="call")
 async def test_a_second_carrier_takes_what_the_first_cannot(company):
     carrier = await Carrier(company).add()
     broken = Script().wait_for("INVITE").answer(503, "Service Unavailable").wait_for("ACK")

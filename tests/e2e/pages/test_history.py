@@ -77,6 +77,7 @@ def test_a_call_of_others_is_not_there_for_an_employee(
     assert "Ольга" not in answer.text()
 
 
+@pytest.mark.spec("HIS-12", at="page")
 def test_the_card_tells_the_course_of_the_call(visit: Open, company: Company) -> None:
     page = visit("/history", company.email)
     page.locator("tr", has_text="+7 916 204-18-33").first.click()
@@ -107,7 +108,6 @@ def test_the_card_tells_the_course_of_the_call(visit: Open, company: Company) ->
     expect(page.locator(".k-drawer")).to_be_visible()
 
 
-@pytest.mark.spec("HIS-12", at="page")
 @pytest.mark.parametrize(
     ("language", "expected"),
     [

@@ -77,7 +77,7 @@ async def test_one_schedule_monday_to_friday_nine_to_six_is_the_default(company)
     assert week == [[[9 * 60, 18 * 60]]] * 5 + [[], []]
 
 
-@pytest.mark.spec("ACC-06", at="rule")
+@pytest.mark.spec("ACC-06", "FLT-01", at="rule")
 async def test_exactly_one_scenario_named_by_default_and_enabled(company, vault):
     async with company.db.tenant(company.id):
         scenarios = await Scenario.select(Scenario.name, Scenario.enabled)
@@ -85,7 +85,9 @@ async def test_exactly_one_scenario_named_by_default_and_enabled(company, vault)
     async with directory_of(company.db, vault) as directory:
         (scenario,) = directory.snapshot(company.id).scenarios
     assert (scenario.name, scenario.enabled) == ("По умолчанию", True)
-    assert scenario.default.name == "Номера, не входящие в фильтры"
+    default = scenario.default
+    assert default.name == "Номера, не входящие в фильтры"
+    assert (default.schedule_id, default.calendar_id, default.filter) == (None, None, None)
     assert scenario.branches == ()
 
 

@@ -214,7 +214,7 @@ def test_an_employee_may_be_in_several_groups(company):
     assert company.rings(first, second, mode=DialMode.SEQUENTIAL) == "(a-1:30 > (a-1:20 | b-1:20))"
 
 
-@pytest.mark.spec("GRP-09", at="rule")
+@pytest.mark.spec("GRP-04", at="rule")
 def test_members_ring_in_the_order_of_the_group(company):
     for name in "abc":
         company.employee(name)
