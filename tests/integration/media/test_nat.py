@@ -7,9 +7,10 @@ import pytest
 from core.ids import new_id
 from core.media.g711 import PCMA
 from core.media.rtp import RtpPeer
-from core.media.tones import heard_seconds, hears, tone
+from core.media.tones import hears, tone
 from tests.integration.media.test_reoffer import directed
 from tests.integration.media.test_session import CALLEE, CALLER, peers, talk
+from tests.support.media import until_hears
 
 STRANGER = 1000
 
@@ -18,16 +19,6 @@ def private(peer: RtpPeer) -> bytes:
     """The peer's body with the address that it has behind its NAT, where nobody can send to."""
     port = str(peer.address[1]).encode()
     return peer.sdp.replace(b"127.0.0.1", b"192.168.77.5").replace(b"audio " + port, b"audio 16000")
-
-
-async def hears_only(peer, frequency, patience=15):
-    """From now on nothing but this tone: what rtpengine still has to learn takes three seconds."""
-    async with asyncio.timeout(patience):
-        while True:
-            peer.forget()
-            await peer.listen(0.5)
-            if heard_seconds(peer.heard, frequency) >= 0.4:
-                return
 
 
 async def join(media, caller, callee, caller_sdp, callee_sdp):
@@ -47,8 +38,8 @@ async def test_audio_goes_where_the_packets_come_from(media, behind):
         session = await join(media, caller, callee, caller_sdp, callee_sdp)
         caller.play(tone(CALLER))
         callee.play(tone(CALLEE))
-        await hears_only(caller, CALLEE)
-        await hears_only(callee, CALLER)
+        await until_hears(caller, CALLEE, 0.5)
+        await until_hears(callee, CALLER, 0.5)
         await talk(caller, callee, 0.5)
         await session.close()
 
@@ -79,7 +70,7 @@ async def test_a_stranger_who_came_early_loses_against_the_address_that_was_name
         await asyncio.sleep(0.2)
         caller.play(tone(CALLER))
         callee.play(tone(CALLEE))
-        await hears_only(callee, CALLER)
+        await until_hears(callee, CALLER, 0.5)
         stranger.forget()
         await talk(caller, callee, 0.5)
         assert stranger.packets == 0
@@ -99,6 +90,6 @@ async def test_a_phone_whose_nat_forgot_it_during_hold_is_heard_again(media):
         caller.silence()
         await session.reoffer(None, body.replace(b" 1 IN", b" 3 IN"))
         moved.play(tone(CALLER))
-        await hears_only(callee, CALLER)
-        await hears_only(moved, CALLEE)
+        await until_hears(callee, CALLER, 0.5)
+        await until_hears(moved, CALLEE, 0.5)
         await session.close()
