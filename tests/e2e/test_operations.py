@@ -164,7 +164,7 @@ async def test_what_is_measured_is_what_the_document_says(company):
     async with company.phone(company.admin.sip, answering()) as phone, talking(company) as caller:
         call = await present(company)
         role = company.instance.endpoints["roles"]["sip"]["http"]
-        text = httpx.get(f"http://{role}/metrics").text
+        text = httpx.get(f"http://{role}/metrics", timeout=30).text
         now = company.instance.metrics()
         company.instance.cli("calls", "hangup", call["call_id"])
         await caller.finish()

@@ -32,7 +32,7 @@ def test_whoever_is_not_signed_in_is_led_to_the_login_and_back(visit: Open, comp
     "target", ["//evil.test", "https://evil.test", "/\\evil.test", "javascript:alert(1)"]
 )
 def test_the_way_back_never_leads_elsewhere(stage: Stage, company: Company, target: str) -> None:
-    with httpx.Client(base_url=stage.url) as client:
+    with httpx.Client(timeout=30, base_url=stage.url) as client:
         form = _form(client, email=company.email, password=PASSWORD, next=target)
         assert client.post("/login", data=form).headers["location"] == "/"
 
@@ -50,7 +50,7 @@ def test_wrong_password_and_unknown_address_read_alike(visit: Open, company: Com
 
 
 def test_guessing_is_slowed_down(stage: Stage, company: Company) -> None:
-    with httpx.Client(base_url=stage.url) as client:
+    with httpx.Client(timeout=30, base_url=stage.url) as client:
         answers = [
             client.post("/login", data=_form(client, email="guess@romashka.test", password=str(n)))
             for n in range(7)
@@ -60,7 +60,7 @@ def test_guessing_is_slowed_down(stage: Stage, company: Company) -> None:
 
 
 def test_a_form_without_the_token_or_from_elsewhere_is_refused(stage: Stage, company: Company) -> None:
-    with httpx.Client(base_url=stage.url) as client:
+    with httpx.Client(timeout=30, base_url=stage.url) as client:
         form = _form(client, email=company.email, password=PASSWORD)
         forged = {**form, "_csrf_token": "0" * 128}
         assert client.post("/login", data=forged).status_code == 403
@@ -94,7 +94,7 @@ def test_signing_out_ends_the_session_on_the_server(
 ) -> None:
     page = visit("/profile", company.email)
     token = next(c["value"] for c in page.context.cookies() if c["name"] == "sunsim_session")
-    with httpx.Client(base_url=stage.url, cookies={"sunsim_session": token}) as client:
+    with httpx.Client(timeout=30, base_url=stage.url, cookies={"sunsim_session": token}) as client:
         assert client.get("/profile").status_code == 200
         page.get_by_role("button", name="Выйти").click()
         page.wait_for_url("**/login")
@@ -102,7 +102,7 @@ def test_signing_out_ends_the_session_on_the_server(
 
 
 def test_cookies_and_headers_are_strict(stage: Stage, company: Company) -> None:
-    with httpx.Client(base_url=stage.url) as client:
+    with httpx.Client(timeout=30, base_url=stage.url) as client:
         answer = client.post("/login", data=_form(client, email=company.email, password=PASSWORD))
         cookie = next(
             c for c in answer.headers.get_list("set-cookie") if c.startswith("sunsim_session")
@@ -117,7 +117,7 @@ def test_cookies_and_headers_are_strict(stage: Stage, company: Company) -> None:
 
 @pytest.mark.parametrize("path", ["/nothing/here", "/static/none.css"])
 def test_an_address_without_a_page_has_the_headers_too(stage: Stage, path: str) -> None:
-    answer = httpx.get(stage.url + path)
+    answer = httpx.get(stage.url + path, timeout=30)
     assert answer.status_code == 404
     for name, value in HEADERS.items():
         assert answer.headers[name] == value

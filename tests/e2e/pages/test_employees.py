@@ -181,7 +181,7 @@ def test_another_companys_card_is_not_there(visit: Open, stage: Stage, company: 
     other = stage.run(stage.company("Чужая", "boss@other.test"))
     page = visit("/employees", company.email)
     cookies = {c["name"]: c["value"] for c in page.context.cookies()}
-    with httpx.Client(base_url=stage.url, cookies=cookies) as client:
+    with httpx.Client(timeout=30, base_url=stage.url, cookies=cookies) as client:
         for path in ("", "/phones", "/lines/" + str(other.admin_id)):
             assert client.get(f"/employees/{other.admin_id}{path}").status_code == 404
         assert client.get("/employees/not-an-id").status_code == 404

@@ -42,22 +42,21 @@ def test_nobody_has_an_unknown_number_line_or_address(directory):
     assert directory.snapshot(UUID(int=1)) is None
 
 
-async def test_a_change_is_visible_within_a_second(directory, database, company):
+async def test_a_change_is_visible_and_leaves_running_calls_alone(directory, database, company):
     before = directory.snapshot(company.id)
     await rename(database, company, "Петров")
-    took = await until(lambda: directory.snapshot(company.id).employees[0].name == "Петров")
-    assert took < 1
+    await until(lambda: directory.snapshot(company.id).employees[0].name == "Петров")
     after, _ = directory.number(company.e164)
     assert after is directory.snapshot(company.id)
     assert after.version > before.version
     assert after.hash != before.hash
-    assert before.employees[0].name == "Иванов"  # a running call keeps what it began with
+    assert before.employees[0].name == "Иванов"
 
 
 async def test_a_suspended_company_has_no_lines(directory, database, company):
     async with database.directory():
         await tables.Tenant.update(status="suspended").where(tables.Tenant.id == company.id)
-    assert await until(lambda: directory.line(company.login) is None) < 1
+    await until(lambda: directory.line(company.login) is None)
     snapshot, _ = directory.number(company.e164)
     assert snapshot.suspended
     async with database.directory():
@@ -116,7 +115,7 @@ async def test_carriers_come_change_and_go(directory, database):
         await tables.Trunk.insert(
             tables.Trunk(id=trunk_id, name="carrier", host="198.51.100.1", networks=["198.51.100.0/24"])
         )
-    assert await until(lambda: directory.trunk_from("198.51.100.7")) < 1
+    await until(lambda: directory.trunk_from("198.51.100.7"))
     assert directory.trunk(trunk_id) is directory.trunk(None)
     async with database.directory():
         await tables.Trunk.update(networks=["192.0.2.0/24"]).where(tables.Trunk.id == trunk_id)
@@ -147,7 +146,7 @@ async def test_the_last_state_is_served_while_the_database_is_away(
     await until(lambda: directory.snapshot(company.id).employees[0].name == "Петров")
     await until(lambda: listener.connected)
     await rename(database, company, "Сидоров")
-    assert await until(lambda: directory.snapshot(company.id).employees[0].name == "Сидоров") < 1
+    await until(lambda: directory.snapshot(company.id).employees[0].name == "Сидоров")
 
 
 async def test_a_lost_listening_connection_loses_no_change(

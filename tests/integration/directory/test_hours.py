@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -14,6 +13,7 @@ from structlog.testing import capture_logs
 from core import routing
 from core.contracts import Addressee, AddresseeKind, CallFacts, Dial, Direction, Live
 from core.ids import new_id
+from tests.integration.directory.conftest import until
 from tests.support.database import add_tenant
 
 NOON, NIGHT = "2026-11-23 12:00", "2026-11-23 03:00"
@@ -37,12 +37,6 @@ def reason(directory, company, at):
     plan = routing.plan(routing.compile(snapshot), step, facts, live, instant(at), 0)
     mine = [s for s in plan.skipped if s.terminal_id in (None, company.terminal_id)]
     return mine[0].reason.value if mine else None
-
-
-async def until(condition):
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 async def test_hours_reach_calls_within_a_moment(database, directory, company):

@@ -425,7 +425,7 @@ async def test_any_answer_shows_that_a_carrier_is_there():
     async with carrier() as (far, port):
         result = await trunks.probe("127.0.0.1", port)
     assert (result.reachable, result.status, result.user_agent) == (True, 405, "Carrier/1")
-    assert 0 < result.milliseconds < 2000
+    assert result.milliseconds > 0
     assert [message.method for message in far.seen] == ["OPTIONS"]
     assert wire.problem(far.seen[0]) is None
 
