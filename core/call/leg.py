@@ -10,7 +10,7 @@ from uuid import UUID
 from core.call.inbox import Inbox
 from core.contracts import Ring
 from core.errors import SunSimError
-from core.sip.session import Digit, ReofferAnswered, ReofferFailed, Session, SessionEvent, SessionState
+from core.sip.session import Digit, ReofferAnswered, ReofferFailed, Session, SessionEvent
 
 __all__ = ["COMPLETED_ELSEWHERE", "CalleeLeg", "Header", "Leg", "OfferRefused"]
 
@@ -19,8 +19,6 @@ Header = tuple[str, str]
 COMPLETED_ELSEWHERE: Header = ("Reason", 'SIP;cause=200;text="Call completed elsewhere"')
 """Tells a phone not to show the call as missed (RFC 3326)."""
 
-
-_PENDING = 491
 _TURN = 0.1  # seconds until it is looked again whose turn it is
 
 
@@ -49,34 +47,27 @@ class Leg:
         if isinstance(event, Digit):
             self.on_digit(event)
         elif isinstance(event, ReofferAnswered | ReofferFailed) and self._asked is not None:
-            if not self._asked.done():
-                self._asked.set_result(event)
+            asked, self._asked = self._asked, None
+            if not asked.done():  # else nobody waits for it any more
+                asked.set_result(event)
         else:
             self.events.put(event)
 
     async def reoffer(self, sdp: bytes) -> bytes:
         """Ask the party by re-INVITE to take a new offer; its answer. Raises OfferRefused.
 
-        Waits for the ACK of the answer, and while an offer of the party is under way. A party that is
+        Waits for the ACK of the answer, and while another offer is under way. A party that is
         gone never answers: its end is an event, and the call's end cancels this.
         """
         session = self.session
         assert session is not None, "an answered leg has its session"
-        while True:
-            if session.state is not SessionState.CONFIRMED:
-                await asyncio.sleep(_TURN)
-                continue
-            self._asked = asyncio.get_running_loop().create_future()
-            try:
-                session.reoffer(sdp)
-                event = await self._asked
-            finally:
-                self._asked = None
-            if isinstance(event, ReofferAnswered):
-                return event.sdp
-            if event.status != _PENDING:
-                raise OfferRefused(status=event.status)
+        while not session.reoffer(sdp):  # noqa: ASYNC110 - the session says no word when it may
             await asyncio.sleep(_TURN)
+        self._asked = asyncio.get_running_loop().create_future()
+        event = await self._asked
+        if isinstance(event, ReofferFailed):
+            raise OfferRefused(status=event.status)
+        return event.sdp
 
     def end(self, reason: Header | None = None) -> None:
         """Leave the leg whatever its state; the session sends CANCEL or BYE as fits."""

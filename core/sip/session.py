@@ -159,14 +159,12 @@ class Session(Usage):
         if offer is not None:
             offer.refuse(status)
 
-    def reoffer(self, sdp: bytes) -> None:
+    def reoffer(self, sdp: bytes) -> bool:
         """Send a re-INVITE; ReofferAnswered or ReofferFailed follows. 491 is tried again by itself.
 
-        While another re-INVITE is under way, ours or theirs, it fails with 491 at once.
+        False, and nothing is sent, before the ACK and while another offer is under way, ours or theirs.
         """
-        if self.state is SessionState.CONFIRMED and not self._reinvite(sdp, refresh=False):
-            failed = ReofferFailed(491, "Request Pending")
-            self._agent.wheel.after(0, lambda: self.tell(failed))
+        return self.state is SessionState.CONFIRMED and self._reinvite(sdp, refresh=False)
 
     def refresh(self) -> bool:
         """Repeat our body in a re-INVITE for the session timer; False while an offer is under way."""

@@ -7,7 +7,7 @@ import pytest
 from core.call.lasting import MediaMoving
 from core.contracts import Outcome, Par, StepCode
 from core.errors import MediaUnavailable
-from core.sip.session import Ended, Reoffer
+from core.sip.session import Ended, Reoffer, ReofferAnswered
 from tests.support.virtual_time import run
 from tests.unit.call.world import CANCELS, World, answers, hangs_up, ring, rings
 
@@ -76,6 +76,31 @@ def test_a_phone_whose_own_offer_is_under_way_is_asked_once_more():
 
     cdr = run(world.run((10, busy)))
     assert phone.session.did.count(("reoffer", b"new offer leg1")) == 3
+    assert len(moved(cdr)) == 1
+
+
+def test_the_answer_to_another_offer_of_ours_is_not_taken_for_the_one_asked_for():
+    """The session's own refresh is under way when the server is lost, and is answered first."""
+    world, _ = talking(hangs_up(30))
+
+    def busy():
+        world.caller.takes = [491, 200]
+        world.call.media_lost()
+        asyncio.get_running_loop().call_later(0.05, world.caller.say, ReofferAnswered(b"refreshed"))
+
+    run(world.run((10, busy)))
+    assert verbs(world, "answered")[0] == ("answered", None, b"yes to new offer")
+
+
+def test_the_answer_of_a_move_that_was_begun_anew_is_for_nobody():
+    world, phone = talking(hangs_up(30))
+
+    def again():
+        world.caller.takes, phone.session.takes = [491, 200], [491, 200]
+        world.call.media_lost()
+
+    cdr = run(world.run((10, loses(world)), (10.05, again)))
+    assert verbs(world, "answered") == [("answered", None, b"yes to new offer")]
     assert len(moved(cdr)) == 1
 
 

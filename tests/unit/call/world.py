@@ -45,7 +45,8 @@ class FakeSession(Session):
         self.listener = listener  # no agent: nothing of the real session but its verbs
         self.state = SessionState.CONFIRMED
         self.by_info = False
-        self.takes = [200]  # what re-INVITEs are answered with, the last one for ever; 0: nothing
+        self.takes = [200]  # what re-INVITEs are answered with, the last one for ever; 0: nothing,
+        # 491: another offer is under way
         self.remote_sdp = sdp
         self.did = []
 
@@ -68,9 +69,12 @@ class FakeSession(Session):
     def reoffer(self, sdp):
         self.did.append(("reoffer", sdp))
         status = self.takes.pop(0) if len(self.takes) > 1 else self.takes[0]
+        if status == 491:
+            return False
         event = ReofferAnswered(b"yes to " + sdp) if status == 200 else ReofferFailed(status, "No")
         if status:
             asyncio.get_running_loop().call_later(0.1, self.say, event)
+        return True
 
     def probe(self):
         self.did.append(("probe",))

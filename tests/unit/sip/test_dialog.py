@@ -122,12 +122,20 @@ def test_our_reinvite_refused(world):
 
 
 def test_one_reinvite_of_ours_at_a_time(world):
-    world.session.reoffer(NEW_OFFER)
-    world.session.reoffer(NEW_OFFER)
-    assert whats(world.take()) == ["INVITE"]
-    assert world.events == []  # never from inside a verb
+    assert world.session.reoffer(NEW_OFFER)
+    assert not world.session.reoffer(ANSWER)
+    (invite,) = world.take()
+    world.receive(reply(invite, 200, body=ANSWER))
     world.advance(0.1)
-    assert world.events == [ReofferFailed(491, "Request Pending")]
+    assert world.events == [ReofferAnswered(ANSWER)]  # and no word of the other one
+    assert world.session.reoffer(NEW_OFFER)
+
+
+def test_no_reinvite_of_ours_while_theirs_waits(world, peer):
+    world.receive(reinvite(world, peer))
+    world.take()
+    assert not world.session.reoffer(NEW_OFFER)
+    assert world.take() == []
 
 
 def test_glare_theirs_gets_491_and_ours_is_tried_again(world, peer):
