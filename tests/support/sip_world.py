@@ -254,6 +254,27 @@ def inside(world: World, peer: Peer, method: str, **given) -> bytes:
     return peer.request(method, f"sip:{HERE[0]}:5060", to_tag=world.session.tag, **given)
 
 
+def talking(peer: Peer, **given) -> World:
+    """A world whom ``peer`` called, and with whom it talks."""
+    world = World(**given)
+    world.receive(peer.invite())
+    world.session.answer(ANSWER)
+    world.receive(inside(world, peer, "ACK"))
+    world.take()
+    world.events.clear()
+    return world
+
+
+def called(world: World):
+    """We called, and talk; the session and its INVITE."""
+    session = world.invite()
+    (invite,) = world.take()
+    world.receive(reply(invite, 200, body=ANSWER))
+    world.take()
+    world.events.clear()
+    return session, invite
+
+
 def theirs(session, invite: Sent, method: str, tag: str = "there", cseq: int = 1, **given) -> bytes:
     """A request of the far side that our INVITE made a dialog with."""
     peer = Peer()

@@ -16,16 +16,13 @@ from tests.support.sip_world import (
     Peer,
     World,
     reply,
+    whats,
 )
 
 
 @pytest.fixture
 def world():
     return World()
-
-
-def whats(sent):
-    return [s.what for s in sent]
 
 
 def test_the_source_address_makes_a_carrier(world):

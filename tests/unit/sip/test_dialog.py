@@ -3,34 +3,26 @@
 import pytest
 
 from core.sip.session import Confirmed, Ended, Reoffer, ReofferAnswered, ReofferFailed
-from tests.support.sip_world import ANSWER, CARRIER, HERE, OFFER, STRANGER, Peer, World, reply
+from tests.support.sip_world import (
+    ANSWER,
+    CARRIER,
+    HERE,
+    OFFER,
+    STRANGER,
+    Peer,
+    World,
+    inside,
+    reply,
+    whats,
+)
 
 NEW_OFFER = b"v=0\r\ns=again\r\n"
 
 
 @pytest.fixture
-def peer():
-    return Peer()
-
-
-@pytest.fixture
-def world(peer):
+def world(talking):
     """An inbound session that is confirmed."""
-    world = World()
-    world.receive(peer.invite())
-    world.session.answer(ANSWER)
-    world.receive(inside(world, peer, "ACK"))
-    world.take()
-    world.events.clear()
-    return world
-
-
-def whats(sent):
-    return [s.what for s in sent]
-
-
-def inside(world, peer, method, **given):
-    return peer.request(method, f"sip:{HERE[0]}:5060", to_tag=world.session.tag, **given)
+    return talking
 
 
 def reinvite(world, peer, cseq=2, **given):

@@ -8,6 +8,7 @@ from core.sip import digest
 from core.sip._wire import parse
 from core.sip.guard import Failures
 from core.sip.identity import FromLine
+from tests.support.sip_phone import LOGIN, OTHER, call, challenged, proof, signed
 from tests.support.sip_world import (
     CARRIER,
     DOMAIN,
@@ -19,10 +20,8 @@ from tests.support.sip_world import (
     Peer,
     World,
     make_line,
+    whats,
 )
-
-LOGIN = "0051234567"
-OTHER = "0057654321"
 
 
 @pytest.fixture
@@ -32,41 +31,6 @@ def world():
 
 def phone(login=LOGIN, source=PHONE):
     return Peer(source, login, DOMAIN)
-
-
-def whats(sent):
-    return [s.what for s in sent]
-
-
-def call(peer, **given):
-    peer.cseq += 1
-    given.setdefault("body", OFFER)
-    contact = ("Contact", f"<sip:{peer.user}@192.168.1.5:5060>")
-    given["headers"] = [contact, *given.get("headers", ())]
-    return peer.request("INVITE", f"sip:+74951234567@{DOMAIN}", **given)
-
-
-def proof(response, login, password=PASSWORD, method="INVITE", algorithm=None, nc=1):
-    """The Authorization that answers a challenge."""
-    values = response.message.headers("WWW-Authenticate")
-    if algorithm:
-        values = [v for v in values if f"algorithm={algorithm}," in v]
-    challenge = digest.strongest(values)
-    uri = f"sip:+74951234567@{DOMAIN}"
-    return "Authorization", digest.authorize(challenge, method, uri, login, password, nc, "c")
-
-
-def challenged(world, peer, source=PHONE):
-    (response,) = world.receive(call(peer), source)
-    assert response.what == 401
-    return response
-
-
-def signed(world, peer, source=PHONE, login=None, password=PASSWORD, **given):
-    response = challenged(world, peer, source)
-    return world.receive(
-        call(peer, headers=[proof(response, login or peer.user, password)], **given), source
-    )
 
 
 def test_a_line_is_challenged_and_then_let_in(world):

@@ -3,25 +3,14 @@
 import pytest
 
 from core.sip.session import Digit
-from tests.support.sip_world import ANSWER, OFFER, Peer, World, inside, reply, whats
+from tests.support.sip_world import ANSWER, OFFER, World, inside, reply, whats
 
 RELAY, PLAIN = "application/dtmf-relay", "application/dtmf"
 
 
 @pytest.fixture
-def peer():
-    return Peer()
-
-
-@pytest.fixture
-def world(peer):
-    world = World()
-    world.receive(peer.invite())
-    world.session.answer(ANSWER)
-    world.receive(inside(world, peer, "ACK"))
-    world.take()
-    world.events.clear()
-    return world
+def world(talking):
+    return talking
 
 
 def info(world, peer, body, kind=RELAY, cseq=2, headers=()):

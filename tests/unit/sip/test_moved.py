@@ -5,6 +5,7 @@ import pytest
 from core.sip import digest
 from core.sip.flow import Flow
 from core.sip.session import Confirmed, Ended
+from tests.support.sip_phone import HOME, LOGIN, OTHER, Phone, signed
 from tests.support.sip_world import (
     ANSWER,
     CARRIER,
@@ -18,11 +19,9 @@ from tests.support.sip_world import (
     Peer,
     World,
     reply,
+    whats,
 )
-from tests.unit.sip.test_identity import signed
-from tests.unit.sip.test_registrar import HOME, Phone
 
-LOGIN, OTHER = "0051234567", "0057654321"
 NEW_PORT = (PHONE[0], PHONE[1] + 7)
 DIALLED = f"<sip:+74951234567@{DOMAIN}>"
 
@@ -54,10 +53,6 @@ def talk(world, phone):
 def proof(answer, method, login=LOGIN):
     challenge = digest.strongest(answer.message.headers("WWW-Authenticate"))
     return "Authorization", digest.authorize(challenge, method, f"sip:{HERE[0]}", login, PASSWORD)
-
-
-def whats(sent):
-    return [each.what for each in sent]
 
 
 @pytest.mark.parametrize("source", [NEW_PORT, STRANGER], ids=["another port", "another network"])

@@ -6,9 +6,8 @@ import pytest
 
 from core.sip.identity import FromLine
 from core.sip.overload import Load, Quota
+from tests.support.sip_phone import HOME, Phone, signed
 from tests.support.sip_world import CARRIER, DOMAIN, PHONE, Peer, World
-from tests.unit.sip.test_identity import signed
-from tests.unit.sip.test_registrar import HOME, Phone
 
 LINES, OTHERS = UUID(int=1), UUID(int=2)
 

@@ -3,20 +3,13 @@
 import pytest
 
 from core.sip.session import Ended
-from tests.support.sip_world import ANSWER, Peer, World, inside, reply, whats
+from tests.support.sip_world import reply, whats
 
 
 @pytest.fixture
-def world():
-    peer = Peer()
-    world = World()
-    world.receive(peer.invite())
-    world.session.answer(ANSWER)
-    world.receive(inside(world, peer, "ACK"))
-    world.take()
-    world.events.clear()
-    world.session.probe()
-    return world
+def world(talking):
+    talking.session.probe()
+    return talking
 
 
 @pytest.mark.parametrize("status", [200, 405, 486, 501])

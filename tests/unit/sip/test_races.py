@@ -23,6 +23,7 @@ from tests.support.sip_world import (
     OFFER,
     Peer,
     World,
+    called,
     inside,
     reply,
     theirs,
@@ -31,33 +32,6 @@ from tests.support.sip_world import (
 
 LATER = b"v=0\r\no=later\r\n"
 ACCOUNT = CarrierAccount("sunsim", "s3cret")
-
-
-@pytest.fixture
-def peer():
-    return Peer()
-
-
-@pytest.fixture
-def talking(peer):
-    """A carrier called us, and talks."""
-    world = World()
-    world.receive(peer.invite())
-    world.session.answer(ANSWER)
-    world.receive(inside(world, peer, "ACK"))
-    world.take()
-    world.events.clear()
-    return world
-
-
-def called(world):
-    """We called, and talk; the session and its INVITE."""
-    session = world.invite()
-    (invite,) = world.take()
-    world.receive(reply(invite, 200, body=ANSWER))
-    world.take()
-    world.events.clear()
-    return session, invite
 
 
 # --- transactions ---------------------------------------------------------------------------------

@@ -6,25 +6,14 @@ from core.sip.refer import Referral
 from core.sip.replaces import Replaces, read_replaces
 from core.sip.session import Referred
 from core.sip.uri import SipUri
-from tests.support.sip_world import ANSWER, HERE, Peer, World, inside, reply, whats
+from tests.support.sip_world import HERE, Peer, World, inside, reply, whats
 
 TO_BORIS = "<sip:102@sip.example.com>"
 
 
 @pytest.fixture
-def peer():
-    return Peer()
-
-
-@pytest.fixture
-def world(peer):
-    world = World()
-    world.receive(peer.invite())
-    world.session.answer(ANSWER)
-    world.receive(inside(world, peer, "ACK"))
-    world.take()
-    world.events.clear()
-    return world
+def world(talking):
+    return talking
 
 
 def refer(world, peer, *headers, cseq=2):

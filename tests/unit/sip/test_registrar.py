@@ -5,61 +5,13 @@ import pytest
 from core.sip import digest
 from core.sip.binding import asked
 from core.sip.flow import Flow
-from tests.support.sip_world import (
-    CARRIER,
-    DOMAIN,
-    HERE,
-    PASSWORD,
-    PHONE,
-    SECRET,
-    STRANGER,
-    Peer,
-    World,
-    reply,
-)
-
-LOGIN = "0051234567"
-OTHER = "0057654321"
-HOME = "<sip:0051234567@192.168.1.5:5060;transport=UDP>"
+from tests.support.sip_phone import HOME, LOGIN, OTHER, Phone
+from tests.support.sip_world import CARRIER, DOMAIN, HERE, PASSWORD, PHONE, STRANGER, World, reply
 
 
 @pytest.fixture
 def world():
     return World()
-
-
-class Phone(Peer):
-    """Registers itself; answers the challenge."""
-
-    def __init__(self, world, login=LOGIN, source=PHONE, password=PASSWORD):
-        super().__init__(source, login, DOMAIN)
-        self.world = world
-        self.password = password
-
-    def data(self, *contacts, authorization=None, expires=None, to=None, headers=(), **given):
-        self.cseq += 1
-        lines = [("Contact", c) for c in contacts]
-        if expires is not None:
-            lines.append(("Expires", str(expires)))
-        if authorization:
-            lines.append(("Authorization", authorization))
-        to = to or f"<sip:{self.user}@{DOMAIN}>"
-        return self.request("REGISTER", f"sip:{DOMAIN}", to=to, headers=[*lines, *headers], **given)
-
-    def signed(self):
-        """Authorization with a nonce of the world's for this phone's address."""
-        nonce = digest.make_nonce(SECRET, self.world.clock.now(), self.source[0])
-        challenge = digest.Challenge(DOMAIN, nonce, "MD5", ("auth",))
-        return digest.authorize(challenge, "REGISTER", f"sip:{DOMAIN}", self.user, self.password)
-
-    def register(self, *contacts, **given):
-        """The answer to the second, signed REGISTER."""
-        (challenged,) = self.world.receive(self.data(*contacts, **given), self.source)
-        assert challenged.what == 401
-        challenge = digest.strongest(challenged.message.headers("WWW-Authenticate"))
-        value = digest.authorize(challenge, "REGISTER", f"sip:{DOMAIN}", self.user, self.password)
-        (answer,) = self.world.receive(self.data(*contacts, authorization=value, **given), self.source)
-        return answer
 
 
 def bound(world, login=LOGIN):

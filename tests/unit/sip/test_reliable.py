@@ -12,7 +12,7 @@ from core.sip.session import (
     Progress,
     Reoffer,
 )
-from tests.support.sip_world import ANSWER, CARRIER, OFFER, Peer, World, inside, reply, whats
+from tests.support.sip_world import ANSWER, CARRIER, OFFER, World, inside, reply, whats
 
 LATER = b"v=0\r\no=later\r\n"
 REQUIRED = [("Require", "100rel")]
@@ -22,11 +22,6 @@ SUPPORTED = [("Supported", "timer, 100REL")]
 @pytest.fixture
 def world():
     return World()
-
-
-@pytest.fixture
-def peer():
-    return Peer()
 
 
 def prack(world, peer, provisional, cseq=2, **given):

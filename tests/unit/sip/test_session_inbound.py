@@ -5,25 +5,12 @@ import pytest
 from core.sip._wire import WireError
 from core.sip.identity import FromTrunk
 from core.sip.session import Cancelled, Confirmed, Ended, WrongSide
-from tests.support.sip_world import ANSWER, CARRIER, HERE, STRANGER, TRUNK, Peer, World
+from tests.support.sip_world import ANSWER, CARRIER, HERE, STRANGER, TRUNK, World, inside, whats
 
 
 @pytest.fixture
 def world():
     return World()
-
-
-@pytest.fixture
-def peer():
-    return Peer()
-
-
-def whats(sent):
-    return [s.what for s in sent]
-
-
-def inside(world, peer, method, **given):
-    return peer.request(method, f"sip:{HERE[0]}:5060", to_tag=world.session.tag, **given)
 
 
 def answered(world, peer):

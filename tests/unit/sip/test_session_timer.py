@@ -4,15 +4,10 @@ import pytest
 
 from core.sip.session import Answered, Ended, ReofferAnswered
 from core.sip.session_timer import Interval
-from tests.support.sip_world import ANSWER, OFFER, Peer, World, inside, reply, whats
+from tests.support.sip_world import ANSWER, OFFER, World, inside, reply, whats
 
 UPDATING = ("Allow", "INVITE, ACK, BYE, UPDATE")
 MOVED = b"v=0\r\no=moved\r\n"
-
-
-@pytest.fixture
-def peer():
-    return Peer()
 
 
 def knows(expires=None, *more):

@@ -4,16 +4,12 @@ import pytest
 
 from core.sip.flow import Flow, Target
 from core.sip.session import Answered, Failed, Progress
-from tests.support.sip_world import ANSWER, CARRIER, HERE, World, reply
+from tests.support.sip_world import ANSWER, CARRIER, HERE, World, reply, whats
 
 
 @pytest.fixture
 def world():
     return World()
-
-
-def whats(sent):
-    return [s.what for s in sent]
 
 
 def times(sent, what):

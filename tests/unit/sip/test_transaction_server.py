@@ -6,16 +6,12 @@ from core.sip._wire import parse
 from core.sip.flow import Flow
 from core.sip.transaction import server_key
 from core.sip.transaction_server import reply_flow
-from tests.support.sip_world import ANSWER, CARRIER, HERE, STRANGER, Peer, World
+from tests.support.sip_world import ANSWER, CARRIER, HERE, STRANGER, Peer, World, whats
 
 
 @pytest.fixture
 def world():
     return World()
-
-
-def whats(sent):
-    return [s.what for s in sent]
 
 
 def times(sent, what):

@@ -22,11 +22,6 @@ MOVED = [("Contact", f"<sip:moved@{CARRIER[0]}:5099>")]
 
 
 @pytest.fixture
-def peer():
-    return Peer()
-
-
-@pytest.fixture
 def world(peer):
     """A caller who has our answer already, by a reliable 183."""
     world = World()
@@ -35,17 +30,6 @@ def world(peer):
     number = world.sent[-1].message.header("RSeq")
     world.receive(inside(world, peer, "PRACK", cseq=2, headers=[("RAck", f"{number} 1 INVITE")]))
     world.take()
-    return world
-
-
-@pytest.fixture
-def talking(peer):
-    world = World()
-    world.receive(peer.invite())
-    world.session.answer(ANSWER)
-    world.receive(inside(world, peer, "ACK"))
-    world.take()
-    world.events.clear()
     return world
 
 
