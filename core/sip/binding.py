@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from core.sip.flow import Flow, Target
-from core.sip.uri import NameAddr, SipUri, UriError
+from core.sip.uri import REMEMBERED, NameAddr, SipUri, UriError
 
 if TYPE_CHECKING:
     from core.sip._wire import Message
@@ -93,18 +93,26 @@ class Asked(Struct, frozen=True):
             tuple(request.headers("Path")),
             request.call_id,
             request.cseq,
-            _printable(request.header("User-Agent") or ""),
+            _printable((request.header("User-Agent") or "")[:_LONGEST]),
             self.instance,
             self.reg_id,
         )
 
 
-@lru_cache(maxsize=20_000)
 def asked(value: str) -> Asked | None:
     """Read a Contact of a REGISTER; ``None`` if nobody could be called there.
 
     A phone sends the same one every time.
     """
+    return _known(value) if len(value) <= REMEMBERED else _read(value)
+
+
+@lru_cache(maxsize=20_000)
+def _known(value: str) -> Asked | None:
+    return _read(value)
+
+
+def _read(value: str) -> Asked | None:
     try:
         address = NameAddr.parse(value)
         uri = SipUri.parse(address.uri)
@@ -136,4 +144,4 @@ def _same(uri: SipUri) -> str:
 
 @lru_cache(maxsize=1_000)
 def _printable(agent: str) -> str:
-    return "".join(filter(str.isprintable, agent[:_LONGEST]))
+    return "".join(filter(str.isprintable, agent))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -229,9 +228,8 @@ def _knows_md5_alone(request: Message) -> bool:
     return _MD5_ALONE.match(request.header("User-Agent") or "") is not None
 
 
-@lru_cache(maxsize=20_000)
 def _place(uri: str) -> tuple[str, str]:
-    """User and host of a URI; nobody nowhere if it is none. Phones name the same few all the time."""
+    """User and host of a URI; nobody nowhere if it is none."""
     try:
         parsed = SipUri.parse(uri)
     except UriError:

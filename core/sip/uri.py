@@ -13,10 +13,10 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-__all__ = ["NameAddr", "SipUri", "UriError"]
+__all__ = ["REMEMBERED", "NameAddr", "SipUri", "UriError"]
 
-_REMEMBERED = 256
-"""Texts up to so many characters are remembered with what they say."""
+REMEMBERED = 256
+"""Texts up to so many characters are remembered with what they say: those of strangers are longer."""
 
 _SAFE_USER = "-_.!~*'()&=+$,;?/"  # RFC 3261 §25.1: unreserved, user-unreserved
 _SAFE_PARAM = "-_.!~*'()[]/:&+$"
@@ -58,7 +58,7 @@ class SipUri(Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> SipUri:
         """Read a URI; UriError if it is none or of another scheme."""
-        return _known_uri(text) if len(text) <= _REMEMBERED else cls._read(text)
+        return _known_uri(text) if len(text) <= REMEMBERED else cls._read(text)
 
     @classmethod
     def _read(cls, text: str) -> SipUri:
@@ -130,7 +130,7 @@ class NameAddr(Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> NameAddr:
         """Read one address; UriError if a quote or bracket is not closed or the URI is missing."""
-        return _known_address(text) if len(text) <= _REMEMBERED else cls._read(text)
+        return _known_address(text) if len(text) <= REMEMBERED else cls._read(text)
 
     @classmethod
     def _read(cls, text: str) -> NameAddr:

@@ -1,14 +1,16 @@
 """Who sends a request: digest, bans, and a From that must be one's own (RFC 3261 §22, RFC 8760)."""
 
 import re
+import sys
 
 import pytest
 
 from core.sip import digest
 from core.sip._wire import parse
+from core.sip.binding import asked
 from core.sip.guard import Failures
 from core.sip.identity import FromLine
-from tests.support.sip_phone import LOGIN, OTHER, call, challenged, proof, signed
+from tests.support.sip_phone import HOME, LOGIN, OTHER, Phone, call, challenged, proof, signed
 from tests.support.sip_world import (
     CARRIER,
     DOMAIN,
@@ -247,3 +249,36 @@ def test_the_phones_dialog_stays_on_its_flow(world):
     assert bye.flow.remote == PHONE
     assert bye.message.uri == f"sip:{LOGIN}@192.168.1.5:5060"
     assert parse(bye.data).method == "BYE"
+
+
+def remembered():
+    """Entries in all caches of the stack."""
+    modules = [module for name, module in list(sys.modules.items()) if name.startswith("core.sip.")]
+    caches = {id(each): each for module in modules for each in vars(module).values()}
+    return sum(each.cache_info().currsize for each in caches.values() if hasattr(each, "cache_info"))
+
+
+def test_long_texts_of_strangers_are_not_remembered(world):
+    def asks(long):
+        for number in range(3):
+            peer = Peer(STRANGER)
+            odd = f"{long}{number}" if long else ""
+            contact, agent = ("Contact", f"<sip:a{odd}@h>"), ("User-Agent", f"phone{odd}")
+            for method, uri in (("OPTIONS", f"sip:{odd}@{DOMAIN}"), ("REGISTER", f"sip:{DOMAIN}")):
+                given = {"from_": f"<sip:b{odd}@{DOMAIN}>;tag=1", "headers": [contact, agent]}
+                world.receive(peer.request(method, uri, **given), STRANGER)
+        asked(f"<sip:a{odd}@h>")  # as after the password
+
+    asks("")
+    before = remembered()
+    asks("9" * 7000)
+    assert remembered() == before
+
+
+def test_of_a_long_user_agent_only_the_beginning_is_remembered(world):
+    phone = Phone(world)
+    phone.register(HOME, headers=[("User-Agent", "x" * 300)])
+    before = remembered()
+    phone.register(HOME, headers=[("User-Agent", "x" * 7000)])
+    assert world.board.did[-1][3] == "x" * 200
+    assert remembered() == before
