@@ -4,7 +4,7 @@
        +0.000     |--- INVITE 1 ------------->|                |                        SDP …
        +0.001     |<-- 100 Trying, INVITE 1 --|                |
 
-Pure: traced messages in, lines out.
+Pure: traced messages in, lines out. What strangers sent cannot steer the terminal that shows it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import NamedTuple
 from core.sip._wire import Message, WireError, parse
 from core.sip.flow import host_port
 from core.sip.tap import Traced
+from core.sip.uri import printable
 
 __all__ = ["groups", "ladder", "line"]
 
@@ -46,8 +47,11 @@ def groups(messages: Iterable[Traced]) -> list[list[Traced]]:
 
 def ladder(messages: Sequence[Traced], *, full: bool = False) -> Iterator[str]:
     """The lines of one call's ladder; with ``full`` every message stands below its arrow."""
-    if not messages:
-        return
+    if messages:
+        yield from map(printable, _drawn(messages, full=full))
+
+
+def _drawn(messages: Sequence[Traced], *, full: bool) -> Iterator[str]:
     parties: dict[tuple[str, tuple[str, int]], int] = {}
     names: list[str] = []
     rows: list[_Row] = []
@@ -76,7 +80,8 @@ def line(message: Traced) -> str:
     arrow = "->" if message.sent else "<-"
     peer = f"{message.transport} {host_port(*message.remote)}"
     call = str(message.call_id)[24:] if message.call_id else "-"
-    return f"{_clock(message.at)}  {call:12}  {arrow} {peer:28}  {label}  {remark}".rstrip()
+    text = f"{_clock(message.at)}  {call:12}  {arrow} {peer:28}  {label}  {remark}"
+    return printable(text.rstrip())
 
 
 def _heading(messages: Sequence[Traced], names: Sequence[str], width: int) -> Iterator[str]:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-__all__ = ["REMEMBERED", "NameAddr", "SipUri", "UriError"]
+__all__ = ["REMEMBERED", "NameAddr", "SipUri", "UriError", "printable"]
 
 REMEMBERED = 256
 """Texts up to so many characters are remembered with what they say: those of strangers are longer."""
@@ -148,7 +148,7 @@ class NameAddr(Struct, frozen=True):
         uri = uri.strip()
         if not uri or _NOT_IN_URI.search(uri) or (quoted and text[start:bracket].strip()):
             raise UriError(f"not an address: {text!r}")
-        return cls(uri=uri, display_name=_printable(display.strip()), params=_header_params(params))
+        return cls(uri=uri, display_name=printable(display.strip()), params=_header_params(params))
 
     @property
     def tag(self) -> str:
@@ -158,7 +158,7 @@ class NameAddr(Struct, frozen=True):
     def __str__(self) -> str:
         if self.uri == "*":
             return "*"
-        name = _printable(self.display_name).replace("\\", "\\\\").replace('"', '\\"')
+        name = printable(self.display_name).replace("\\", "\\\\").replace('"', '\\"')
         params = "".join(f";{k}={_value(v)}" if v else f";{k}" for k, v in self.params.items())
         return f'"{name}" <{self.uri}>{params}' if name else f"<{self.uri}>{params}"
 
@@ -231,7 +231,7 @@ def _header_params(text: str) -> dict[str, str]:
         if value.startswith('"'):
             value = re.sub(r"\\(.)", r"\1", value[1:-1], flags=re.DOTALL)
         if name:
-            params.setdefault(name.lower(), _printable(value))
+            params.setdefault(name.lower(), printable(value))
     return params
 
 
@@ -254,10 +254,11 @@ def _unescape(text: str) -> str:
 
 
 def _decoded(match: re.Match[str]) -> str:
-    return _printable(bytes.fromhex(match[0].replace("%", "")).decode("utf-8", "replace"))
+    return printable(bytes.fromhex(match[0].replace("%", "")).decode("utf-8", "replace"))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """The text with U+FFFD in place of what would make a terminal or a log do anything but show it."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else "\ufffd" for c in text)

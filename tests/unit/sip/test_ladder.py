@@ -83,3 +83,17 @@ def test_one_line_for_each_message():
     )
     odd = traced(0, True, "192.0.2.1", b"\x00\x01", "", ours=None)
     assert "(2 bytes)  not SIP" in line(odd)
+
+
+def test_a_stranger_does_not_steer_the_terminal():
+    odd = message(extra=[("Reason", "BEEP")], body=b"\x1b[2J\x9b\n\xc2\x9b2J")
+    odd = odd.replace(b"BEEP", b"\x1b]0;mine\x07")
+    wild = [
+        traced(0, False, "192.0.2.1", odd, "\x1b[31m", ours=None),
+        traced(
+            1, False, "192.0.2.1", b"SIP/2.0 200 \x1b[2J\r\n" + odd.partition(b"\r\n")[2], "\x1b[31m"
+        ),
+    ]
+    for shown in (*ladder(wild, full=True), *map(line, wild)):
+        assert shown.isprintable()
+    assert "Reason: \ufffd]0;mine\ufffd" in line(wild[0])
