@@ -9,6 +9,7 @@ of their own, or else a few hundred phones would leave no room for calls.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
@@ -30,6 +31,7 @@ _OWNERS = 20_000
 _SHARE = 8  # the row of registrations is so much smaller than that of calls
 _SLICE = 500
 _BEHIND = 10_000  # messages that a slow reader may lag
+_OTHER = re.compile(rb"(?im)^cseq[ \t]*:[ \t]*\d+[ \t]+(?:REGISTER|OPTIONS)\r\n")
 
 
 class Owner(Struct, frozen=True):
@@ -192,7 +194,8 @@ class Tap:
 
 def _other(data: bytes) -> bool:
     """Whether it concerns no call, as its CSeq says."""
-    return b"REGISTER\r\n" in data or b"OPTIONS\r\n" in data
+    maybe = b"REGISTER\r\n" in data or b"OPTIONS\r\n" in data  # or an Allow ends so
+    return maybe and _OTHER.search(data) is not None
 
 
 def _names(data: bytes) -> tuple[str, str]:

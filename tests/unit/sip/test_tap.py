@@ -67,11 +67,13 @@ def test_registrations_have_their_own_row_and_owner():
     source = tap()
     source.note(False, PHONE, message("REGISTER", "r", user="005"))
     source.note(False, PHONE, message("OPTIONS", "o", user="stranger"))
-    source.note(False, CALLER, message(call_id="a"))
-    assert [each.sip_call_id for each in read(source)] == ["a"]
+    source.note(False, CALLER, message(call_id="a", extra=[("Allow", "INVITE, ACK, OPTIONS")]))
+    source.note(False, CALLER, message(call_id="s", extra=[("Subject", "2 REGISTER")]))
+    assert [each.sip_call_id for each in read(source)] == ["a", "s"]
+    assert len(source._calls.entries) == len(source._others.entries) == 2
     everything = read(source, others=True)
-    assert [each.sip_call_id for each in everything] == ["r", "o", "a"]
-    assert [each.tenant_id for each in everything] == [UUID(int=5), None, None]
+    assert [each.sip_call_id for each in everything] == ["r", "o", "a", "s"]
+    assert [each.tenant_id for each in everything] == [UUID(int=5), None, None, None]
 
 
 def test_what_is_not_sip_is_kept_too():
