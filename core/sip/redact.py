@@ -17,25 +17,27 @@ _HEADERS = re.compile(
 _DIGEST = re.compile(rb'(?i)\b(?:response|rspauth)[ \t]*=[ \t\r\n]*"?([^",\s]*)')
 _NOT_DIGEST = re.compile(rb"(?is)\A[^:]+:\s*(?!digest\b)\S+\s+(.*)")  # Basic and whatever else there is
 _URI_PASSWORD = re.compile(rb"(?i)\bsips?:[^@:\s<>\"]+:([^@\s<>\"]+)@")
+_BLANK = re.compile(rb"\r?\n\r?\n")  # the lines of some end with LF alone
 _KEYS = re.compile(
     rb"(?im)^(?:a=crypto:[^\r\n]*?inline:|a=ice-pwd:|a=key-mgmt:|k=)([^\r\n]*)"
 )  # RFC 4568, 8839, 4567, 4566
 _PRESSED = re.compile(rb"(?im)^(?:signal[ \t]*=[ \t]*)?([0-9A-D*#]+)[ \t]*\r?$")
-_DTMF = re.compile(rb"(?im)^(?:content-type|c)[ \t]*:[ \t]*application/[^\r\n]*dtmf")
+_DTMF = re.compile(rb"(?im)^(?:content-type|c)[ \t]*:\s*application/[^\r\n]*dtmf")
 
 
 def redact(message: bytes) -> bytes:
     """The message with every secret overwritten by ``x``; what holds none is returned as it is."""
-    head, gap, body = message.partition(b"\r\n\r\n")
-    if b"uth" in head or b"UTH" in head:  # cheap, and most messages have none
-        head = _HEADERS.sub(_credentials, head)
-    if b":" in head:
-        head = _URI_PASSWORD.sub(_hidden, head)
-    if body:
-        body = _KEYS.sub(_hidden, body)
-        if _DTMF.search(head):
-            body = _PRESSED.sub(_hidden, body)
-    return head + gap + body
+    if b"uth" in message or b"UTH" in message:  # cheap, and most messages have none
+        message = _HEADERS.sub(_credentials, message)
+    if b":" in message:
+        message = _URI_PASSWORD.sub(_hidden, message)
+    blank = _BLANK.search(message)
+    if blank is None or blank.end() == len(message):
+        return message
+    body = _KEYS.sub(_hidden, message[blank.end() :])
+    if _DTMF.search(message):
+        body = _PRESSED.sub(_hidden, body)
+    return message[: blank.end()] + body
 
 
 def _credentials(match: re.Match[bytes]) -> bytes:

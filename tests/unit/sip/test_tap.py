@@ -166,11 +166,14 @@ SECRETS = [
 
 @pytest.mark.parametrize("secret", SECRETS)
 def test_secrets_are_overwritten_and_lengths_stay(secret):
+    """Also where lines end with LF alone, which we do not read as SIP."""
     hidden = redact(secret)
     assert b"0123456789abcdef" in secret
     assert b"0123456789abcdef" not in hidden
     assert len(hidden) == len(secret)
     assert wire.parse(hidden).call_id == "a"
+    loose = secret.replace(b"\r\n", b"\n"), secret.replace(b"\r\nCSeq", b"\n\nCSeq")
+    assert all(b"0123456789abcdef" not in redact(each) for each in loose)
     for kept in (b'nonce="n"', b'uri="sip:pbx"', b"AES_CM_128", b"username="):
         assert (kept in hidden) == (kept in secret)
 
@@ -189,6 +192,12 @@ def test_pressed_digits_are_overwritten(kind, body, shown):
     assert redact(message("INFO", body=body, extra=[("Content-Type", kind)])).endswith(
         b"\r\n\r\n" + shown
     )
+
+
+@pytest.mark.parametrize(("old", "new"), [(b"Type: ", b"Type:\r\n "), (b"\r\n", b"\n")])
+def test_pressed_digits_are_found_however_the_lines_are_written(old, new):
+    pressed = message("INFO", body=b"Signal=5\n", extra=[("Content-Type", "application/dtmf-relay")])
+    assert redact(pressed.replace(old, new)).endswith(b"\n\n" * (b"\r" not in pressed) + b"Signal=x\n")
 
 
 def test_nothing_else_is_touched():
