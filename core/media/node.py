@@ -7,6 +7,7 @@ not take it; from then on the call stays there. A seat is *lost* when its server
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from uuid import UUID
@@ -22,6 +23,7 @@ __all__ = ["MediaNode", "MediaStatistics", "Seat", "figures", "packets"]
 _TRANSCODED = 15  # streams relayed for the cost of transcoding one (measured: a call 30 times)
 _SHUN = 2.0  # seconds without new calls for a server that failed, unless no other is left
 _NEXT = 1.0  # seconds until another server is tried
+_SKEW = 0.5  # seconds by which the clocks of two machines may differ
 _LISTED = 1000  # more calls make a list that fits no datagram
 
 
@@ -111,12 +113,23 @@ class MediaNode:
             await self.request("delete", {"call-id": name, "delete-delay": 0})
 
     async def forgot(self) -> list[Seat]:
-        """Which of our calls it does not know, by a harmless command for each."""
+        """Which of our calls it does not know, or only what was asked for after it was started anew.
+
+        Calls that Redis gave back keep the time of their creation (measured).
+        """
         forgotten = []
         for name, seat in list(self.seats.items()):
+            if not seat.settled:
+                continue
             try:
-                await self.request("stop forwarding", {"call-id": name})
+                reply = await self.request("query", {"call-id": name})
             except UnknownCall:
+                forgotten.append(seat)
+                continue
+            created = _integer(reply.get("created")) + _integer(reply.get("created_us")) / 1e6
+            if created > seat.settled_at + _SKEW:
+                seat.lost = True  # now: nobody adds to a half of a call while it is deleted
+                await self.delete(name)
                 forgotten.append(seat)
         return forgotten
 
@@ -130,22 +143,35 @@ class MediaNode:
 class Seat:
     """Where one call is relayed: a ``Place`` of its session. ``servers`` gives them by preference."""
 
-    __slots__ = ("_servers", "call_id", "lost", "name", "node", "settled")
+    __slots__ = ("_servers", "call_id", "lost", "name", "node", "settled_at")
 
     def __init__(self, call_id: UUID, name: str, servers: Callable[[], list[MediaNode]]) -> None:
         self.call_id = call_id
         self.name = name
         self.node: MediaNode | None = None
-        self.settled = False  # the server took the call
+        self.settled_at = float("inf")  # epoch seconds at which the server took the call
         self.lost = False
         self._servers = servers
 
+    @property
+    def settled(self) -> bool:
+        """Whether a server took the call."""
+        return self.settled_at != float("inf")
+
     async def request(self, command: str, arguments: Mapping[str, Value]) -> Reply:
-        """As ``NgClient.request``; UnknownCall when the server forgot the call."""
+        """As ``NgClient.request``; UnknownCall when the server forgot the call.
+
+        While a server is thought to be down it is asked nothing more: it may be there again without
+        the call, of which an offer would make a half.
+        """
+        if self.node is None and command == "delete":
+            return {}  # nobody ever took it
         if self.node is None or not (self.settled or command == "delete"):
             return await self._choose(command, arguments)
         if self.lost:
             raise UnknownCall()
+        if not self.node.up and command != "delete":
+            raise ServerGone()
         return await self.node.request(command, arguments)
 
     def leave(self) -> None:
@@ -163,7 +189,7 @@ class Seat:
             deadline = 2.0 if node is servers[-1] else _NEXT
             try:
                 reply = await node.request(command, arguments, deadline=deadline)
-                self.settled = True
+                self.settled_at = time.time()
                 return reply
             except MediaRefused:
                 raise

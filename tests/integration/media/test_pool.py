@@ -11,7 +11,7 @@ from core.ids import new_id
 from core.media.drain import drain
 from core.media.g711 import PCMA
 from core.media.rtp import RtpPeer
-from core.media.rtpengine import NgClient
+from core.media.rtpengine import NgClient, ServerGone
 from core.media.server import RtpengineServer
 from core.settings import MediaSettings
 from tests.integration.media.test_session import peers, talk
@@ -184,6 +184,50 @@ async def test_a_restart_that_nobody_saw_is_noticed_by_its_uptime(tmp_path, monk
         await here.engines[0].start()
         await watch.start()
         await here.until(lambda: len(here.lost) == 2)
+
+
+async def test_what_was_asked_of_a_restarted_server_makes_no_half_of_a_call(tmp_path):
+    """An offer, before anybody noticed, made it take a part of the call: that is lost all the same."""
+    async with pool(tmp_path, 1) as here:
+        (watch,) = here.server._watches
+        ((call_id, session),) = await here.open()
+        await watch.stop()
+        await asyncio.sleep(0.6)  # more than clocks may differ by
+        here.engines[0].signal(signal.SIGKILL)
+        await here.engines[0].start()
+        await session.ring("b")
+        assert await here.engines[0].calls() == [session.call_id]
+        watch.node.restarted = True  # as the next look at its uptime says
+        await watch.start()
+        await here.until(lambda: here.lost)
+        assert here.lost == [call_id]
+        assert await here.engines[0].calls() == []
+
+
+async def test_a_server_that_is_thought_to_be_down_is_asked_nothing(tmp_path):
+    """It may be back already, without the call."""
+    async with pool(tmp_path, 1) as here:
+        (watch,) = here.server._watches
+        ((_, session),) = await here.open()
+        here.engines[0].signal(signal.SIGKILL)
+        await here.until(lambda: not any(here.up()))
+        await watch.stop()
+        await here.engines[0].start()
+        with pytest.raises(ServerGone):
+            await session.ring("b")
+        assert await here.engines[0].calls() == []
+        await session.close()
+
+
+async def test_a_call_that_no_server_took_is_closed_without_a_word(tmp_path):
+    async with pool(tmp_path, 1) as here:
+        here.engines[0].signal(signal.SIGKILL)
+        session = here.server.session(new_id())
+        with pytest.raises(MediaUnavailable):
+            await session.open(b"v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 8\r\n")
+        failures = here.server.servers()[0].failures
+        await session.close()
+        assert here.server.servers()[0].failures == failures
 
 
 async def test_a_draining_server_keeps_its_calls_and_gets_no_new_ones(tmp_path):
