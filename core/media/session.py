@@ -225,8 +225,8 @@ class RtpengineSession:
         A caller who was ``answered`` needs a re-INVITE with the offer that is returned; then follow
         ``answered``, and for the connected callee ``ring_again`` and ``connect``.
         """
-        if self._closed or self._client is None or self._delayed:
-            raise MediaUnavailable()
+        if self._closed or self._client is None or self._caller is _EVERYBODYS:
+            raise MediaUnavailable()  # nobody knows yet what the caller speaks
         self._client.leave()
         self._client = self._engine()
         self._joined.clear()

@@ -7,9 +7,11 @@ import pytest
 from core.call.lasting import MediaMoving
 from core.contracts import Outcome, Par, StepCode
 from core.errors import MediaUnavailable
+from core.media.session import RtpengineSession
 from core.sip.session import Ended, Reoffer, ReofferAnswered
 from tests.support.virtual_time import run
-from tests.unit.call.world import CANCELS, World, answers, hangs_up, ring, rings
+from tests.unit.call.world import CANCELS, World, answers, hangs_up, ring, rings, said
+from tests.unit.media.test_session import Client
 
 BYE = ("bye", ())
 LOST = ("bye", (("Reason", 'SIP;cause=503;text="Media lost"'),))
@@ -182,6 +184,48 @@ def test_a_second_loss_during_the_move_begins_it_anew():
     cdr = run(world.run((10, loses(world)), (10.05, loses(world))))
     assert len(verbs(world, "renew")) == 2
     assert len(moved(cdr)) == 1
+
+
+class Engine(Client):
+    """An rtpengine that ``refuses`` the next offers to one of these tags."""
+
+    refuses = ()
+
+    async def request(self, command, arguments):
+        if command == "offer" and arguments["to-tag"] in self.refuses:
+            self.refuses = ()
+            raise MediaUnavailable()
+        return await super().request(command, arguments)
+
+
+def relayed():
+    """As ``talking``, with the audio of a real media session."""
+    engine = Engine()
+    world, phone = talking(hangs_up(30))
+    world.media = RtpengineSession("call", lambda: engine)
+    world.caller.remote_sdp = said(b"caller")
+    return world, phone, engine
+
+
+def test_the_caller_may_be_asked_twice_before_it_answers():
+    world, _, _ = relayed()
+    cdr = run(world.run((10, loses(world)), (10.05, loses(world))))
+    assert [did[0] for did in world.caller.did].count("reoffer") == 2
+    assert len(moved(cdr)) == 1
+    assert (cdr.ended_by, cdr.outcome) == ("callee", Outcome.ANSWERED)
+
+
+def test_a_callee_whom_the_server_cannot_offer_at_once_is_offered_a_moment_later():
+    world, phone, engine = relayed()
+
+    def fails_once():
+        engine.refuses = ("leg1",)
+        world.call.media_lost()
+
+    cdr = run(world.run((10, fails_once)))
+    assert [did[0] for did in phone.session.did].count("reoffer") == 1
+    assert len(moved(cdr)) == 1
+    assert cdr.ended_by == "callee"
 
 
 def test_a_verb_that_met_the_dying_server_is_said_again():

@@ -154,6 +154,41 @@ async def test_when_the_callee_goes_the_caller_returns_to_the_stub(session, clie
     assert client.commands() == [("delete", "ring-b1", "b1")]
 
 
+async def talking(session):
+    await session.open(CALLER)
+    await session.ring("b1")
+    await session.connect("b1", CALLEE)
+    session.told()
+
+
+async def test_a_call_begins_anew_as_often_as_its_server_forgets_it(session, client):
+    await talking(session)
+    first = await session.renew(answered=True)
+    second = await session.renew(answered=True)  # before the caller answered the first
+    assert sdp.codecs(second) == sdp.codecs(first) == ["PCMA"]
+    client.commands()
+    await session.answered(None, body(4000, "8"))
+    await session.ring_again("b1")
+    told = await session.connect("b1", CALLEE)
+    assert told == second
+    assert client.commands() == [
+        ("answer", "ivr", "A"),
+        ("offer", "ring-b1", "b1"),
+        ("answer", "ring-b1", "b1"),
+        ("offer", "A", "b1"),
+        ("answer", "A", "b1"),
+        ("delete", "ring-b1", None),
+    ]
+
+
+async def test_a_caller_who_never_said_what_it_speaks_cannot_be_moved(session, client):
+    await session.offer()
+    client.commands()
+    with pytest.raises(MediaUnavailable):
+        await session.renew(answered=True)
+    assert client.commands() == []
+
+
 async def test_closing_once_is_enough_and_nothing_comes_after(session, client):
     await session.open(CALLER)
     client.asked.clear()
