@@ -8,5 +8,17 @@ same answer for the running call, a dry run and a replay years later.
 from core.routing.compiled import Compiled, compile_snapshot
 from core.routing.compiled import compile_snapshot as compile  # noqa: A004 - read as routing.compile
 from core.routing.decide import plan, route
+from core.routing.dryrun import Path, Stage, Unrouted, dry_run, unrouted
 
-__all__ = ["Compiled", "compile", "compile_snapshot", "plan", "route"]
+__all__ = [
+    "Compiled",
+    "Path",
+    "Stage",
+    "Unrouted",
+    "compile",
+    "compile_snapshot",
+    "dry_run",
+    "plan",
+    "route",
+    "unrouted",
+]

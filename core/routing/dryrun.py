@@ -1,0 +1,99 @@
+"""The whole way of a call that nobody answers: the branch, then every step with who rings and who not.
+
+The same ``route`` and ``plan`` as for calls, asked in turn; each step is asked for the instant at which
+it begins if those before it rang in vain. Pure, like both.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from core.contracts import (
+    CallFacts,
+    Decision,
+    Dial,
+    DialPlan,
+    Direction,
+    HangUp,
+    Live,
+    Par,
+    PlanNode,
+    Ring,
+    Step,
+)
+from core.routing.compiled import Compiled
+from core.routing.decide import plan, route
+
+__all__ = ["Path", "Stage", "Unrouted", "dry_run", "unrouted"]
+
+
+class Unrouted(StrEnum):
+    """Why no scenario handles a call."""
+
+    NOT_INCOMING = "not_incoming"  # scenarios are for calls from outside
+    SUSPENDED = "suspended"  # the contract is
+    NO_NUMBER = "no_number"  # the company does not have the number that was called
+    NO_SCENARIO = "no_scenario"  # the number has none (NUM-02)
+    DISABLED = "disabled"  # its scenario is switched off
+
+
+class Stage(Struct, frozen=True):
+    """A step, the instant at which it begins, and of a dialling who rings and who does not."""
+
+    at: float
+    step: Step
+    plan: DialPlan | None = None
+
+
+class Path(Struct, frozen=True):
+    """What becomes of a call that nobody answers. Without a decision ``unrouted`` says why."""
+
+    decision: Decision | None
+    stages: tuple[Stage, ...] = ()
+    unrouted: Unrouted | None = None
+
+    @property
+    def rings(self) -> bool:
+        """Whether any telephone would ring."""
+        return any(stage.plan is not None and stage.plan.root is not None for stage in self.stages)
+
+
+def dry_run(compiled: Compiled, facts: CallFacts, live: Live, instant: float, seed: int) -> Path:
+    """Where the call goes at this instant and who rings (SCN-01, FLT-11, PRC-07)."""
+    decision = route(compiled, facts, instant)
+    if decision is None:
+        return Path(None, unrouted=unrouted(compiled, facts))
+    stages: list[Stage] = []
+    at = instant
+    for step in decision.chain.steps:
+        found = plan(compiled, step, facts, live, at, seed) if isinstance(step, Dial) else None
+        stages.append(Stage(at, step, found))
+        if isinstance(step, HangUp):
+            break
+        if isinstance(step, Dial) and found is not None and found.root is not None:
+            at += min(step.ring_seconds, _seconds(found.root))
+    return Path(decision, tuple(stages))
+
+
+def unrouted(compiled: Compiled, facts: CallFacts) -> Unrouted:
+    """Why ``route`` has no decision on this call."""
+    snapshot = compiled.snapshot
+    if facts.direction is not Direction.INCOMING:
+        return Unrouted.NOT_INCOMING
+    if snapshot.suspended:
+        return Unrouted.SUSPENDED
+    number = next((number for number in snapshot.numbers if number.e164 == facts.called), None)
+    if number is None:
+        return Unrouted.NO_NUMBER
+    known = any(scenario.id == number.scenario_id for scenario in snapshot.scenarios)
+    return Unrouted.DISABLED if known else Unrouted.NO_SCENARIO
+
+
+def _seconds(node: PlanNode) -> int:
+    """How long it rings if nobody answers."""
+    if isinstance(node, Ring):
+        return node.seconds
+    lengths = [_seconds(item) for item in node.items]
+    return max(lengths) if isinstance(node, Par) else sum(lengths)
