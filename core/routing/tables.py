@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from core import _slowroute
-from core._slowroute import Availability, Filter, Flag, Mode, PeriodKind
+from core._slowroute import DAY_OFF, Availability, Filter, Flag, Mode, PeriodKind
 from core.contracts import (
     AvailabilityMode,
     Branch,
@@ -31,7 +31,19 @@ from core.hours import Calendar, CalendarDay, ExtraPeriod, Schedule
 from core.hours import PeriodKind as Extra
 from core.routing.zones import transitions
 
-__all__ = ["MODES", "SLOW", "Core", "Index", "Layout", "Table", "the_core"]
+__all__ = [
+    "DAY_OFF",
+    "MODES",
+    "SLOW",
+    "Core",
+    "Index",
+    "Layout",
+    "Table",
+    "calendar_rows",
+    "period_row",
+    "schedule_rows",
+    "the_core",
+]
 
 
 class Table(Protocol):
@@ -161,8 +173,8 @@ class Layout:
         return core.Table(
             zones=[_zone(core.Zone, name) for name in self.zones],
             hours=core.Hours(
-                [_schedule_rows(schedule) for schedule in snapshot.schedules],
-                [_calendar_rows(calendar) for calendar in snapshot.calendars],
+                [schedule_rows(schedule) for schedule in snapshot.schedules],
+                [calendar_rows(calendar) for calendar in snapshot.calendars],
             ),
             numbers=self._numbers(core),
             scenarios=scenarios,
@@ -214,7 +226,7 @@ class Layout:
             hours = (self.zones[employee.timezone or self.snapshot.timezone], *self._hours_of(employee))
             extra = (len(periods), len(employee.extra))
             rows.append((*_how(employee), first, count, *hours, *extra))
-            periods += [_period_row(period) for period in employee.extra]
+            periods += [period_row(period) for period in employee.extra]
             first += count
         return rows, periods
 
@@ -255,21 +267,23 @@ def _how(employee: Employee) -> tuple[int, int]:
     return _AVAILABILITIES[employee.mode], mode
 
 
-def _period_row(period: ExtraPeriod) -> tuple[int, int, int]:
+def period_row(period: ExtraPeriod) -> tuple[int, int, int]:
+    """Kind, first minute and minute after the last, as ``_slowroute`` lists them."""
     kind = PeriodKind.AVAILABLE if period.kind is Extra.AVAILABLE else PeriodKind.UNAVAILABLE
     start, end = (int((at - _EPOCH).total_seconds() // 60) for at in (period.start, period.end))
     return kind, start, end
 
 
-def _schedule_rows(schedule: Schedule) -> list[array[int]]:
-    """Always seven days: those that are missing are non-working."""
+def schedule_rows(schedule: Schedule) -> list[array[int]]:
+    """Starts and ends of each of seven days in turn; a day that is missing is non-working."""
     days = (*schedule.days, *[()] * 7)[:7]
     return [array("i", (edge for span in day for edge in (span.start, span.end))) for day in days]
 
 
-def _calendar_rows(calendar: Calendar) -> list[tuple[int, int]]:
+def calendar_rows(calendar: Calendar) -> list[tuple[int, int]]:
+    """Day and code of each special date; of two rows for a date the later one counts."""
     return [
-        (day.date.toordinal() - _EPOCH_DAY, _code(day) if day.working else _slowroute.DAY_OFF)
+        (day.date.toordinal() - _EPOCH_DAY, _code(day) if day.working else DAY_OFF)
         for day in calendar.days
     ]
 
