@@ -18,6 +18,28 @@ from uuid import UUID
 from msgspec import Struct
 
 from core.hours import Calendar, ExtraPeriod, Schedule
+from core.scenarios import (
+    Addressee,
+    AddresseeKind,
+    Branch,
+    Chain,
+    ContactTag,
+    Dial,
+    DialMode,
+    Executor,
+    ExecutorKind,
+    ExtensionList,
+    HangUp,
+    Media,
+    Menu,
+    MissedManager,
+    Options,
+    PluginStep,
+    RegionFilter,
+    Scenario,
+    Step,
+    TagFilter,
+)
 
 __all__ = [
     "Addressee",
@@ -29,6 +51,8 @@ __all__ = [
     "CarrierAccount",
     "Cdr",
     "Chain",
+    "ContactKind",
+    "ContactTag",
     "Decision",
     "Dial",
     "DialMode",
@@ -36,18 +60,26 @@ __all__ = [
     "Direction",
     "Employee",
     "Encryption",
+    "Executor",
+    "ExecutorKind",
+    "ExtensionList",
     "Group",
     "HangUp",
     "IdentityHeader",
     "Line",
     "Live",
     "Manifest",
+    "Media",
+    "Menu",
+    "MissedManager",
     "Number",
     "NumberFormat",
+    "Options",
     "Outcome",
     "Par",
     "PlanNode",
     "PluginStep",
+    "Recording",
     "RegionFilter",
     "Ring",
     "Scenario",
@@ -86,21 +118,12 @@ class AvailabilityMode(StrEnum):
     AVAILABLE = "available"
 
 
-class DialMode(StrEnum):
-    """Order of dialling (PRC-07)."""
+class Recording(StrEnum):
+    """Of an employee's conversations: as number and branch say, or by himself (EMP-21, H-5)."""
 
-    SEQUENTIAL = "sequential"
-    PARALLEL = "parallel"
-    LEAST_BUSY = "least_busy"
-
-
-class AddresseeKind(StrEnum):
-    """Whom a forwarding list may name (PRC-08)."""
-
-    EMPLOYEE = "employee"
-    GROUP = "group"
-    EXTENSION = "extension"
-    EXTERNAL = "external"
+    INHERIT = "inherit"
+    OFF = "off"
+    ON = "on"
 
 
 class Terminal(Struct, frozen=True):
@@ -123,6 +146,8 @@ class Terminal(Struct, frozen=True):
 class Employee(Struct, frozen=True):
     """A person who answers calls. ``terminals`` is in the order of the card.
 
+    With ``dialled_from_menu`` callers may dial the extension (EMP-13).
+
     Schedule, calendar and ``extra`` periods speak of mode «Доступен по расписанию» only (AVL-06), by
     the clock of ``timezone``, or the company's (EMP-17). Without a schedule the day is never over.
     """
@@ -138,10 +163,15 @@ class Employee(Struct, frozen=True):
     schedule_id: UUID | None = None
     calendar_id: UUID | None = None
     extra: tuple[ExtraPeriod, ...] = ()
+    dialled_from_menu: bool = False
+    recording: Recording = Recording.INHERIT
 
 
 class Group(Struct, frozen=True):
-    """Employees dialled together, in explicit order (GRP-09)."""
+    """Employees dialled together, in explicit order (GRP-09).
+
+    With ``dialled_from_menu`` callers may dial the extension (GRP-03).
+    """
 
     id: UUID
     name: str
@@ -149,12 +179,14 @@ class Group(Struct, frozen=True):
     dial_mode: DialMode = DialMode.PARALLEL
     ring_seconds: int = 30
     members: tuple[UUID, ...] = ()
+    dialled_from_menu: bool = False
 
 
 class Number(Struct, frozen=True):
     """A multichannel number of the contract and the one scenario that handles it (NUM-02).
 
-    With ``shows_called`` phones are shown this number in place of who calls (NUM-07).
+    With ``shows_called`` phones are shown this number in place of who calls (NUM-07). ``records`` and
+    ``announces`` are its recording and the announcement of it (NUM-06).
     """
 
     id: UUID
@@ -163,85 +195,8 @@ class Number(Struct, frozen=True):
     scenario_id: UUID | None = None
     trunk_id: UUID | None = None
     shows_called: bool = False
-
-
-class Addressee(Struct, frozen=True):
-    """One entry of a forwarding list; ``ref`` is an id, an extension or an ``+E.164`` number."""
-
-    kind: AddresseeKind
-    ref: str
-
-
-class Dial(Struct, frozen=True, tag="dial"):
-    """Forwarding: ring the addressees in the given order, for at most ``ring_seconds`` in all."""
-
-    addressees: tuple[Addressee, ...]
-    mode: DialMode = DialMode.PARALLEL
-    ring_seconds: int = 60
-
-
-class HangUp(Struct, frozen=True, tag="hang_up"):
-    """End the call; ``sip_status`` is what an unanswered caller hears of it."""
-
-    sip_status: int = 480
-
-
-class PluginStep(Struct, frozen=True, tag="plugin"):
-    """A step that a plugin executes: ``name`` is what it registered, ``config`` its settings."""
-
-    name: str
-    config: dict[str, Any] = {}
-
-
-Step = Dial | HangUp | PluginStep
-
-
-class Chain(Struct, frozen=True):
-    """Blocks of one branch in order; the first that settles the call ends it."""
-
-    steps: tuple[Step, ...] = ()
-
-
-class TagFilter(Struct, frozen=True, tag="tags"):
-    """Callers with any of these contact tags (FLT-08, TAG-07)."""
-
-    tags: tuple[UUID, ...]
-
-
-class RegionFilter(Struct, frozen=True, tag="regions"):
-    """Callers whose number is from any of these regions, by code of the federal subject (FLT-07)."""
-
-    regions: tuple[int, ...]
-
-
-class Branch(Struct, frozen=True):
-    """One filter of a scenario with its chain; ids are kept across versions.
-
-    Schedule and calendar are by the company's clock; without both it is open round the clock (FLT-09).
-    When closed, the chain «Нерабочее время», ``off_hours``, handles the call; without one the branch
-    passes it on (H-3). ``shows_called`` is as for a number; one of the two is enough.
-    """
-
-    id: UUID
-    name: str
-    chain: Chain
-    filter: TagFilter | RegionFilter | None = None
-    schedule_id: UUID | None = None
-    calendar_id: UUID | None = None
-    off_hours: Chain | None = None
-    shows_called: bool = False
-
-
-class Scenario(Struct, frozen=True):
-    """How incoming calls are handled (SCN-01). ``branches`` is in order of creation (FLT-11);
-    ``default`` is the branch «Номера, не входящие в фильтры» (FLT-01)."""
-
-    id: UUID
-    name: str
-    version: int
-    default: Branch
-    branches: tuple[Branch, ...] = ()
-    enabled: bool = True
+    records: bool = False
+    announces: bool = False
 
 
 class Tenant(Struct, frozen=True):
@@ -254,7 +209,15 @@ class Tenant(Struct, frozen=True):
 
 
 class Snapshot(Struct, frozen=True):
-    """A tenant's whole routing configuration. ``hash`` is the SHA-256 of its content, hex."""
+    """A tenant's whole routing configuration. ``hash`` is the SHA-256 of its content, hex.
+
+    ``recording`` says that the contract has the service (SET-03), ``announcement`` is played where no
+    branch has its own (SET-04), ``off_hours_media`` where nothing handles a call (H-3).
+    ``default_manager`` is that of every new contact, an employee or an extension (PMA-02, H-6);
+    ``missed_manager`` says who it is after a missed call (PMA-03).
+
+    Fields are only ever added, with defaults: old snapshots are read for replay.
+    """
 
     tenant_id: UUID
     version: int
@@ -270,6 +233,15 @@ class Snapshot(Struct, frozen=True):
     suspended: bool = False
     schedules: tuple[Schedule, ...] = ()
     calendars: tuple[Calendar, ...] = ()
+    tags: tuple[ContactTag, ...] = ()
+    media: tuple[Media, ...] = ()
+    menus: tuple[Menu, ...] = ()
+    extension_lists: tuple[ExtensionList, ...] = ()
+    recording: bool = False
+    announcement: UUID | None = None
+    off_hours_media: UUID | None = None
+    default_manager: Addressee | None = None
+    missed_manager: MissedManager = MissedManager.DEFAULT
 
     @property
     def tenant(self) -> Tenant:
@@ -388,13 +360,22 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+class ContactKind(StrEnum):
+    """What the company has saved a caller as (CON-01, CON-03)."""
+
+    UNSAVED = "unsaved"
+    BUSINESS = "business"
+    PERSONAL = "personal"
+
+
 class CallFacts(Struct, frozen=True):
     """What is known of a call when it arrives.
 
     ``called`` is the number of the contract for incoming calls, what was dialled otherwise;
     ``employee_id`` and ``terminal_id`` are who calls, for outgoing and internal calls. ``tags`` are
     the contact's, ``regions`` the codes of the federal subjects that the caller's number is from: two
-    where a range of numbers is shared, none if unknown.
+    where a range of numbers is shared, none if unknown. ``contact_kind`` is ``None`` for a caller who
+    is no contact; ``manager_id`` is the contact's personal manager, an employee.
     """
 
     call_id: UUID
@@ -409,6 +390,8 @@ class CallFacts(Struct, frozen=True):
     terminal_id: UUID | None = None
     tags: frozenset[UUID] = frozenset()
     regions: tuple[int, ...] = ()
+    contact_kind: ContactKind | None = None
+    manager_id: UUID | None = None
 
 
 class Live(Struct, frozen=True):

@@ -145,7 +145,7 @@ class CallContext:
             branch_id=str(decision.branch_id),
             open=decision.open,
         )
-        return decision.chain.steps
+        return decision.chain.all_steps
 
     def plan(self, step: Dial, record: CallRecord) -> DialPlan:
         """Ask the routing core with the live state of this moment."""

@@ -16,9 +16,6 @@ from core.routing.tables import MODES, Core, Layout, the_core
 
 __all__ = ["Compiled", "compile_snapshot"]
 
-_EACH = 25
-"""Seconds for one addressee of a sequential list who has no time of his own (H-14)."""
-
 
 class Compiled:
     """A snapshot ready to be asked. Made by ``compile_snapshot``; everything in it is constant."""
@@ -36,7 +33,7 @@ class Compiled:
             id(step): self._pack(step)
             for _, branch in self.layout.branches
             for chain in (branch.chain, branch.off_hours)
-            for step in _steps(chain.steps if chain else ())
+            for step in _steps(chain.all_steps if chain else ())
         }
 
     def packed(self, step: Dial) -> bytes:
@@ -65,7 +62,7 @@ class Compiled:
                 yield employees[index].id
 
     def _pack(self, step: Dial) -> bytes:
-        numbers = [MODES[step.mode], step.ring_seconds, _EACH]
+        numbers = [MODES[step.mode], step.ring_seconds, step.each_seconds]
         for addressee in step.addressees:
             numbers += self._resolve(addressee)
         return array("i", numbers).tobytes()

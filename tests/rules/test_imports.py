@@ -12,7 +12,7 @@ from tests.rules import source
 from tests.rules.source import ROOT, Import, imports_of, is_within, python_files
 
 LAYERS = (
-    ("core", {"contracts", "hours", "regions", "errors", "events", "ids", "settings"}),
+    ("core", {"contracts", "hours", "scenarios", "regions", "errors", "events", "ids", "settings"}),
     ("core", {"numbers", "clock", "sdp"}),
     ("core", {"ports", "contributions", "hookspecs"}),
     ("core", {"_slowcodes", "_slowhours", "_slownumbering", "_slowplan", "_fastroute", "_slowroute"}),
