@@ -174,10 +174,7 @@ class Call:
     def leave(self, cause: str, *, status: int = _NOT_NOW, who: str = "") -> None:
         """End the call from outside its steps, whatever its state; who still waits hears ``status``."""
         self._dialler.gone = cause
-        if self.caller.answered:
-            self._leave(CallEnd(Outcome.ANSWERED, 200, "system", cause, who))
-        else:
-            self._leave(CallEnd(outcome_of(status), status, "system", cause, who))
+        self._leave(self._ended(status, cause, who))
 
     def media_lost(self, after: float = 0.0) -> None:
         """The media server forgot the call: ``after`` so many seconds its audio moves to another."""
@@ -327,13 +324,21 @@ class Call:
         try:
             return await work
         except asyncio.CancelledError:
-            return self._gone.result()
+            if self._gone.done():
+                return self._gone.result()
+            log.warning("call.cancelled")  # by a step, or by whoever runs the call
         except SunSimError as error:
             log.warning("call.failed", code=error.code, problem=error.message)
-            return CallEnd(outcome_of(error.sip_status), error.sip_status, "system", error.code)
+            return self._ended(error.sip_status, error.code)
         except Exception:  # a fault of ours or of a step ends this call only, never the process
             log.exception("call.broken")
-            return CallEnd(Outcome.FAILED, 500, "system", "internal")
+        return self._ended(_FAILED, "internal")
+
+    def _ended(self, status: int, cause: str, who: str = "") -> CallEnd:
+        """An end that is nobody's wish on the line: people talked, or the caller hears ``status``."""
+        if self.record.answered_at is not None:
+            return CallEnd(Outcome.ANSWERED, 200, "system", cause, who)
+        return CallEnd(outcome_of(status), status, "system", cause, who)
 
 
 def _nobody(plan: DialPlan) -> tuple[int, ...]:

@@ -101,19 +101,23 @@ class _Side:
             self._over.set_result(("system" if gone else self._by, event.reason))
         elif not isinstance(event, Confirmed) or event.sdp:
             self._wanted.append(event)
-            if self._chore is None:
-                self._chore = asyncio.create_task(self._attend())
-                self._chore.add_done_callback(self._attended)
+            self._go_on()
 
-    async def _attend(self) -> None:
-        while self._wanted:
-            if self._leg.session is not None:
-                await _attend(self._leg.session, self._wanted.popleft(), self._name, self._media)
+    def _go_on(self) -> None:
+        session = self._leg.session
+        if self._wanted and self._chore is None and session is not None:
+            chore = _attend(session, self._wanted.popleft(), self._name, self._media)
+            self._chore = asyncio.create_task(chore)
+            self._chore.add_done_callback(self._attended)
 
     def _attended(self, chore: asyncio.Task[None]) -> None:
         self._chore = None
-        if not chore.cancelled() and (error := chore.exception()) and not self._over.done():
+        if chore.cancelled() or self._over.done():
+            return
+        if error := chore.exception():
             self._over.set_exception(error)
+        else:
+            self._go_on()
 
 
 async def _attend(session: Session, event: SessionEvent, name: str | None, media: MediaSession) -> None:

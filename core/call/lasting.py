@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import structlog
 
-from core.call.leg import Leg
+from core.call.leg import Leg, OfferRefused
 from core.errors import MediaRefused, MediaUnavailable, SunSimError
 from core.media.rtpengine import NoRoom
 from core.ports import MediaSession, OnKey
@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 _MOVE = 8.0  # seconds for both re-INVITEs and their retransmissions; some milliseconds as a rule
+_SILENT = 408
 _AGAIN = 0.2
 _TRIES = 8  # times, a second apart, that a verb waits for news of a server that does not answer
 
@@ -204,9 +205,14 @@ class LastingMedia:
         except (TimeoutError, SunSimError) as error:
             log.warning("call.media_not_moved", problem=str(error) or "too slow")
             self._on_failed()
+        except Exception:  # a fault of ours: the call must end, for nobody hears anything
+            log.exception("call.media_not_moved")
+            self._on_failed()
         else:
             self._on_moved(loop.time() - began)
-        self._whole.set()
+        finally:
+            if self._task is asyncio.current_task():  # else it was lost again
+                self._whole.set()
 
     async def _until_moved(self) -> None:
         """Where there is no server now, or one that is gone at once, another attempt may do better."""
@@ -246,8 +252,11 @@ class LastingMedia:
         party = self._leg(leg)
         if not party.answered:  # its early media is for nobody
             raise MediaRefused()
-        async with asyncio.timeout(_MOVE):
-            return await party.reoffer(await self._ring_again(leg))
+        try:
+            async with asyncio.timeout(_MOVE):
+                return await party.reoffer(await self._ring_again(leg))
+        except TimeoutError:
+            raise OfferRefused(status=_SILENT) from None
 
     async def _ring_again(self, leg: str) -> bytes:
         offer = await self._media.ring_again(leg)

@@ -26,6 +26,7 @@ class OfferRefused(SunSimError):
     """The telephone does not take a new offer (SIP status {status})."""
 
     code: ClassVar[str] = "offer_refused"
+    sip_status = 480
 
 
 class Leg:

@@ -1,5 +1,6 @@
 """A call from INVITE to CDR, in virtual time: who is told what, and what the record says."""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
@@ -258,6 +259,28 @@ def test_a_fault_of_ours_ends_the_call_and_is_recorded():
     assert cdr.outcome is Outcome.FAILED
 
 
+def test_a_step_that_is_cancelled_by_nobody_of_ours_ends_the_call_and_is_recorded():
+    world = World()
+    world.refusal = asyncio.CancelledError()
+    cdr = run(world.run())
+    assert world.caller.did == [("reject", 500)]
+    assert world.media.did == [("close",)]
+    assert cdr.outcome is Outcome.FAILED
+
+
+def test_a_fault_during_the_conversation_ends_it_as_one_that_was_held():
+    world = World()
+    phone = world.phone("a", answers(1))
+    world.dial(ring("a"))
+
+    def broken():
+        raise ZeroDivisionError
+
+    cdr = run(world.run((5, Referred(SimpleNamespace(decline=broken)))))
+    assert [verb for verb, *_ in (phone.session.did[-1], world.caller.did[-1])] == ["bye", "bye"]
+    assert (cdr.outcome, cdr.sip_status, cdr.ended_by) == (Outcome.ANSWERED, 200, "system")
+
+
 def test_shutdown_says_bye_to_both():
     world = World()
     phone = world.phone("a", answers(1))
@@ -300,6 +323,24 @@ def test_hold_is_answered_and_the_call_goes_on():
     assert ("accept", b"answer to hold") in world.caller.did
     assert [args for verb, *args in world.media.did if verb == "reoffer"] == [["leg1"], [None]]
     assert round(cdr.ended_at - cdr.started_at) == 9
+
+
+def test_an_offer_that_comes_as_the_one_before_is_answered_is_answered_too():
+    world = World()
+    phone = world.phone("a", answers(1))
+    world.dial(ring("a"))
+
+    def accept(sdp):
+        phone.session.did.append(("accept", sdp))
+        if len(phone.session.did) == 1:
+            asyncio.get_running_loop().call_soon(phone.session.say, Reoffer(b"resume"))
+
+    def holds():
+        phone.session.accept = accept
+        phone.session.say(Reoffer(b"hold"))
+
+    run(world.run((3, holds), (9, Ended(True))))
+    assert [did[1] for did in phone.session.did[:2]] == [b"answer to hold", b"answer to resume"]
 
 
 def test_an_answer_to_what_we_repeated_is_followed():

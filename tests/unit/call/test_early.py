@@ -207,6 +207,13 @@ def test_a_caller_that_is_gone_before_its_ack(event):
     assert cdr.answered_at is None
 
 
+def test_a_call_that_is_ended_before_the_ack_was_not_answered():
+    world = silent(answers(2))
+    cdr = run(world.run((3, lambda: world.call.leave("shutdown"))))
+    assert world.caller.did[-1][0] == world.phones["a"].session.did[-1][0] == "bye"
+    assert (cdr.outcome, cdr.sip_status, cdr.answered_at) == (Outcome.FAILED, 503, None)
+
+
 def test_a_caller_without_an_offer_hears_no_early_media_before_its_answer():
     world = silent(sounds(1), answers(2), hangs_up(5))
     world.direction = Direction.OUTGOING

@@ -186,6 +186,33 @@ def test_a_second_loss_during_the_move_begins_it_anew():
     assert len(moved(cdr)) == 1
 
 
+def test_a_fault_during_the_move_ends_the_call():
+    world, phone = talking()
+
+    async def broken(leg, answer):
+        raise ZeroDivisionError
+
+    world.media.answered = broken
+    cdr = run(world.run((10, loses(world))))
+    assert cdr.steps[-1].data["cause"] == "media_lost"
+    assert phone.session.did[-1] == LOST
+
+
+def test_who_answers_after_the_move_and_takes_no_new_offer_is_unavailable():
+    world = World()
+    phone = world.phone("a", rings(), answers(20))
+    world.dial(ring("a"))
+
+    def mute():
+        phone.session.takes = [0]
+        world.call.media_lost()
+
+    cdr = run(world.run((10, mute)))
+    assert (cdr.sip_status, cdr.outcome) == (480, Outcome.NO_ANSWER)
+    assert cdr.steps[-1].data["cause"] == "offer_refused"
+    assert phone.session.did[-1] == BYE
+
+
 class Engine(Client):
     """An rtpengine that ``refuses`` the next offers to one of these tags."""
 
