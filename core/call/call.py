@@ -27,6 +27,7 @@ from core.contracts import (
     Direction,
     HangUp,
     Outcome,
+    PlanNode,
     PluginStep,
     Ring,
     SkipReason,
@@ -84,11 +85,8 @@ class Surroundings(Protocol):
         """The INVITEs of a ring: one for each phone of the line, or one to a trunk."""
         ...
 
-    def redirected(
-        self, ring: Ring, contacts: Sequence[str], record: CallRecord
-    ) -> Sequence[tuple[Ring, Place]]:
-        """The INVITEs that follow when a phone asks to be called elsewhere (302), and whose terminals
-        they are for."""
+    def redirected(self, ring: Ring, contacts: Sequence[str], record: CallRecord) -> PlanNode | None:
+        """What rings instead when a phone asks to be called elsewhere (302)."""
         ...
 
     def ringing(self, record: CallRecord, plan: DialPlan) -> None:

@@ -158,32 +158,26 @@ class CallContext:
         """The INVITEs of a ring."""
         return self._placing(ring)
 
-    def redirected(
-        self, ring: Ring, contacts: Sequence[str], record: CallRecord
-    ) -> Sequence[tuple[Ring, Place]]:
-        """The INVITEs for the first contact of a 3xx that may be called.
+    def redirected(self, ring: Ring, contacts: Sequence[str], record: CallRecord) -> PlanNode | None:
+        """What rings for the first contact of a 3xx that may be called.
 
         An extension rings as if it was dialled, so whoever is unavailable or busy stays undisturbed;
         a number outside counts as the telephone that sent the call there.
         """
         for address in self._placing.elsewhere(ring, contacts):
-            extension = is_extension(address)
-            rings = self._rings_of(address, record) if extension else [replace(ring, address=address)]
-            found = [
-                (each if extension else ring, place)
-                for each in rings
-                if each.address != ring.address
-                for place in _at_once(self._placing(each))
-            ]
-            if found:
+            node = self._elsewhere(address, ring, record)
+            if node is not None and any(_reachable(self._placing(each)) for each in _rings(node)):
                 log.info("call.redirected")
-                return found
+                return node
         log.info("call.redirection_refused")
-        return ()
+        return None
 
-    def _rings_of(self, extension: str, record: CallRecord) -> Iterator[Ring]:
-        root = self._planned(Dial((Addressee(AddresseeKind.EXTENSION, extension),)), record)[0].root
-        return _rings(root) if root is not None else iter(())
+    def _elsewhere(self, address: str, ring: Ring, record: CallRecord) -> PlanNode | None:
+        if not is_extension(address):
+            return replace(ring, address=address)
+        step = Dial((Addressee(AddresseeKind.EXTENSION, address),))
+        root = self._planned(step, record)[0].root
+        return root and _without(root, ring.address)
 
     def _planned(self, step: Dial, record: CallRecord) -> tuple[DialPlan, Live]:
         """Who rings, and the live state that was looked at."""
@@ -242,9 +236,17 @@ class CallContext:
             raise CallRefused(refusal.sip_status, refusal.reason)
 
 
-def _at_once(ways: Sequence[Place] | InTurn) -> Sequence[Place]:
-    """All phones of a line, or the first carrier."""
-    return ways.places[:1] if isinstance(ways, InTurn) else ways
+def _reachable(ways: Sequence[Place] | InTurn) -> bool:
+    """Whether there is a phone, or a carrier."""
+    return bool(ways.places if isinstance(ways, InTurn) else ways)
+
+
+def _without(node: PlanNode, address: str) -> PlanNode | None:
+    """The plan without this line, which sent the call on."""
+    if isinstance(node, Ring):
+        return node if node.address != address else None
+    items = tuple(kept for item in node.items if (kept := _without(item, address)) is not None)
+    return replace(node, items=items) if items else None
 
 
 def _rings(node: PlanNode) -> Iterator[Ring]:

@@ -11,7 +11,7 @@ ring often end together; therefore ``dial`` itself ends whatever leg is left ope
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -81,11 +81,8 @@ class Placer(Protocol):
         """
         ...
 
-    def redirected(
-        self, ring: Ring, contacts: Sequence[str], record: CallRecord
-    ) -> Sequence[tuple[Ring, Place]]:
-        """What rings besides, and as whose terminal, when a phone answers 3xx with these contacts;
-        nothing if it must not."""
+    def redirected(self, ring: Ring, contacts: Sequence[str], record: CallRecord) -> PlanNode | None:
+        """What rings instead of a phone that answers 3xx with these contacts, if anything may."""
         ...
 
 
@@ -103,6 +100,17 @@ class NotAnswered(NamedTuple):
 
 
 Result = Answer | NotAnswered
+
+
+class _Within(NamedTuple):
+    """The times that a part of the plan has; ``final`` if its phones cannot send the call on."""
+
+    limits: tuple[asyncio.Timeout, ...]
+    final: bool = False
+
+
+_Inbox = Inbox[tuple[CalleeLeg, SessionEvent | asyncio.Task[Result]]]
+"""What legs say, and how it ended where they sent the call on."""
 
 
 class Dialler:
@@ -130,7 +138,6 @@ class Dialler:
         self._spent: list[CalleeLeg] = []
         self._count = 0
         self._completed = False
-        self._limit = asyncio.timeout(None)
 
     async def dial(self, root: PlanNode, seconds: float) -> Result:
         """Ring as the tree says, for ``seconds`` at most.
@@ -138,10 +145,9 @@ class Dialler:
         Raises MediaUnavailable. However it ends, no leg but the one that is returned is left.
         """
         answer: Answer | None = None
-        self._limit = asyncio.timeout(seconds)
         try:
-            async with self._limit:
-                result = await self._node(root)
+            async with asyncio.timeout(seconds) as limit:
+                result = await self._node(root, _Within((limit,)))
                 answer = result if isinstance(result, Answer) else None
                 return result
         except TimeoutError:
@@ -160,46 +166,51 @@ class Dialler:
         except MediaUnavailable as error:
             log.warning("media.drop_failed", problem=error.message)
 
-    async def _node(self, node: PlanNode) -> Result:
+    async def _node(self, node: PlanNode, within: _Within) -> Result:
         if isinstance(node, Ring):
-            return await self._ring(node)
+            return await self._ring(node, within)
         if isinstance(node, Seq):
-            return await self._in_turn(node)
-        return await self._at_once(node)
+            return await self._in_turn(node, within)
+        return await self._at_once(node, within)
 
-    async def _in_turn(self, node: Seq) -> Result:
+    async def _in_turn(self, node: Seq, within: _Within) -> Result:
         statuses: tuple[int, ...] = ()
         for item in node.items:
-            result = await self._node(item)
+            result = await self._node(item, within)
             if isinstance(result, Answer):
                 return result
             statuses += result.statuses
         return NotAnswered(statuses)
 
-    async def _at_once(self, node: Par) -> Result:
-        tasks = [asyncio.create_task(self._node(item)) for item in node.items]
+    async def _at_once(self, node: Par, within: _Within) -> Result:
+        tasks = [asyncio.create_task(self._node(item, within)) for item in node.items]
         statuses: tuple[int, ...] = ()
         winner: Answer | None = None
         try:
             for finished in asyncio.as_completed(tasks):
                 result = await finished
                 if isinstance(result, Answer):
-                    winner, self._completed = result, True
+                    winner = result
                     break
                 statuses += result.statuses
         finally:
-            await self._stop(tasks, winner)
+            await self._stop(tasks, winner, within)
         return winner or NotAnswered(statuses)
 
-    async def _stop(self, tasks: Sequence[asyncio.Task[Result]], winner: Answer | None) -> None:
+    async def _stop(
+        self, tasks: Sequence[asyncio.Task[Result]], winner: Answer | None, within: _Within
+    ) -> None:
+        if not tasks:
+            return
+        self._completed = self._completed or winner is not None
         for task in tasks:
             task.cancel()
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, Answer) and result is not winner:
-                self._cut(result.leg.ring)
+                self._cut(result.leg.ring, within)
                 self._leave([result.leg], winner)
 
-    async def _ring(self, ring: Ring) -> Result:
+    async def _ring(self, ring: Ring, within: _Within) -> Result:
         placed = self._placer.place(ring)
         rounds = [(way,) for way in placed.places] if isinstance(placed, InTurn) else [placed]
         if not rounds:
@@ -212,44 +223,42 @@ class Dialler:
         legs: list[CalleeLeg] = []
         winner: Answer | None = None
         try:
-            async with asyncio.timeout(ring.seconds):
-                result = await self._rounds(ring, rounds, legs)
+            async with asyncio.timeout(ring.seconds) as limit:
+                own = within._replace(limits=(*within.limits, limit))
+                result = await self._rounds(ring, rounds, legs, own)
                 winner = result if isinstance(result, Answer) else None
                 return result
         except TimeoutError:
-            for each in _rung(ring, legs):
-                self._record.add(StepCode.LEG_ENDED, each, status=_RANG_OUT)
+            if _going_on(legs):
+                self._record.add(StepCode.LEG_ENDED, ring, status=_RANG_OUT)
             return NotAnswered((_RANG_OUT,))
         except asyncio.CancelledError:
-            for each in _rung(ring, legs):
-                self._cut(each)
+            if _going_on(legs):
+                self._cut(ring, within)
             raise
         finally:
             self._leave(legs, winner)
 
     async def _rounds(
-        self, ring: Ring, rounds: Sequence[Sequence[Place]], legs: list[CalleeLeg]
+        self,
+        ring: Ring,
+        rounds: Sequence[Sequence[Place]],
+        legs: list[CalleeLeg],
+        within: _Within,
     ) -> Result:
         """Offer a round; the next one only if a carrier failed before anything rang."""
         result: Result = NotAnswered(())
         for places in rounds:
-            inbox: Inbox[tuple[CalleeLeg, SessionEvent]] = Inbox()
-            before = len(legs)
+            inbox: _Inbox = Inbox()
             for place in places:
                 await self._offer(ring, place, legs, inbox)
             self._record.ringing(ring, places[0].trunk_id)
-            result = await self._first(ring, legs, before, inbox)
+            result = await self._first(len(places), inbox, within)
             if isinstance(result, Answer) or legs[-1].rang or not _of_carrier(result.statuses):
                 break
         return result
 
-    async def _offer(
-        self,
-        ring: Ring,
-        place: Place,
-        legs: list[CalleeLeg],
-        inbox: Inbox[tuple[CalleeLeg, SessionEvent]],
-    ) -> None:
+    async def _offer(self, ring: Ring, place: Place, legs: list[CalleeLeg], inbox: _Inbox) -> None:
         self._count += 1
         leg = CalleeLeg(f"leg{self._count}", ring, place.trunk_id)
         legs.append(leg)
@@ -272,56 +281,66 @@ class Dialler:
         except NoPlace as error:
             listen(Failed(error.sip_status, ""))
 
-    async def _first(
-        self,
-        ring: Ring,
-        legs: list[CalleeLeg],
-        before: int,
-        inbox: Inbox[tuple[CalleeLeg, SessionEvent]],
-    ) -> Result:
-        """The first answer of the legs from ``before`` on, or the statuses of all."""
-        statuses: list[int] = []
-        while len(statuses) < len(legs) - before:
-            leg, event = await inbox.get()
-            if isinstance(event, Progress | Reoffer):
-                leg.rang = leg.rang or isinstance(event, Progress)
-                await self._on_early(leg, event)
-            elif isinstance(event, Answered) and _has_audio(event.sdp):
-                self._record.trunk_id = leg.trunk_id
-                return Answer(leg, event.sdp)
-            elif isinstance(event, Answered):
-                leg.end()  # nobody can talk on it; the others may well do
-                statuses.append(_NO_AUDIO)
-                self._record.add(StepCode.LEG_ENDED, leg.ring, status=_NO_AUDIO)
-            elif isinstance(event, Failed):
-                statuses.append(event.status)
-                self._record.add(StepCode.LEG_ENDED, leg.ring, status=event.status)
-                if event.status in _ELSEWHERE and not leg.redirected:
-                    await self._redirect(ring, event.headers.get("Contact", ()), legs, inbox)
-            elif isinstance(event, Ended):
-                statuses.append(_NOBODY)
-        return NotAnswered(tuple(statuses))
+    async def _first(self, waiting: int, inbox: _Inbox, within: _Within) -> Result:
+        """The first answer of so many legs, or the statuses of all."""
+        statuses: tuple[int, ...] = ()
+        sent_on: list[asyncio.Task[Result]] = []
+        winner: Answer | None = None
+        try:
+            while waiting and winner is None:
+                leg, event = await inbox.get()
+                if isinstance(event, Progress | Reoffer):
+                    leg.rang = leg.rang or isinstance(event, Progress)
+                    await self._on_early(leg, event)
+                    continue
+                result = event.result() if isinstance(event, asyncio.Task) else self._end(leg, event)
+                elsewhere = self._elsewhere(leg, event, within)
+                if elsewhere is not None:
+                    sent_on.append(self._send_on(leg, elsewhere, inbox, within))
+                elif isinstance(result, Answer):
+                    winner = result
+                elif result is not None:
+                    statuses += result.statuses
+                    waiting -= 1
+        finally:
+            await self._stop(sent_on, winner, within)
+        return winner or NotAnswered(statuses)
 
-    async def _redirect(
-        self,
-        ring: Ring,
-        contacts: Sequence[str],
-        legs: list[CalleeLeg],
-        inbox: Inbox[tuple[CalleeLeg, SessionEvent]],
-    ) -> None:
-        told = {ring}
-        for other, place in self._placer.redirected(ring, contacts, self._record):
-            await self._offer(other, place, legs, inbox)
-            legs[-1].redirected = True
-            if other not in told:
-                told.add(other)
-                self._record.ringing(other, place.trunk_id)
+    def _end(self, leg: CalleeLeg, event: SessionEvent) -> Result | None:
+        """What an event means for the dialling, if it is the end of a leg's ringing."""
+        if isinstance(event, Answered) and _has_audio(event.sdp):
+            self._record.trunk_id = leg.trunk_id
+            return Answer(leg, event.sdp)
+        if isinstance(event, Answered):
+            leg.end()  # nobody can talk on it; the others may well do
+            status = _NO_AUDIO
+        elif isinstance(event, Failed | Ended):
+            status = event.status if isinstance(event, Failed) else _NOBODY
+        else:
+            return None
+        leg.over = True
+        self._record.add(StepCode.LEG_ENDED, leg.ring, status=status)
+        return NotAnswered((status,))
 
-    def _cut(self, ring: Ring) -> None:
+    def _elsewhere(
+        self, leg: CalleeLeg, event: SessionEvent | asyncio.Task[Result], within: _Within
+    ) -> PlanNode | None:
+        if within.final or not isinstance(event, Failed) or event.status not in _ELSEWHERE:
+            return None
+        return self._placer.redirected(leg.ring, event.headers.get("Contact", ()), self._record)
+
+    def _send_on(
+        self, leg: CalleeLeg, node: PlanNode, inbox: _Inbox, within: _Within
+    ) -> asyncio.Task[Result]:
+        task = asyncio.create_task(self._node(node, within._replace(final=True)))
+        task.add_done_callback(lambda done: inbox.put((leg, done)))
+        return task
+
+    def _cut(self, ring: Ring, within: _Within) -> None:
         """Note why a ring that was going on is over."""
         if self._completed:
             self._record.add(StepCode.LEG_ENDED, ring, reason="elsewhere")
-        elif self._limit.expired():
+        elif any(limit.expired() for limit in within.limits):
             self._record.add(StepCode.LEG_ENDED, ring, status=_RANG_OUT)
         else:
             self._record.add(StepCode.LEG_ENDED, ring, reason=self.gone)
@@ -336,9 +355,9 @@ class Dialler:
                 self._spent.append(leg)
 
 
-def _rung(ring: Ring, legs: Sequence[CalleeLeg]) -> Iterable[Ring]:
-    """The ring and those to which its phones sent the call on."""
-    return dict.fromkeys((ring, *(leg.ring for leg in legs)))
+def _going_on(legs: Sequence[CalleeLeg]) -> bool:
+    """Whether one of them has not said yet how its ringing ends."""
+    return any(not leg.over for leg in legs)
 
 
 def _has_audio(answer: bytes) -> bool:

@@ -77,14 +77,14 @@ class Leg:
 
 
 class CalleeLeg(Leg):
-    """A leg that rings, on a terminal, or outside by the carrier ``trunk_id``; ``redirected`` if a
-    phone sent the call there."""
+    """A leg that rings, on a terminal, or outside by the carrier ``trunk_id``; ``over`` once it ended
+    without a conversation."""
 
-    __slots__ = ("rang", "redirected", "ring", "trunk_id")
+    __slots__ = ("over", "rang", "ring", "trunk_id")
 
     def __init__(self, name: str, ring: Ring, trunk_id: UUID | None = None) -> None:
         super().__init__(name)
         self.trunk_id = trunk_id
         self.ring = ring
         self.rang = False
-        self.redirected = False
+        self.over = False

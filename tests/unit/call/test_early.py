@@ -2,7 +2,8 @@
 
 import pytest
 
-from core.contracts import Direction, Outcome
+from core.call.leg import COMPLETED_ELSEWHERE
+from core.contracts import Direction, Outcome, Par, Seq, StepCode
 from core.errors import MediaRefused
 from core.sdp import SDES
 from core.sip.session import (
@@ -235,7 +236,70 @@ def test_a_phone_that_sends_the_call_on_makes_another_ring():
     world.dial(ring("a"))
     cdr = run(world.run())
     assert cdr.outcome is Outcome.ANSWERED
-    assert world.connected == ["a"]  # the terminal that was called
+    assert world.connected == ["b"]
+    assert cdr.answered_terminal_id == ring("a").terminal_id  # the terminal that was called
+
+
+def test_its_people_hear_that_the_colleague_is_busy_to_whom_a_phone_sent_the_call():
+    world = World(Direction.INTERNAL)
+    world.phone("a", moved(1, "b"))
+    world.phone("b", refuses(486))
+    world.dial(ring("a"))
+    cdr = run(world.run())
+    assert (cdr.outcome, cdr.sip_status) == (Outcome.BUSY, 486)
+
+
+def test_the_phones_of_a_colleague_ring_in_turn_for_a_call_that_was_sent_on_too():
+    world = World()
+    world.phone("a", moved(1, "b"))
+    world.phone("b", rings(), refuses(486, 3))
+    world.phone("c", rings(), answers(2), hangs_up(9))
+    world.elsewhere = Seq((ring("b"), ring("c")))
+    world.dial(ring("a"))
+    cdr = run(world.run())
+    rung = [round(s.at - cdr.started_at) for s in cdr.steps if s.code is StepCode.RINGING]
+    assert rung == [0, 1, 4]
+    assert world.connected == ["c"]
+
+
+def ends_of_legs(cdr):
+    return [
+        (step.address, step.data.get("status") or step.data["reason"])
+        for step in cdr.steps
+        if step.code is StepCode.LEG_ENDED
+    ]
+
+
+def test_a_ring_whose_phone_sent_the_call_on_is_noted_as_over_once():
+    world = World()
+    world.phone("a", moved(1, "b"))
+    world.phone("b", rings())
+    world.dial(ring("a", 10))
+    cdr = run(world.run())
+    assert ends_of_legs(cdr) == [("a", 302), ("b", 408)]
+    assert round(cdr.ended_at - cdr.started_at) == 10
+
+
+def test_who_answers_first_of_those_to_whom_a_line_sent_the_call_ends_the_others():
+    world = World()
+    world.phone("a", moved(1, "b"))
+    world.phone("b", rings(), answers(6))
+    world.phone("c", rings(), answers(3), hangs_up(9))
+    world.dial(Par((ring("a"), ring("c"))))
+    cdr = run(world.run())
+    assert world.connected == ["c"]
+    assert ends_of_legs(cdr) == [("a", 302), ("b", "elsewhere")]
+    assert world.phones["b"].session.did[-1] == ("bye", (COMPLETED_ELSEWHERE,))
+
+
+def test_a_caller_who_leaves_ends_what_rings_elsewhere():
+    world = World()
+    world.phone("a", moved(1, "b"))
+    world.phone("b", rings())
+    world.dial(ring("a"))
+    cdr = run(world.run((5, Cancelled(""))))
+    assert ends_of_legs(cdr) == [("a", 302), ("b", "caller_left")]
+    assert world.phones["b"].session.did == [("bye", ())]
 
 
 def test_who_is_called_there_cannot_send_the_call_on():

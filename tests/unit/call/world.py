@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from core.call.call import Call
 from core.call.dialling import Place
 from core.call.record import CallRecord
@@ -215,6 +217,7 @@ class World:
         self.moves = 0
         self.direction = direction
         self.refusal = None
+        self.elsewhere = None  # what rings for any contact of a 302; else the phone that it names
         self.limit = None
         self.profile = PLAIN
 
@@ -242,7 +245,8 @@ class World:
         return [Place(phone.ring)] if phone else []
 
     def redirected(self, ring, contacts, record):
-        return [(ring, Place(self.phones[c].ring)) for c in contacts if c in self.phones]
+        known = [replace(ring, address=c) for c in contacts if c in self.phones]
+        return self.elsewhere or (known[0] if known else None)
 
     def ringing(self, record, plan):
         self.rung.append(plan)
