@@ -3,6 +3,14 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 
+# How a plan is written down; routing._translator reads it.
+cdef enum Node:
+    RING = 0
+    RING_OUTSIDE = 1
+    SEQ = 2
+    PAR = 3
+
+
 cdef struct Span:
     int32_t start
     int32_t end

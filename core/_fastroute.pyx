@@ -56,12 +56,6 @@ cdef enum Addressee:
     OUTSIDE = 2
     UNKNOWN = 3
 
-cdef enum Node:
-    RING = 0
-    RING_OUTSIDE = 1
-    SEQ = 2
-    PAR = 3
-
 cdef enum Reason:
     IS_UNAVAILABLE = 0
     IS_INACTIVE = 1

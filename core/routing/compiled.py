@@ -20,7 +20,7 @@ __all__ = ["Compiled", "compile_snapshot"]
 class Compiled:
     """A snapshot ready to be asked. Made by ``compile_snapshot``; everything in it is constant."""
 
-    __slots__ = ("_packed", "core", "layout", "owners", "shown", "snapshot", "table")
+    __slots__ = ("_packed", "core", "layout", "owners", "shown", "snapshot", "table", "translator")
 
     def __init__(self, snapshot: Snapshot, core: Core) -> None:
         self.snapshot = snapshot
@@ -29,10 +29,11 @@ class Compiled:
         self.owners = self._extensions()
         self.shown = frozenset(n.e164 for n in snapshot.numbers if n.shows_called)
         self.table = self.layout.tables(core)
+        self.translator = core.Translator(self.layout.terminals, snapshot.employees)
         self._packed = {
             id(step): self._pack(step)
-            for _, branch in self.layout.branches
-            for chain in (branch.chain, branch.off_hours)
+            for row in self.layout.branches
+            for chain in (row.branch.chain, row.branch.off_hours)
             for step in _steps(chain.all_steps if chain else ())
         }
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from core import _slowroute
-from core._slowroute import DAY_OFF, Availability, Filter, Flag, Mode, PeriodKind
+from core._slowroute import DAY_OFF, Availability, Filter, Flag, Mode, PeriodKind, WhyNot
 from core.contracts import (
     AvailabilityMode,
     Branch,
@@ -29,6 +29,7 @@ from core.contracts import (
 )
 from core.hours import Calendar, CalendarDay, ExtraPeriod, Schedule
 from core.hours import PeriodKind as Extra
+from core.routing import translator
 from core.routing.zones import transitions
 
 __all__ = [
@@ -84,6 +85,7 @@ class Core(NamedTuple):
     Hours: Callable[..., Any]
     NumberingPlan: Callable[[bytes, bytes], Plan]
     digits: Callable[[str | None], int]
+    Translator: Callable[[Sequence[Terminal], Sequence[Employee]], translator.Translator]
 
 
 SLOW = Core(
@@ -92,15 +94,17 @@ SLOW = Core(
     _slowroute.Hours,
     _slowroute.NumberingPlan,
     _slowroute.digits,
+    translator.Translator,
 )
 
 
 def _find() -> Core:
     try:
         from core import _fastroute as fast
+        from core.routing._translator import Translator
     except ImportError:  # slower, with the same answers
         return SLOW
-    return Core(fast.Table, fast.Zone, fast.Hours, fast.NumberingPlan, fast.digits)
+    return Core(fast.Table, fast.Zone, fast.Hours, fast.NumberingPlan, fast.digits, Translator)
 
 
 the_core = _find()
@@ -124,6 +128,34 @@ _AVAILABILITIES = MappingProxyType(
 )
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - of a wall clock
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
+
+
+class Told(NamedTuple):
+    """What a trace says of a branch, by what becomes of it; made once, for all calls."""
+
+    scenario: tuple[str, ...]
+    open: tuple[str, ...]
+    off_hours: tuple[str, ...]
+    passed: tuple[tuple[str, ...], ...]  # by ``WhyNot``
+
+    @classmethod
+    def of(cls, scenario: Scenario, branch: Branch) -> Told:
+        """The codes with the ids."""
+        which = str(branch.id)
+        return cls(
+            ("scenario", str(scenario.id), str(scenario.version)),
+            ("branch", which),
+            ("branch", which, "off_hours"),
+            tuple(("passed", which, why.name.lower()) for why in WhyNot),
+        )
+
+
+class BranchRow(NamedTuple):
+    """What an index of a branch means."""
+
+    scenario: Scenario
+    branch: Branch
+    told: Told
 
 
 class Layout:
@@ -153,12 +185,12 @@ class Layout:
         self.groups = _index(group.id for group in snapshot.groups)
         self.schedules = _index(schedule.id for schedule in snapshot.schedules)
         self.calendars = _index(calendar.id for calendar in snapshot.calendars)
-        self.branches: tuple[tuple[Scenario, Branch], ...] = tuple(
-            (scenario, branch)
+        self.branches = tuple(
+            BranchRow(scenario, branch, Told.of(scenario, branch))
             for scenario in snapshot.scenarios
             for branch in (*scenario.branches, scenario.default)
         )
-        filters = (branch.filter for _, branch in self.branches)
+        filters = (row.branch.filter for row in self.branches)
         named = (tag for each in filters if isinstance(each, TagFilter) for tag in each.tags)
         self.tags = _index(dict.fromkeys(named))
         own = (employee.timezone for employee in snapshot.employees if employee.timezone)
