@@ -1,9 +1,10 @@
 """Activation of a contract: everything a company has on day one, in one transaction (ACC).
 
 One employee with administrator role (ACC-01) whose e-mail is the login (ACC-02) and whose external
-number is the phone given at purchase (ACC-03); the default schedule (ACC-04); the scenario «По
-умолчанию» that forwards every call to that employee (ACC-06, ACC-07) and handles every number, also
-those that come later (ACC-08); three SIP lines (ACC-10), which become active right after.
+number is the phone given at purchase (ACC-03); the default schedule (ACC-04) and the calendar with the
+public holidays (ACC-05); the scenario «По умолчанию» that forwards every call to that employee (ACC-06,
+ACC-07) and handles every number, also those that come later (ACC-08); three SIP lines (ACC-10), which
+become active right after.
 """
 
 from __future__ import annotations
@@ -22,11 +23,21 @@ from core.ids import new_id
 from tenants import crosstenant
 from tenants.db import Database
 from tenants.secrets import hash_password, new_password
-from tenants.services import accounts, audit, contracts, employees, lines, numbers, phones, tokens
+from tenants.services import (
+    accounts,
+    audit,
+    calendars,
+    contracts,
+    employees,
+    lines,
+    numbers,
+    phones,
+    tokens,
+)
 from tenants.services.actor import Actor, Role, operator, require_operator
 from tenants.services.contracts import TenantView
 from tenants.services.employees import CreateEmployee, EmployeeView
-from tenants.services.forms import checked
+from tenants.services.forms import checked, proper_name
 from tenants.services.lines import LineIssuer
 from tenants.services.numbers import NumberView
 from tenants.services.tokens import CreateToken
@@ -89,6 +100,7 @@ async def activate(
         async with db.tenant(tenant_id):
             await _contract(here, command)
             await _schedule(here)
+            await calendars.first_calendar(here)
             employee_id = await _first_employee(issuer, here, command, hashed)
             await _scenario(here, employee_id)
             token = None
@@ -136,8 +148,8 @@ def _password(command: ActivateContract) -> Callable[[str], str]:
 
 _REQUIRED = ("company", "name", "email", "phone", "timezone", "tariff")
 _CHECKS = {
-    "company": employees.person_name,
-    "name": employees.person_name,
+    "company": proper_name,
+    "name": proper_name,
     "email": phones.email,
     "phone": phones.telephone,
     "timezone": employees.timezone,

@@ -28,7 +28,7 @@ from tenants.services.actor import (
     require_self_or_administrator,
 )
 from tenants.services.constraints import fields_for
-from tenants.services.forms import checked
+from tenants.services.forms import checked, proper_name
 from tenants.services.lines import LineIssuer, LineView
 from tenants.tables import Employee, Number, Terminal, User, UserStatus
 
@@ -46,7 +46,6 @@ __all__ = [
 ]
 
 EXTENSION_TAKEN = "This extension is taken."
-_LONGEST_NAME = 120
 _MOST_CHANNELS = 100
 
 
@@ -299,14 +298,6 @@ async def _set_channels(employee_id: UUID, channels: dict[TerminalKind, int]) ->
 # --- checks of fields -------------------------------------------------------------------------
 
 
-def person_name(text: str) -> str:
-    """A name in one line. Raises FieldError."""
-    name = " ".join(text.split())
-    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
-        raise FieldError("A name has 1 to 120 characters.")
-    return name
-
-
 def timezone(text: str) -> str:
     """The name of a time zone. Raises FieldError."""
     if text not in available_timezones():
@@ -322,7 +313,7 @@ def channel_counts(counts: dict[TerminalKind, int]) -> dict[TerminalKind, int]:
 
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {
-    "name": person_name,
+    "name": proper_name,
     "channels": channel_counts,
     "email": phones.email,
     "extension": phones.extension,

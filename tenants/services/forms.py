@@ -5,9 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from msgspec import UNSET, Struct
+from msgspec.structs import asdict
+
 from core.errors import FieldError, Invalid
 
-__all__ = ["checked"]
+__all__ = ["checked", "given", "proper_name"]
+
+_LONGEST_NAME = 120
+
+
+def given(command: Struct, *without: str) -> dict[str, Any]:
+    """The fields of a command that were sent, by name."""
+    fields = asdict(command).items()
+    return {name: value for name, value in fields if value is not UNSET and name not in without}
+
+
+def proper_name(text: str) -> str:
+    """A name of somebody or something, in one line. Raises FieldError."""
+    name = " ".join(text.split())
+    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise FieldError("A name has 1 to 120 characters.")
+    return name
 
 
 def checked(

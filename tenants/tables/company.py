@@ -58,5 +58,8 @@ class Calendar(TenantTable, tablename="calendars"):
 
     name = Text(default=None)
     days = JSONB(default="[]", help_text="List of core.hours.CalendarDay, each date once.")
+    official = JSONB(
+        default="{}", help_text="By year, the official days as they were loaded (ACC-05, H-18)."
+    )
     is_default = Boolean(default=False)
     version = Integer(default=1)

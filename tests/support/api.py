@@ -37,9 +37,11 @@ from tenants.callstore import DatabaseCallStore
 from tenants.db import Database
 from tenants.listener import Listener
 from tenants.secrets import Vault
-from tenants.services import tokens
+from tenants.services import calendars, schedules, tokens
 from tenants.services.actor import operator
+from tenants.services.calendars import CreateCalendar
 from tenants.services.lines import LineIssuer
+from tenants.services.schedules import CreateSchedule
 from tenants.services.tokens import CreateToken
 from tests.support.company import DOMAIN, Company, activate, directory_of
 from web.api import api
@@ -189,8 +191,16 @@ class World:
             "caller_id": activated.numbers[0].id,
             "scenario_id": activated.numbers[0].scenario_id,
             "plugin": PLUGIN,
+            **await _hours(company),
         }
         return Party(company, made.token, {name: str(value) for name, value in ids.items()})
+
+
+async def _hours(company: Company) -> dict[str, UUID]:
+    """Working time of the company's own, used by nobody."""
+    schedule = await schedules.create(company.db, company.admin, CreateSchedule("Офис"))
+    calendar = await calendars.create(company.db, company.admin, CreateCalendar("Наш"))
+    return {"schedule_id": schedule.id, "calendar_id": calendar.id}
 
 
 @asynccontextmanager

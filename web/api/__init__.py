@@ -23,6 +23,7 @@ from web.api.calls import CallsController
 from web.api.company import ContractController
 from web.api.docs import docs, openapi
 from web.api.employees import EmployeesController
+from web.api.hours import CalendarsController, SchedulesController
 from web.api.lines import LinesController
 from web.api.numbers import NumbersController
 from web.api.plugins import plugin_routes, tenant_of
@@ -61,11 +62,13 @@ def application(context: WebContext, gate: Gate | None = None) -> Litestar:
     operations = Router(
         "/",
         route_handlers=[
+            CalendarsController,
             CallsController,
             ContractController,
             EmployeesController,
             LinesController,
             NumbersController,
+            SchedulesController,
             TenantsController,
             TokensController,
             *plugin_routes(context.host),

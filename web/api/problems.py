@@ -18,6 +18,7 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from msgspec import Struct
 
 from core.errors import FieldError, Invalid, NotFound, SunSimError, TooManyRequests
+from tenants.services.uses import InUse, Use
 from web.api.intake import Malformed, allowed
 from web.i18n import Language, language, negotiate
 from web.pages import N_
@@ -66,7 +67,8 @@ class FieldProblem(Struct, frozen=True):
 
 
 class Problem(Struct, frozen=True, omit_defaults=True):
-    """Why a request failed. ``type`` leads to the description of ``code``."""
+    """Why a request failed. ``type`` leads to the description of ``code``; ``uses`` are the places
+    where something is used that therefore cannot be deleted."""
 
     type: str
     title: str
@@ -74,6 +76,7 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     code: str
     detail: str
     errors: tuple[FieldProblem, ...] = ()
+    uses: tuple[Use, ...] = ()
 
 
 class MethodNotAllowed(SunSimError):
@@ -143,6 +146,7 @@ def problem_of(error: SunSimError, words: Language) -> Problem:
         code=error.code,
         detail=words.error(error),
         errors=tuple(_fields(error, words)) if isinstance(error, Invalid) else (),
+        uses=error.uses if isinstance(error, InUse) else (),
     )
 
 

@@ -41,13 +41,15 @@ def sample(document: dict[str, Any], name: str, schema: dict[str, Any], party: P
     if is_id(document, schema):
         return party.ids[name]
     known = {"email": "new@company.example", "phone": "+79160000001", "version": 1}
-    known["encryption"] = "required"
+    known |= {"encryption": "required", "type": "day_off", "year": 2026}
+    known |= {"first": "2026-12-30", "last": "2026-12-31"}
     return known.get(name, "Something")
 
 
 async def everything(world: World, party: Party) -> dict[str, Any]:
     """All that the company can read of itself."""
     paths = ("/contract", "/employees", "/lines", "/numbers", "/calls", "/calls/present")
+    paths += ("/schedules", "/calendars")
     found = {path: (await world.call("GET", path, party.token)).json() for path in paths}
     tokens = (await world.call("GET", "/tokens", party.token)).json()["items"]
     return found | {"tokens": [(t["id"], t["revoked_at"]) for t in tokens]}
