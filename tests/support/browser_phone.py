@@ -8,16 +8,11 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import async_playwright
 
+from tests.support.chromium import ARGUMENTS, CHROMIUM
+
 ROOT = Path(__file__).parents[2]
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
+_ARGUMENTS = [
+    *ARGUMENTS,
     "--ignore-certificate-errors",
     "--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets",
     "--autoplay-policy=no-user-gesture-required",
@@ -67,7 +62,7 @@ async def browser_phone(line, domain, server, frequency=620, codecs=None):
     """A browser registered with the line by WSS; its microphone gets a tone of ``frequency``.
     ``codecs`` are the only ones that it offers and answers, such as ``["opus"]``."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
         try:
             context = await browser.new_context(ignore_https_errors=True)
             page = await context.new_page()

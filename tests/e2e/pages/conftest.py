@@ -15,18 +15,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from core.settings import DataSettings
 from tests.e2e.pages.stage import NUMBER, PASSWORD, SECOND, Company, Stage
+from tests.support.chromium import ARGUMENTS, CHROMIUM
 from tests.support.database import TEMPLATE, Server
 
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WATCH = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error("CSP-REPORT", event.violatedDirective, event.sourceFile, event.sample));
