@@ -27,6 +27,7 @@ a=sendrecv
 """
 _TYPE = "Content-Type: application/sdp\nContent-Length: [len]\n\n"
 _EMPTY = "Content-Length: 0\n\n"
+AT_ONCE = 1000
 
 
 class SippFailed(AssertionError):
@@ -227,13 +228,18 @@ class Script:
 
     # --- running -----------------------------------------------------------------------------------
 
-    async def run(self, server, local="127.0.0.1", port=0, calls=1, rate=1, seconds=60, by="udp"):
-        """Run to the end, ``by`` udp or tcp; returns the messages seen. Raises SippFailed."""
+    async def run(self, server, local="127.0.0.1", port=0, calls=1, rate=AT_ONCE, seconds=60, by="udp"):
+        """Run to the end, ``by`` udp or tcp; returns the messages seen. Raises SippFailed.
+
+        ``rate`` is how many ``calls`` begin in a second: the first of them begins after 1 / ``rate``.
+        """
         async with self.running(server, local, port, calls, rate, by) as sipp:
             return await sipp.finish(seconds)
 
     @asynccontextmanager
-    async def running(self, server, local="127.0.0.1", port=0, calls=1, rate=1, by="udp", options=()):
+    async def running(
+        self, server, local="127.0.0.1", port=0, calls=1, rate=AT_ONCE, by="udp", options=()
+    ):
         """Run beside the block; the process is ended after it. ``options`` are further ones of SIPp."""
         with tempfile.TemporaryDirectory(prefix="sipp-") as folder:
             sipp = Sipp(Path(folder), self.xml(), server, local, port or free_port(local))
