@@ -1,10 +1,7 @@
 """Leaving: no new calls, those that go on may end by themselves, and who is impatient says it twice."""
 
 import asyncio
-import shutil
 import signal
-import tempfile
-from pathlib import Path
 
 import httpx
 import pytest
@@ -12,22 +9,16 @@ import pytest
 from core.contracts import Outcome
 from tenants.db import Database
 from tests.e2e.test_operations import answering, calling
-from tests.support.instance import Company, Instance
+from tests.support.instance import company_in, own_instance
 
 
 @pytest.fixture
 async def leaving():
     """A company in an instance of its own, which the test starts again."""
-    folder = Path(tempfile.mkdtemp(prefix="sunsim-drain-"))  # the database's user must reach it
-    instance = Instance(folder, environ={"SUNSIM_SIP_DRAIN_SECONDS": "300"})
-    await asyncio.to_thread(instance.start)
-    db = await Database.open(instance.settings.data)
-    company = await Company(instance, db).activate()
-    await company.settled()
-    yield company
-    await company.db.close()
-    await asyncio.to_thread(instance.stop, signal.SIGINT)
-    shutil.rmtree(folder, ignore_errors=True)
+    environ = {"SUNSIM_SIP_DRAIN_SECONDS": "300"}
+    with own_instance("drain", environ=environ, end=signal.SIGINT) as instance:
+        async with company_in(instance) as company:
+            yield company
 
 
 async def answered(caller):

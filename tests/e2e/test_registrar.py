@@ -1,12 +1,8 @@
 """Phones stay reachable whatever happens to the process, and only as long as their password does."""
 
 import asyncio
-import shutil
 import signal
 import socket
-import tempfile
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -14,37 +10,9 @@ from tenants.db import Database
 from tenants.services.lines import RevealLine, change_password
 from tenants.services.throttle import LoginThrottle
 from tests.e2e.test_calls import answering, calling
-from tests.support.instance import Company, Instance
+from tests.support.instance import company_in, own_instance
 from tests.support.sipp import free_port
-
-
-@pytest.fixture
-def own_instance():
-    """An instance that the test may stop and kill; it listens on the same port every time."""
-    folder = Path(tempfile.mkdtemp(prefix="sunsim-restart-"))
-    running = Instance(folder, "--sip", f"127.0.0.1:{free_port('127.0.0.1')}")
-    try:
-        running.start()
-        yield running
-    finally:
-        running.stop(signal.SIGKILL)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@asynccontextmanager
-async def company_of(instance):
-    db = await Database.open(instance.settings.data)
-    company = Company(instance, db)
-    try:
-        yield company
-    finally:
-        await db.close()
-
-
-async def until(condition, seconds=60):
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.05)
+from tests.support.waiting import until
 
 
 async def kept(company, count):
@@ -69,29 +37,31 @@ def free(address):
     return True
 
 
-async def test_a_phone_is_called_after_a_restart_and_after_a_kill_without_registering_again(
-    own_instance,
-):
-    port = free_port("127.0.0.1")
-    async with company_of(own_instance) as company:
-        await company.activate()
-        await company.settled()
-        await company.register(company.admin.sip, port=port, expires=3600)
-        await company.register(company.admin.lines["web"], expires=3600, by="tcp")
-        await kept(company, 1)
-        known = vars(company)
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        own_instance.stop(number)
-        await until(lambda: free(own_instance.sip))  # children that were left die a moment later
-        (own_instance.folder / "endpoints.json").unlink(missing_ok=True)
-        own_instance.start()
-        async with company_of(own_instance) as company:
-            vars(company).update({k: v for k, v in known.items() if k != "db"})
-            assert own_instance.metrics()["sunsim_sip_lines"] == 1  # not the one by TCP
-            async with answering().running(own_instance.sip, "127.0.0.1", port) as phone:
-                await company.dial_in(calling(company.caller(), company.number))
-                seen = await phone.finish()
-            assert "REGISTER sip:" not in seen
+async def test_a_phone_is_called_after_a_restart_and_after_a_kill_without_registering_again():
+    phone, listen = free_port("127.0.0.1"), f"127.0.0.1:{free_port('127.0.0.1')}"
+    with own_instance("restart", "--sip", listen, end=signal.SIGKILL) as instance:
+        async with company_in(instance) as company:
+            await company.register(company.admin.sip, port=phone, expires=3600)
+            await company.register(company.admin.lines["web"], expires=3600, by="tcp")
+            await kept(company, 1)
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                await start_again(company, number)
+                assert instance.metrics()["sunsim_sip_lines"] == 1  # not the one by TCP
+                async with answering().running(instance.sip, "127.0.0.1", phone) as called:
+                    await company.dial_in(calling(company.caller(), company.number))
+                    seen = await called.finish()
+                assert "REGISTER sip:" not in seen
+
+
+async def start_again(company, number):
+    """Stop the company's instance by this signal and start it again on the same port."""
+    instance = company.instance
+    await company.db.close()
+    instance.stop(number)
+    await until(lambda: free(instance.sip))  # children that were left die a moment later
+    (instance.folder / "endpoints.json").unlink(missing_ok=True)
+    instance.start()
+    company.db = await Database.open(instance.settings.data)
 
 
 @pytest.mark.parametrize("change", ["reset", "delete", "suspend"])

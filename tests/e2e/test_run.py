@@ -15,7 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.instance import Instance, descendants, gone
+from tests.support.instance import Instance
+from tests.support.processes import descendants, gone
 
 
 @pytest.fixture

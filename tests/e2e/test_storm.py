@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import shutil
 import signal
 import socket
 import tempfile
@@ -16,9 +15,10 @@ from benchmarks.load import Carrier, percentiles
 from benchmarks.register import everywhere, lines
 from benchmarks.town import Phone, Town
 from tenants.db import Database
-from tests.e2e.test_registrar import free, until
-from tests.support.instance import Company, Instance
+from tests.e2e.test_registrar import free
+from tests.support.instance import Company, own_instance
 from tests.support.sipp import Script, free_port
+from tests.support.waiting import until
 from tests.unit.sip.test_timing import rank_sum_p
 
 pytestmark = pytest.mark.proof
@@ -29,17 +29,12 @@ LINES = 2000
 @pytest.fixture(scope="module")
 def town():
     """An instance on a port of its own, and a phone for each of its lines."""
-    folder = Path(tempfile.mkdtemp(prefix="sunsim-storm-"))
+    listen = f"127.0.0.1:{free_port('127.0.0.1')}"
     environ = {"SUNSIM_SIP_CALLS_PER_TENANT": "15"}  # its RTP ports are for some fifty calls
-    instance = Instance(folder, "--sip", f"127.0.0.1:{free_port('127.0.0.1')}", environ=environ)
-    try:
-        instance.start()
+    with own_instance("storm", "--sip", listen, environ=environ, end=signal.SIGKILL) as instance:
         phones = asyncio.run(lines(instance, LINES))
         time.sleep(2)  # until the directory of the SIP process knows them
         yield instance, phones
-    finally:
-        instance.stop(signal.SIGKILL)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def storm(instance, phones):

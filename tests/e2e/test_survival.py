@@ -3,11 +3,8 @@
 import asyncio
 import json
 import os
-import shutil
 import signal
-import tempfile
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -16,31 +13,26 @@ from tenants.db import Database
 from tenants.live import live_calls
 from tests.e2e.test_calls import answering, calling, talking
 from tests.e2e.test_lossy import left, nothing_left
-from tests.support.instance import Company, Instance, descendants
+from tests.support.instance import company_in, own_instance
+from tests.support.processes import descendants
 from tests.support.sipp import Script, free_port
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
 def survivor():
     """An instance that these tests do harm to."""
-    folder = Path(tempfile.mkdtemp(prefix="sunsim-survival-"))  # the database's user must reach it
-    running = Instance(folder, "--sip", f"127.0.0.1:{free_port('127.0.0.1')}")
-    try:
-        running.start()
+    port = free_port("127.0.0.1")
+    with own_instance("survival", "--sip", f"127.0.0.1:{port}", end=signal.SIGKILL) as running:
         yield running
-    finally:
-        running.stop(signal.SIGKILL)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
 async def company(survivor):
     """A company in it whose only telephones are lines that take many calls."""
-    db = await Database.open(survivor.settings.data)
-    made = await Company(survivor, db).activate()
-    await made.change(made.admin, external_number=None, channels={"sip": 10})
-    yield made
-    await made.db.close()
+    async with company_in(survivor) as made:
+        await made.change(made.admin, external_number=None, channels={"sip": 10})
+        yield made
 
 
 def database_pid(instance):
@@ -72,12 +64,6 @@ async def conversation(company):
     async with script.running(company.instance.sip, company.carrier_host) as sipp:
         await sipp.wait_for_text(r"^SIP/2\.0 200 .*^ACK ")
         yield sipp
-
-
-async def until(condition, seconds=90):
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.05)
 
 
 async def outcomes(company, count):
@@ -133,13 +119,13 @@ async def test_when_the_telephone_part_is_killed_only_the_calls_of_that_moment_a
     async with company.phone(company.admin.sip, answering(), calls=3):
         await company.dial_in(calling(company.caller(), company.number))
         async with conversation(company):
-            await until_async(lambda: talks(company, 1))
+            await until(lambda: talks(company, 1))
             role = instance.endpoints["roles"]["sip"]
             os.kill(role["pid"], signal.SIGKILL)
             path = instance.folder / "endpoints.json"
             await until(lambda: json.loads(path.read_text())["roles"]["sip"]["pid"] != role["pid"])
             instance.endpoints = json.loads(path.read_text())
-        await until_async(lambda: talks(company, 0))  # nobody is shown as talking any more
+        await until(lambda: talks(company, 0))  # nobody is shown as talking any more
         await company.dial_in(calling(company.caller(), company.number))  # the phone is known still
     assert await outcomes(company, 2) == [Outcome.ANSWERED] * 2
     media = next(v for name, v in left(company).items() if name.startswith("sunsim_media"))
@@ -148,9 +134,3 @@ async def test_when_the_telephone_part_is_killed_only_the_calls_of_that_moment_a
 
 async def talks(company, count):
     return len(await live_calls(company.db, company.id)) == count
-
-
-async def until_async(condition, seconds=90):
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.1)

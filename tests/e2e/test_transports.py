@@ -1,7 +1,5 @@
 """Phones by TCP, TLS and WebSocket, as they come: probing, registering, calling and being called."""
 
-import asyncio
-
 import pytest
 
 from core.contracts import Direction, Outcome, StepCode
@@ -10,14 +8,8 @@ from core.media.tones import hears, tone
 from tests.e2e.test_calls import answering, calling, codes, talking
 from tests.support.baresip import baresip
 from tests.support.sipp import SDP, Script
+from tests.support.waiting import until
 from tests.support.websocket_phone import websocket_phone
-
-
-async def until(condition, seconds=30):
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.05)
-
 
 # --- SIPp by TCP ----------------------------------------------------------------------------------
 

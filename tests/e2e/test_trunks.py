@@ -1,6 +1,5 @@
 """Carriers: SIPp is a registrar, asks who we are, fails, is full, wants numbers its own way."""
 
-import asyncio
 import re
 from contextlib import asynccontextmanager
 
@@ -14,6 +13,7 @@ from tenants.services import numbers, trunks
 from tenants.services.actor import operator
 from tests.e2e.test_calls import answering, calling, talking
 from tests.support.sipp import Script, free_port
+from tests.support.waiting import eventually
 
 OPERATOR = operator("test")
 CLIENT = "89161112233"
@@ -46,7 +46,7 @@ class Carrier:
 
     async def state(self, wanted, seconds=60):
         """The carrier in the operator's list, once it is as wanted."""
-        return await until(self._view, wanted, seconds)
+        return await eventually(self._view, wanted, seconds)
 
     async def _view(self):
         (view,) = await trunks.trunks(self.company.db, OPERATOR, self.name)
@@ -54,13 +54,6 @@ class Carrier:
 
     def metric(self, name):
         return self.company.instance.metrics()[f'sunsim_trunk_{name}{{trunk="{self.name}"}}']
-
-
-async def until(read, wanted, seconds=60):
-    async with asyncio.timeout(seconds):
-        while not wanted(value := await read()):
-            await asyncio.sleep(0.05)
-    return value
 
 
 async def change(company, **values):
@@ -256,7 +249,7 @@ async def test_a_carrier_has_its_own_way_to_write_numbers(company):
     async with company.phone(company.admin.sip, answering()) as phone:
         await company.dial_in(calling(company.caller("89160000001"), national))
         await phone.finish()
-    rows = await until(company.history, lambda rows: len(rows) == 2)
+    rows = await eventually(company.history, lambda rows: len(rows) == 2)
     calls = {row.direction: row for row in rows}
     assert calls["incoming"].called == company.number
     assert calls["incoming"].caller == "+79160000001"

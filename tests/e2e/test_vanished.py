@@ -1,41 +1,23 @@
 """A phone that vanished: no audio, no answer; its call ends by itself."""
 
-import tempfile
-from pathlib import Path
-
 import pytest
 
 from core.contracts import Outcome
-from core.media.rtp import RtpPeer
 from core.media.tones import tone
-from tenants.db import Database
-from tests.e2e.test_media_loss import called, calling, offered
-from tests.support.instance import Company, Instance
+from tests.e2e.test_media_loss import call, called, calling, offered, two_peers
+from tests.support.instance import company_in, own_instance
 
 
 @pytest.mark.proof
 async def test_a_phone_that_is_gone_ends_its_call():
-    with tempfile.TemporaryDirectory(prefix="sunsim-vanished-") as folder:
-        running = Instance(Path(folder), environ={"SUNSIM_MEDIA_SILENCE_SECONDS": "4"})
-        running.start()
-        try:
-            db = await Database.open(running.settings.data)
-            company = await Company(running, db).activate()
-            await company.settled()
-            caller, callee = await RtpPeer.open(), await RtpPeer.open()
+    with own_instance("vanished", environ={"SUNSIM_MEDIA_SILENCE_SECONDS": "4"}) as running:
+        async with company_in(running) as company, two_peers() as (caller, callee):
             talk = calling(company, caller).wait_for("BYE", timeout=120_000).ok()
-            async with company.phone(company.admin.sip, called(callee)) as phone:
-                options = {"local": company.carrier_host}
-                async with talk.running(running.sip, **options) as at_caller:
-                    caller.connect(await offered(at_caller))
-                    caller.play(tone(440))
-                    await phone.stop()  # whoever called it still sends
-                    await at_caller.finish(120)
-            caller.close()
-            callee.close()
+            async with call(company, talk, called(callee)) as (at_caller, phone):
+                caller.connect(await offered(at_caller))
+                caller.play(tone(440))
+                await phone.stop()  # whoever called it still sends
+                await at_caller.finish(120)
             card = await company.call()
             assert (card.call.outcome, card.ended_by) == (Outcome.ANSWERED, "system")
             assert card.steps[-1].data["cause"] == "vanished"
-            await db.close()
-        finally:
-            running.stop()

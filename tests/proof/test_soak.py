@@ -5,9 +5,6 @@ call or memory. A whole instance as its user starts it; SIPp is the carrier on b
 import asyncio
 import json
 import re
-import shutil
-import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -18,9 +15,8 @@ from core.media.g711 import PCMA
 from core.media.rtpengine import NgClient
 from core.media.tones import tone
 from core.settings import Address
-from tenants.db import Database
 from tenants.live import live_calls
-from tests.support.instance import Company, Instance
+from tests.support.instance import company_in, own_instance
 from tests.support.sipp import Script, free_port
 
 pytestmark = [
@@ -40,26 +36,18 @@ NOTHING = ("sunsim_calls", "sunsim_sip_sessions", "sunsim_sip_transactions")
 
 @pytest.fixture
 def instance():
-    folder = Path(tempfile.mkdtemp(prefix="sunsim-soak-"))
     # The ring of traced messages is to be full before anything is weighed.
     environ = {"SUNSIM_SIP_TRACE_MEGABYTES": "1"}
-    running = Instance(folder, environ=environ, rtp_ports=1000)
-    try:
-        running.start()
+    with own_instance("soak", environ=environ, rtp_ports=1000) as running:
         yield running
-    finally:
-        running.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
 async def company(instance):
     """A company whose telephone takes many calls at once."""
-    database = await Database.open(instance.settings.data)
-    made = await Company(instance, database).activate()
-    await made.sql("UPDATE terminals SET channels = 100")
-    yield made
-    await database.close()
+    async with company_in(instance) as made:
+        await made.sql("UPDATE terminals SET channels = 100")
+        yield made
 
 
 class Soak:

@@ -5,7 +5,6 @@ own at addresses of its own, and the SIP accounts of its people.
 """
 
 import asyncio
-import contextlib
 import itertools
 import json
 import os
@@ -16,7 +15,7 @@ import sys
 import tempfile
 import time
 import weakref
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,38 +34,12 @@ from tenants.services import activation, calls, employees, lines, numbers, trunk
 from tenants.services.actor import operator
 from tenants.services.lines import LineIssuer
 from tests.support.media import media_settings
+from tests.support.processes import descendants, gone
 from tests.support.sipp import Script, free_port
 
 PASSWORD = "correct horse 42"
 _numbers = itertools.count(int(time.time()) % 1_000_000 * 7)
 _hosts = itertools.count(2)
-
-
-def descendants(pid):
-    """Process ids below this one."""
-    found = []
-    for child in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):  # gone meanwhile
-            for number in map(int, child.read_text().split()):
-                found += [number, *descendants(number)]
-    return found
-
-
-def gone(pids, seconds=60):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        alive = [pid for pid in pids if Path(f"/proc/{pid}").exists() and not _zombie(pid)]
-        if not alive:
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def _zombie(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 class Instance:
@@ -352,32 +325,46 @@ class Company:
         return script.authorize(number, line.login, line.password)
 
 
-@pytest.fixture(scope="session")
-def instance():
-    """A running SunSim for all tests of the session."""
-    folder = Path(tempfile.mkdtemp(prefix="sunsim-e2e-"))
-    free = "127.0.0.1:0"
-    running = Instance(
-        folder,
-        environ={
-            **{f"SUNSIM_SIP_LISTEN_{name}": free for name in ("TLS", "WS", "WSS")},
-            "SUNSIM_SIP_MIN_SE": "4",  # so that the silence of a peer need not last minutes
-        },
-    )
+@contextmanager
+def own_instance(name, *options, end=signal.SIGTERM, **how):
+    """A running SunSim for the block alone, which may do harm to it; ``end`` is how it is ended."""
+    folder = Path(tempfile.mkdtemp(prefix=f"sunsim-{name}-"))  # the database's user must reach it
+    running = Instance(folder, *options, **how)
     try:
         running.start()
         yield running
     finally:
         if running.process is not None:
-            running.stop()
+            running.stop(end)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def company_in(instance):
+    """A fresh company in this instance, once that knows it."""
+    made = Company(instance, await Database.open(instance.settings.data))
+    try:
+        await made.activate()
+        await made.settled()
+        yield made
+    finally:
+        await made.db.close()
+
+
+@pytest.fixture(scope="session")
+def instance():
+    """A running SunSim for all tests of the session."""
+    free = "127.0.0.1:0"
+    environ = {
+        **{f"SUNSIM_SIP_LISTEN_{name}": free for name in ("TLS", "WS", "WSS")},
+        "SUNSIM_SIP_MIN_SE": "4",  # so that the silence of a peer need not last minutes
+    }
+    with own_instance("e2e", environ=environ) as running:
+        yield running
 
 
 @pytest.fixture
 async def company(instance):
     """A fresh company in the instance."""
-    db = await Database.open(instance.settings.data)
-    made = await Company(instance, db).activate()
-    await made.settled()
-    yield made
-    await db.close()
+    async with company_in(instance) as made:
+        yield made

@@ -8,6 +8,7 @@ import pytest
 
 from core.errors import Unavailable
 from core.supervisor import Child, Supervisor
+from tests.support.waiting import until
 
 READY = "import os, sys, time; os.write(int(sys.argv[2]), b'{\"n\": 1}\\n'); time.sleep(60)"
 SILENT = "import time; time.sleep(60)"
@@ -25,12 +26,6 @@ def child(name, code, **times):
 
 def ended(children):
     return [each.process is None or each.process.returncode is not None for each in children]
-
-
-async def until(condition, seconds=30):
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_children_are_started_heard_and_stopped():

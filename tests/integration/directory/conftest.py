@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -141,26 +140,6 @@ def call_of(company: Company, **changes: object) -> Cdr:
         facts=facts,
     )
     return msgspec.structs.replace(cdr, **changes)
-
-
-async def until(condition: Callable[[], object], seconds: float = 45.0) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        await asyncio.sleep(0.005)
-
-
-async def eventually(
-    read: Callable[[], Awaitable[Any]], condition: Callable[[Any], object], seconds: float = 45.0
-) -> Any:
-    """What ``read`` gives as soon as it fulfils the condition."""
-    async with asyncio.timeout(seconds):
-        while True:
-            value = await read()
-            if condition(value):
-                return value
-            await asyncio.sleep(0.02)
 
 
 @pytest.fixture

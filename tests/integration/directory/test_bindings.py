@@ -12,7 +12,8 @@ from core.sip.binding import Contact
 from core.sip.flow import Flow
 from tenants.bindings import DatabaseBindings
 from tenants.secrets import seal_ha1
-from tests.integration.directory.conftest import HA1, eventually, until
+from tests.integration.directory.conftest import HA1
+from tests.support.waiting import eventually, until
 
 NOW = time.time()
 SECRET = b"b" * 32

@@ -18,7 +18,8 @@ from tenants import callstore, tables
 from tenants.callstore import DatabaseCallStore, encode
 from tenants.journal import Journal
 from tenants.listener import CALLS, LIVE
-from tests.integration.directory.conftest import call_of, until
+from tests.integration.directory.conftest import call_of
+from tests.support.waiting import until
 
 
 @pytest.fixture

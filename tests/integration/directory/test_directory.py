@@ -11,8 +11,9 @@ from core.contracts import Number
 from core.ids import new_id
 from tenants import snapshot as snapshots
 from tenants import tables
-from tests.integration.directory.conftest import HA1, until
+from tests.integration.directory.conftest import HA1
 from tests.support.database import add_stock
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("company")
 

@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 from core import routing
 from core.contracts import Addressee, AddresseeKind, CallFacts, Dial, Direction, Live
 from core.ids import new_id
-from tests.integration.directory.conftest import until
 from tests.support.database import add_tenant
+from tests.support.waiting import until
 
 NOON, NIGHT = "2026-11-23 12:00", "2026-11-23 03:00"
 WEEK = msgspec.json.encode([[[540, 1080]]] * 5 + [[]] * 2).decode()

@@ -8,7 +8,7 @@ import pytest
 
 from core.ids import new_id
 from tenants.listener import CONFIG, LIVE, NOBODY, RESYNC, Listener, Notice
-from tests.integration.directory.conftest import until
+from tests.support.waiting import until
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from core.ids import new_id
 from tenants.listener import LIVE
 from tenants.live import BEAT_SECONDS, DatabaseLiveBoard, live_calls, live_lines
 from tenants.tables import LiveCallState
-from tests.integration.directory.conftest import eventually, until
+from tests.support.waiting import eventually, until
 
 NOW = time.time()
 

@@ -20,7 +20,8 @@ from tenants import outbox, tables
 from tenants.callstore import DatabaseCallStore
 from tenants.engine import current_session
 from tenants.outbox import Outbox
-from tests.integration.directory.conftest import call_of, eventually
+from tests.integration.directory.conftest import call_of
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
 EFFECT = "INSERT INTO schedules (tenant_id, name) VALUES ($1, $2)"

@@ -19,7 +19,8 @@ from tenants.callstore import DatabaseCallStore
 from tenants.engine import Session
 from tenants.jobs import Chore, Jobs, run_worker
 from tenants.jobs_schema import SCHEMA, install
-from tests.integration.directory.conftest import call_of, eventually, until
+from tests.integration.directory.conftest import call_of
+from tests.support.waiting import eventually, until
 
 EVERY_SECOND = "* * * * * *"
 

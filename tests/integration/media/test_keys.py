@@ -7,6 +7,7 @@ import pytest
 from core import sdp
 from core.ids import new_id
 from core.media.rtp import RtpPeer
+from tests.support.waiting import until
 
 
 class Talk:
@@ -49,12 +50,6 @@ async def talk(media):
     yield make
     for peer in peers:
         peer.close()
-
-
-async def until(condition):
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("events", [(101, 101), (101, 96), (126, 126)])

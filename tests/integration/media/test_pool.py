@@ -16,6 +16,7 @@ from core.media.server import RtpengineServer
 from core.settings import MediaSettings
 from tests.integration.media.test_session import peers, talk
 from tests.support.media import Rtpengine
+from tests.support.waiting import until
 
 
 class Pool:
@@ -44,11 +45,6 @@ class Pool:
 
     def up(self):
         return [state.up for state in self.server.servers()]
-
-    async def until(self, condition, seconds=20):
-        async with asyncio.timeout(seconds):
-            while not condition():
-                await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
@@ -88,7 +84,7 @@ async def test_the_load_that_others_make_counts(tmp_path):
         for n in range(5):
             offer = {"call-id": f"stranger-{n}", "from-tag": "a", "sdp": peer.sdp}
             await client.request("offer", offer)
-        await here.until(lambda: here.server.servers()[0].reported.sessions == 5)
+        await until(lambda: here.server.servers()[0].reported.sessions == 5)
         await here.open(4)
         assert here.calls() == [0, 4]
         client.close()
@@ -102,7 +98,7 @@ async def test_a_killed_server_loses_its_calls_at_once_and_gets_new_ones_when_it
         names = set(await victim.calls())
         expected = {call_id for call_id, session in opened if session.call_id in names}
         victim.signal(signal.SIGKILL)
-        await here.until(lambda: here.lost)
+        await until(lambda: here.lost)
         assert set(here.lost) == expected
         assert here.calls()[1] == 0
         for call_id, session in opened:
@@ -114,7 +110,7 @@ async def test_a_killed_server_loses_its_calls_at_once_and_gets_new_ones_when_it
         await here.open(2)
         assert here.calls()[1] == 0
         await victim.start()
-        await here.until(lambda: all(here.up()))
+        await until(lambda: all(here.up()))
         await here.open(3)
         assert here.calls()[1] > 0
         assert set(here.lost) == expected
@@ -136,11 +132,11 @@ async def test_a_stopped_server_is_left_and_what_it_kept_is_deleted_when_it_wake
         kept = set(await sleeper.calls())
         sleeper.signal(signal.SIGSTOP)
         await here.open(2)
-        await here.until(lambda: here.lost)
+        await until(lambda: here.lost)
         assert len(here.lost) == len(kept) > 0
         assert here.up() == [False, True]
         sleeper.signal(signal.SIGCONT)
-        await here.until(lambda: all(here.up()))
+        await until(lambda: all(here.up()))
         assert await sleeper.calls() == []
         for _, session in opened:
             await session.close()
@@ -155,11 +151,11 @@ async def test_calls_wait_for_the_only_server(tmp_path):
             callee.connect(await session.ring("b"))
             caller.connect(await session.connect("b", callee.sdp))
             here.engines[0].signal(signal.SIGSTOP)
-            await here.until(lambda: not any(here.up()))
+            await until(lambda: not any(here.up()))
             with pytest.raises(MediaUnavailable):
                 await here.open()
             here.engines[0].signal(signal.SIGCONT)
-            await here.until(lambda: all(here.up()))
+            await until(lambda: all(here.up()))
             await talk(caller, callee)
         assert here.lost == []
 
@@ -168,9 +164,9 @@ async def test_a_restarted_only_server_forgot_its_calls(tmp_path):
     async with pool(tmp_path, 1) as here:
         opened = await here.open(3)
         here.engines[0].signal(signal.SIGKILL)
-        await here.until(lambda: not any(here.up()))
+        await until(lambda: not any(here.up()))
         await here.engines[0].start()
-        await here.until(lambda: here.lost)
+        await until(lambda: here.lost)
         assert set(here.lost) == {call_id for call_id, _ in opened}
 
 
@@ -183,7 +179,7 @@ async def test_a_restart_that_nobody_saw_is_noticed_by_its_uptime(tmp_path, monk
         here.engines[0].signal(signal.SIGKILL)
         await here.engines[0].start()
         await watch.start()
-        await here.until(lambda: len(here.lost) == 2)
+        await until(lambda: len(here.lost) == 2)
 
 
 async def test_what_was_asked_of_a_restarted_server_makes_no_half_of_a_call(tmp_path):
@@ -236,13 +232,13 @@ async def test_a_draining_server_keeps_its_calls_and_gets_no_new_ones(tmp_path):
         before = here.calls()[0]
         name = here.server.servers()[0].name
         drain(tmp_path / "media", name)
-        await here.until(lambda: here.server.servers()[0].draining)
+        await until(lambda: here.server.servers()[0].draining)
         await here.open(3)
         assert here.calls()[0] == before
         for _, session in opened:
             await session.ring("b")
         drain(tmp_path / "media", name, wanted=False)
-        await here.until(lambda: not here.server.servers()[0].draining)
+        await until(lambda: not here.server.servers()[0].draining)
         await here.open(3)
         assert here.calls()[0] > before
 
@@ -254,14 +250,14 @@ async def test_a_full_server_passes_the_call_on(tmp_path):
     await here.server.start()
     try:
         drain(tmp_path / "media", str(large.address))
-        await here.until(lambda: here.server.servers()[1].draining)
+        await until(lambda: here.server.servers()[1].draining)
         with pytest.raises(MediaUnavailable) as full:
             await here.open(100)
         assert full.value.code == "media_full"
         assert full.value.sip_status == 503
         taken = here.calls()[0]
         drain(tmp_path / "media", str(large.address), wanted=False)
-        await here.until(lambda: not here.server.servers()[1].draining)
+        await until(lambda: not here.server.servers()[1].draining)
         await here.open(5)
         assert here.calls() == [taken, 5]
     finally:

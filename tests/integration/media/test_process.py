@@ -20,12 +20,7 @@ from core.media.rtp import RtpPeer
 from core.media.server import RtpengineServer
 from core.settings import MediaSettings
 from tests.support.media import media_settings, running_media
-
-
-async def until(condition, seconds=60.0):
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
+from tests.support.waiting import until
 
 
 def state(pid: int) -> str:

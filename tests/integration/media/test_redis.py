@@ -14,6 +14,7 @@ from core.media.g711 import PCMA
 from core.media.server import RtpengineServer
 from tests.integration.media.test_session import peers, talk
 from tests.support.media import media_settings
+from tests.support.waiting import until
 
 PASSWORD = "open-sesame-42"
 
@@ -45,12 +46,6 @@ async def redis(folder):
     finally:
         process.kill()
         await process.wait()
-
-
-async def until(condition, seconds=20):
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_a_killed_child_comes_back_with_its_calls(tmp_path):

@@ -11,6 +11,7 @@ from core.sip.flow import OUTGOING, Flow
 from core.sip.stats import Stats
 from core.sip.timers import Wheel
 from core.sip.transport_stream import Limits, Streams
+from tests.support.waiting import until
 
 OPTIONS = build_request("OPTIONS", "sip:h", [("Via", "SIP/2.0/TCP h;branch=z9hG4bK1")])
 
@@ -50,11 +51,6 @@ class Net:
             self.seconds += 0.5
             self.wheel.advance()
         await asyncio.sleep(0.02)
-
-    async def until(self, condition):
-        async with asyncio.timeout(30):
-            while not condition():
-                await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
@@ -105,7 +101,7 @@ async def test_a_request_is_answered_on_its_connection(host):
         assert flow.local == (made.address.host, made.address.port)
         assert made.streams.counts == {"TCP": 1}
         there.close()
-        await made.until(lambda: made.closed)
+        await until(lambda: made.closed)
         assert made.closed == [flow, flow._replace(local=OUTGOING)]
         assert made.streams.counts == {}
 
@@ -130,7 +126,7 @@ async def test_what_is_no_sip_ends_the_connection(data):
 
 async def test_no_more_than_so_many_connections_from_one_address():
     async with net(address=2) as made, phone(made), phone(made):
-        await made.until(lambda: made.streams.counts["TCP"] == 2)
+        await until(lambda: made.streams.counts["TCP"] == 2)
         async with phone(made) as third:
             assert await ended(third)
         assert made.stats.dropped["connections"] == 1
@@ -143,14 +139,14 @@ async def test_one_that_left_makes_room():
             async with phone(made) as there:
                 there.write(OPTIONS)
                 await read(there)
-            await made.until(lambda: not made.streams.counts)
-            await made.until(lambda: not made.streams._sources)
+            await until(lambda: not made.streams.counts)
+            await until(lambda: not made.streams._sources)
         assert made.stats.dropped["connections"] == 0
 
 
 async def test_no_more_than_so_many_connections_at_all():
     async with net(total=1) as made, phone(made):
-        await made.until(lambda: made.streams.counts)
+        await until(lambda: made.streams.counts)
         async with phone(made) as second:
             assert await ended(second)
 
@@ -164,7 +160,7 @@ async def test_a_source_that_asks_too_much_gets_no_connection():
 
 async def test_who_says_nothing_or_half_of_it_has_ten_seconds():
     async with net() as made, phone(made) as silent, phone(made) as slow:
-        await made.until(lambda: made.streams.counts["TCP"] == 2)
+        await until(lambda: made.streams.counts["TCP"] == 2)
         for i in range(5):  # a byte now and then does not help
             slow.write(OPTIONS[i : i + 1])
             await slow.drain()
@@ -202,7 +198,7 @@ async def test_a_peer_that_does_not_read_is_cut_off():
         for _ in range(300):
             made.streams.send(flow, message)
             await asyncio.sleep(0)
-        await made.until(lambda: made.closed)
+        await until(lambda: made.closed)
         assert made.stats.dropped["backlog"] == 1
 
 
@@ -214,7 +210,7 @@ async def test_an_outgoing_flow_is_connected_once_and_reused():
         flow = Flow("TCP", OUTGOING, (there.address.host, there.address.port))
         for _ in range(3):
             here.streams.send(flow, OPTIONS)
-        await here.until(lambda: len(here.got) == 3)
+        await until(lambda: len(here.got) == 3)
         assert {message.status for message, _ in here.got} == {200}
         assert {f for _, f in here.got} == {flow}
         assert there.streams.counts == {"TCP": 1}
@@ -238,7 +234,7 @@ async def test_nobody_there():
         flow = Flow("TCP", OUTGOING, (address.host, address.port))
         here.streams.send(flow, OPTIONS)
         assert here.closed == []  # never before send() returned
-        await here.until(lambda: here.closed)
+        await until(lambda: here.closed)
         assert here.closed == [flow] and here.stats.dropped["unreachable"] == 1
         assert here.streams.counts == {}
 
@@ -253,7 +249,7 @@ async def test_who_does_not_answer_the_connection_is_not_waited_for(monkeypatch)
     async with net(connect=0.05) as here:
         flow = Flow("TCP", OUTGOING, ("192.0.2.1", 5060))
         here.streams.send(flow, OPTIONS)
-        await here.until(lambda: here.closed)
+        await until(lambda: here.closed)
         assert here.closed == [flow]
 
 
@@ -262,5 +258,5 @@ async def test_a_message_for_a_connection_that_is_gone_tells_so():
         flow = Flow("TCP", ("127.0.0.1", 5060), ("127.0.0.1", 9))
         here.streams.send(flow, OPTIONS)
         assert here.closed == []
-        await here.until(lambda: here.closed)
+        await until(lambda: here.closed)
         assert here.closed == [flow]

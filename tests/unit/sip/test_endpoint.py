@@ -21,6 +21,7 @@ from core.sip.tls import Certificate, client_context
 from core.sip.transport import route_address
 from core.sip.transports import _advertised
 from tests.support.sip_world import ANSWER, DOMAIN, OFFER, PASSWORD, TRUNK, Board, make_line
+from tests.support.waiting import until
 
 LOGIN = "0051234567"
 
@@ -66,12 +67,6 @@ async def endpoint(*, trunk=TRUNK, **options):
 
 async def soon(queue):
     return await asyncio.wait_for(queue.get(), 30)
-
-
-async def until(condition):
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def call(caller, callee, **given):
