@@ -1,10 +1,12 @@
 """Telephone numbers: one way in (``+E.164`` text) from the many ways people and carriers write them.
 
-Russian forms take a fast path of string operations; every other form goes to libphonenumber, which
-costs more than a whole routing decision. RFC 3966 (tel: URIs), ITU-T E.164.
+Russian forms take a fast path, compiled if it can be; every other form goes to libphonenumber, which
+costs more than many routing decisions. RFC 3966 (tel: URIs), ITU-T E.164.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import phonenumbers
 
@@ -16,6 +18,7 @@ __all__ = [
     "normalize",
     "pretty",
     "public_short",
+    "russian",
 ]
 
 _DROP = str.maketrans("", "", " \t-.()\u00a0\u2011\u2013")
@@ -35,6 +38,8 @@ def normalize(text: str, country: str = "RU") -> str | None:
     ``8 (495) 123-45-67``, ``7495…``, ``+7495…``, ``495…`` (ten digits) are Russian;
     ``00`` and ``810`` are international prefixes. Anonymous callers give ``None``.
     """
+    if country == "RU" and (number := _russian(text)):
+        return number
     digits = text.translate(_DROP)
     if digits.casefold() in _ANONYMOUS:
         return None
@@ -43,8 +48,6 @@ def normalize(text: str, country: str = "RU") -> str | None:
         digits = digits[1:]
     if not digits.isascii() or not digits.isdigit():
         return None
-    if country == "RU" and (russian := _russian(digits, plus)):
-        return russian
     return _foreign(f"+{digits}" if plus else digits, country)
 
 
@@ -91,12 +94,30 @@ def pretty(e164: str | None) -> str:
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
-def _russian(digits: str, plus: bool) -> str | None:
+def russian(text: str) -> str | None:
+    """``+7`` and ten digits of a Russian number as people and carriers write it, or ``None``."""
+    digits = text.translate(_DROP)
+    plus = digits.startswith("+")
+    if plus:
+        digits = digits[1:]
+    if not digits.isascii() or not digits.isdigit():
+        return None
     if len(digits) == 11 and (digits[0] == "7" or (digits[0] == "8" and not plus)):
         return "+7" + digits[1:]
     if len(digits) == 10 and not plus and digits[0] in "3489":
         return "+7" + digits
     return None
+
+
+def _find() -> Callable[[str], str | None]:
+    try:
+        from core import _russian
+    except ImportError:  # slower, with the same answers
+        return russian
+    return _russian.russian
+
+
+_russian = _find()
 
 
 def _foreign(text: str, country: str) -> str | None:

@@ -109,7 +109,7 @@ class Switchboard:
         self._talking: Counter[UUID] = Counter()
         self._outside: Counter[UUID] = Counter()
         self._by_tenant: Counter[UUID] = Counter()
-        self._compiled: dict[UUID, routing.Compiled] = {}
+        self._compiled = routing.Compilations()
         self._draining = False
 
     # --- what the endpoint calls -------------------------------------------------------------------
@@ -289,7 +289,7 @@ class Switchboard:
                 usable=profile is not None,
                 outgoing=self.outgoing(facts.tenant_id),
                 snapshot=snapshot,
-                compiled=self._compile(snapshot),
+                compiled=self._compiled.of(snapshot),
                 hooks=self._host.for_tenant(snapshot.plugins),
                 placing=Placing(
                     self.endpoint,
@@ -324,12 +324,6 @@ class Switchboard:
         except MediaRefused:
             return None
         return PLAIN
-
-    def _compile(self, snapshot: Snapshot) -> routing.Compiled:
-        compiled = self._compiled.get(snapshot.tenant_id)
-        if compiled is None or compiled.snapshot is not snapshot:
-            compiled = self._compiled[snapshot.tenant_id] = routing.compile(snapshot)
-        return compiled
 
     def _reject(self, session: Session, status: int, reason: str, *headers: tuple[str, str]) -> None:
         self.rejected[reason] += 1

@@ -5,12 +5,13 @@ facts and the live state, and nothing else: no clock, no randomness, no I/O. The
 same answer for the running call, a dry run and a replay years later.
 """
 
-from core.routing.compiled import Compiled, compile_snapshot
+from core.routing.compiled import Compilations, Compiled, compile_snapshot
 from core.routing.compiled import compile_snapshot as compile  # noqa: A004 - read as routing.compile
 from core.routing.decide import plan, route
 from core.routing.dryrun import Path, Stage, Unrouted, dry_run, unrouted
 
 __all__ = [
+    "Compilations",
     "Compiled",
     "Path",
     "Stage",

@@ -14,7 +14,7 @@ from core._slowroute import Addressee as Code
 from core.contracts import Addressee, AddresseeKind, Dial, Snapshot, Step, Terminal
 from core.routing.tables import MODES, Core, Layout, the_core
 
-__all__ = ["Compiled", "compile_snapshot"]
+__all__ = ["Compilations", "Compiled", "compile_snapshot"]
 
 
 class Compiled:
@@ -84,6 +84,20 @@ class Compiled:
         owners = {g.extension: (Code.GROUP, at) for at, g in enumerate(snapshot.groups)}
         owners |= {e.extension: (Code.EMPLOYEE, at) for at, e in enumerate(snapshot.employees)}
         return {extension: owner for extension, owner in owners.items() if extension}
+
+
+class Compilations:
+    """What is compiled now, of all companies: a changed configuration costs its own company's only."""
+
+    def __init__(self) -> None:
+        self._of: dict[UUID, Compiled] = {}
+
+    def of(self, snapshot: Snapshot) -> Compiled:
+        """This very snapshot, ready to be asked; compiled if it was not the company's last one."""
+        compiled = self._of.get(snapshot.tenant_id)
+        if compiled is None or compiled.snapshot is not snapshot:
+            compiled = self._of[snapshot.tenant_id] = compile_snapshot(snapshot)
+        return compiled
 
 
 def compile_snapshot(snapshot: Snapshot, core: Core = the_core) -> Compiled:

@@ -13,6 +13,7 @@ from tests.rules.source import ROOT, Import, imports_of, is_within, python_files
 
 LAYERS = (
     ("core", {"contracts", "hours", "scenarios", "regions", "errors", "events", "ids", "settings"}),
+    ("core", {"_russian"}),
     ("core", {"numbers", "clock", "sdp"}),
     ("core", {"ports", "contributions", "hookspecs"}),
     ("core", {"_slowcodes", "_slowhours", "_slownumbering", "_slowplan", "_fastroute", "_slowroute"}),

@@ -1,9 +1,14 @@
 """Telephone numbers as people, phones and carriers write them."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core._russian import russian as compiled
 from core.numbers import (
     EMERGENCY,
     is_domestic,
@@ -12,6 +17,7 @@ from core.numbers import (
     normalize,
     pretty,
     public_short,
+    russian,
 )
 
 
@@ -104,3 +110,21 @@ def test_emergency_numbers_are_outside_and_cost_nothing(short):
 def test_a_login_is_not_outside():
     assert not is_outside("0051234567")
     assert is_outside("+74951234567")
+
+
+_WRITTEN = st.from_regex(r"\A\+?\(?[+789 (]?[0-9 .()\u00a0\u2011\u2013\t-]{8,15}\Z")
+
+
+@given(st.one_of(_WRITTEN, st.text(max_size=24), st.text("+78493 -(\u2013\u0663", max_size=16)))
+def test_compiled_or_not_a_russian_number_is_the_same(text):
+    assert compiled(text) == russian(text)
+
+
+def test_numbers_without_a_compiler_are_the_same():
+    code = """
+import sys
+sys.modules["core._russian"] = None  # what an import that fails leaves behind
+from core import numbers
+assert numbers.normalize("8 (495) 123-45-67") == "+74951234567"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from core import routing
 from core.contracts import Addressee, AddresseeKind, Dial, Direction
 from tests.unit.routing.company import NUMBER, Company
 
@@ -117,3 +118,16 @@ def test_the_called_number_is_shown_if_the_number_or_the_branch_says_so(company,
     company.number(OTHER, company.scenario(Dial((company.employee("sales"),))))
     assert company.route().shows_called is shown
     assert company.route(OTHER).shows_called is False
+
+
+def test_a_change_compiles_its_own_company_only():
+    compilations = routing.Compilations()
+    snapshots = [Company().snapshot for _ in range(3)]
+    compiled = [compilations.of(snapshot) for snapshot in snapshots]
+    changed = replace(snapshots[1], version=2)
+    assert compilations.of(changed).snapshot is changed
+    assert [compilations.of(snapshot) is compiled[at] for at, snapshot in enumerate(snapshots)] == [
+        True,
+        False,
+        True,
+    ]
