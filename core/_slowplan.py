@@ -14,7 +14,19 @@ Part of the oracle (``_slowroute``), which knows the rows that are spoken of her
     by schedule    none             open          closed       no
     by schedule    none             open          open         yes
 
-An addressee is expanded to terminals like this:
+A step is expanded to addressees, by its mode all at once or in turn, and each of them like this:
+
+    addressee  is                 becomes                                            at most
+    ---------  -----------------  -------------------------------------------------  -----------------
+    employee   known              his terminals, by the mode of the step             the time below
+    group      known              its members in its order, by its own mode (GRP-05) time of the group
+    extension  an employee's      what the employee becomes                          likewise
+    extension  a group's          what the group becomes                             likewise
+    external   any number         itself                                             step, or ``each``
+    any        gone, or nobody's  nobody (unknown)                                   -
+
+The contact's personal manager, where he is tried first, is a step of its own with him as the only
+addressee (``core.routing.manager``). An employee is expanded to terminals like this:
 
     mode of the scenario's      which terminals     employee's own   each terminal rings for
     step, or of the group       (PRC-10/11, GRP-08) dial mode

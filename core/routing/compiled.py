@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from core._slowroute import Addressee as Code
-from core.contracts import Addressee, AddresseeKind, Dial, Snapshot, Step, Terminal
+from core.contracts import Addressee, AddresseeKind, Dial, Employee, Group, Snapshot, Step, Terminal
 from core.routing.tables import MODES, Core, Layout, the_core
 
 __all__ = ["Compilations", "Compiled", "compile_snapshot"]
@@ -61,6 +61,13 @@ class Compiled:
                 yield from groups[index].members
             elif kind == Code.EMPLOYEE:
                 yield employees[index].id
+
+    def owner(self, addressee: Addressee) -> Employee | Group | None:
+        """The employee or group that is meant; ``None`` for external numbers and who is unknown."""
+        kind, index = self._resolve(addressee)
+        if kind == Code.GROUP:
+            return self.snapshot.groups[index]
+        return self.snapshot.employees[index] if kind == Code.EMPLOYEE else None
 
     def _pack(self, step: Dial) -> bytes:
         numbers = [MODES[step.mode], step.ring_seconds, step.each_seconds]

@@ -9,6 +9,7 @@ from uuid import UUID
 from core._slowroute import RouteResult
 from core.contracts import CallFacts, Chain, Decision, Dial, DialPlan, Direction, Live
 from core.routing.compiled import Compiled
+from core.routing.manager import for_caller
 from core.routing.tables import Layout
 
 __all__ = ["plan", "route"]
@@ -23,7 +24,8 @@ def route(compiled: Compiled, facts: CallFacts, instant: float) -> Decision | No
 
     ``None`` if nothing does: the call does not come from outside, the number is nobody's or has no
     enabled scenario, or the company is suspended. When every branch that fits is closed the decision
-    names the default branch and has an empty chain.
+    names the default branch and has an empty chain. The caller's personal manager stands in the chain
+    where he is to be tried first.
     """
     layout, called = compiled.layout, facts.called
     if facts.direction is not _INCOMING or compiled.snapshot.suspended:
@@ -37,11 +39,12 @@ def route(compiled: Compiled, facts: CallFacts, instant: float) -> Decision | No
     closed = taken == _CLOSED
     scenario, branch, told = layout.branches[rows[-2] if closed else taken // 2]
     is_open = not closed and taken % 2 == 0
+    chain = (branch.chain if is_open else branch.off_hours) or _NOTHING
     return Decision(
         scenario_id=scenario.id,
         scenario_version=scenario.version,
         branch_id=branch.id,
-        chain=(branch.chain if is_open else branch.off_hours) or _NOTHING,
+        chain=chain if facts.manager_id is None else for_caller(compiled, chain, facts),
         trace=(
             ("number", called),
             told.scenario,

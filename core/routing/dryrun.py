@@ -67,7 +67,7 @@ def dry_run(compiled: Compiled, facts: CallFacts, live: Live, instant: float, se
         return Path(None, unrouted=unrouted(compiled, facts))
     stages: list[Stage] = []
     at = instant
-    for step in decision.chain.steps:
+    for step in decision.chain.all_steps:
         found = plan(compiled, step, facts, live, at, seed) if isinstance(step, Dial) else None
         stages.append(Stage(at, step, found))
         if isinstance(step, HangUp):

@@ -75,6 +75,7 @@ class Company:
         self.unregistered: set[str] = set()
         self.calls: dict[str, int] = {}
         self.suspended = False
+        self.settings: dict[str, object] = {}
 
     # --- furnishing -------------------------------------------------------------------------
 
@@ -117,6 +118,18 @@ class Company:
         self.groups[name] = group
         return Addressee(AddresseeKind.GROUP, str(group.id))
 
+    def addressee(self, name: str) -> Addressee:
+        """An employee or a group that there is."""
+        if name in self.employees:
+            return Addressee(AddresseeKind.EMPLOYEE, str(self.employees[name].id))
+        return Addressee(AddresseeKind.GROUP, str(self.groups[name].id))
+
+    def name(self, addressee: Addressee) -> str:
+        """Whose addressee it is."""
+        return next(
+            each for each in (*self.employees, *self.groups) if self.addressee(each) == addressee
+        )
+
     def schedule(self, **days: str) -> UUID:
         """A week: ``mon="9:00-13:00 14:00-18:00"``; ``22:00-26:00`` reaches into the next day."""
         names = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -143,7 +156,8 @@ class Company:
 
     def scenario(self, *steps: Dial, enabled: bool = True, **branch: object) -> Scenario:
         """A scenario whose only branch has these steps."""
-        default = Branch(new_id(), "Номера, не входящие в фильтры", Chain(steps), **branch)
+        branch.setdefault("chain", Chain(steps))
+        default = Branch(new_id(), "Номера, не входящие в фильтры", **branch)
         scenario = Scenario(new_id(), "По умолчанию", 3, default, enabled=enabled)
         self.scenarios.append(scenario)
         return scenario
@@ -173,6 +187,7 @@ class Company:
             timezone=self.timezone,
             schedules=tuple(self.schedules),
             calendars=tuple(self.calendars),
+            **self.settings,
         )
 
     def compile(self) -> Compiled:
@@ -218,9 +233,10 @@ class Company:
         ring_seconds: int = 60,
         caller: str | None = None,
         at: str | float = 0.0,
+        each_seconds: int = 25,
     ) -> DialPlan:
         """Who rings; ``caller`` is the terminal that calls, ``at`` a moment as ``instant`` takes it."""
-        step = Dial(tuple(addressees), mode, ring_seconds)
+        step = Dial(tuple(addressees), mode, ring_seconds, each_seconds)
         terminal_id = self.terminals[caller].id if caller else None
         facts = self.facts(terminal_id=terminal_id)
         return routing.plan(self.compile(), step, facts, self.live(), self.instant(at), 7)

@@ -26,8 +26,12 @@ from core.contracts import (
     DialMode,
     Direction,
     Employee,
+    Executor,
+    ExecutorKind,
     Group,
+    HangUp,
     Live,
+    ManagerFirst,
     Number,
     RegionFilter,
     Scenario,
@@ -50,6 +54,7 @@ EXTENSIONS = ["10", "101", "102", "999999"]
 
 ZONES = ["Europe/Moscow", "Asia/Vladivostok", "Europe/Berlin", "Australia/Lord_Howe", "No/Where"]
 TAGS = _ids(7, 3)
+_TASKS = [ExecutorKind.FIRST, ExecutorKind.LAST, ExecutorKind.MANAGER]
 REGIONS = [77, 50, 78]
 INSTANTS = st.floats(0, 4_133_980_800).map(lambda seconds: seconds // 60 * 60)
 """Whole minutes from 1970 to 2100: edges of intervals are met more often."""
@@ -114,11 +119,17 @@ def cases(draw: DrawFn) -> Case:
         if people:
             cards[draw(st.sampled_from(people))].append(phone)
     addressees = _addressees(people, teams)
+    hang_ups = st.builds(
+        HangUp, task=st.one_of(st.none(), st.builds(Executor, st.sampled_from(_TASKS)))
+    )
+    managers = st.builds(ManagerFirst, st.integers(1, 60), st.one_of(st.none(), hang_ups))
     dials = st.builds(
         Dial,
         st.lists(addressees, max_size=6).map(tuple),
         st.sampled_from(DialMode),
         st.integers(1, 120),
+        st.integers(1, 40),
+        st.one_of(st.none(), managers),
     )
     plans = _ids(5, draw(st.integers(0, 2)))
     dates = _ids(6, draw(st.integers(0, 2)))
@@ -138,9 +149,9 @@ def cases(draw: DrawFn) -> Case:
             Number(UUID(int=50 + at), number, scenario_id=draw(_maybe([*scripts, UUID(int=9)])))
             for at, number in enumerate(draw(st.lists(st.sampled_from(NUMBERS), unique=True)))
         ),
-        scenarios=tuple(_scenario(draw, script, dials, hours) for script in scripts),
+        scenarios=tuple(_scenario(draw, script, dials, hang_ups, hours) for script in scripts),
     )
-    inside = [step for s in snapshot.scenarios for step in s.default.chain.steps]
+    inside = [step for s in snapshot.scenarios for step in s.default.chain.all_steps]
     return Case(
         snapshot=snapshot,
         live=Live(
@@ -150,8 +161,8 @@ def cases(draw: DrawFn) -> Case:
             calls={phone: draw(mostly([0], [1, 2, 256, 300])) for phone in [*phones, UUID(int=9)]},
             talked={person: draw(st.integers(0, 3)) for person in [*people, UUID(int=9)]},
         ),
-        steps=[*inside, draw(dials)],
-        calls=[_call(draw, phones) for _ in range(draw(st.integers(1, 3)))],
+        steps=[*(step for step in inside if isinstance(step, Dial)), draw(dials)],
+        calls=[_call(draw, phones, people) for _ in range(draw(st.integers(1, 3)))],
         instant=draw(INSTANTS),
         seed=draw(st.integers(0, 2**63 - 1)),
     )
@@ -213,10 +224,16 @@ def _group(draw: DrawFn, key: UUID, people: list[UUID]) -> Group:
     )
 
 
-def _scenario(draw: DrawFn, key: UUID, dials: SearchStrategy[Dial], hours: Hours) -> Scenario:
+def _scenario(
+    draw: DrawFn,
+    key: UUID,
+    dials: SearchStrategy[Dial],
+    hang_ups: SearchStrategy[HangUp],
+    hours: Hours,
+) -> Scenario:
     def branch(at: int) -> Branch:
-        steps = st.lists(dials, max_size=2).map(tuple)
-        chains = st.builds(Chain, steps)
+        steps = st.lists(st.one_of(dials, dials, hang_ups), max_size=2).map(tuple)
+        chains = st.builds(Chain, steps, net=steps)
         return Branch(
             UUID(int=key.int + (1 << 80) + at),
             "",
@@ -233,7 +250,7 @@ def _scenario(draw: DrawFn, key: UUID, dials: SearchStrategy[Dial], hours: Hours
     )
 
 
-def _call(draw: DrawFn, phones: list[UUID]) -> CallFacts:
+def _call(draw: DrawFn, phones: list[UUID], people: list[UUID]) -> CallFacts:
     return CallFacts(
         call_id=UUID(int=2),
         tenant_id=TENANT,
@@ -243,4 +260,5 @@ def _call(draw: DrawFn, phones: list[UUID]) -> CallFacts:
         terminal_id=draw(_maybe([*phones, UUID(int=9)])),
         tags=frozenset(draw(st.lists(st.sampled_from(TAGS), max_size=2))),
         regions=tuple(draw(st.lists(st.sampled_from(REGIONS), max_size=2))),
+        manager_id=draw(_maybe([*people, UUID(int=9)])),
     )

@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import _fastroute, _slowroute, routing
 from core._slowroute import Filter, RouteResult, WhyNot
+from core.contracts import Dial
 from core.routing import tables
 from tests.unit.routing.strategies import Case, cases
 
@@ -53,17 +54,29 @@ assert tables.the_core.Table is _slowroute.Table
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
-@settings(max_examples=500, deadline=None)
-@given(case=cases())
-def test_both_answer_alike(case: Case):
+def same_answers(case: Case) -> None:
+    """Whoever calls, for whatever step: the two decide alike, the steps of the decision included."""
     slow, fast = (routing.compile(case.snapshot, core) for core in (tables.SLOW, tables.the_core))
     for facts in case.calls:
         expected = routing.route(slow, facts, case.instant)
         assert routing.route(fast, facts, case.instant) == expected
-    for step in case.steps:
-        for facts in case.calls:
+        decided = expected.chain.all_steps if expected else ()
+        for step in (*case.steps, *(step for step in decided if isinstance(step, Dial))):
             arguments = (step, facts, case.live, case.instant, case.seed)
             assert routing.plan(fast, *arguments) == routing.plan(slow, *arguments)
+
+
+@settings(max_examples=500, deadline=None)
+@given(case=cases())
+def test_both_answer_alike(case: Case):
+    same_answers(case)
+
+
+@pytest.mark.proof
+@settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(case=cases())
+def test_both_answer_alike_in_twenty_thousand_companies(case: Case):
+    same_answers(case)
 
 
 @settings(max_examples=300)
