@@ -7,7 +7,6 @@ where records go (``tenants``) or what relays the audio (``core.media``).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
@@ -15,7 +14,17 @@ from core.contracts import CallFacts, Cdr, Line, Number, Snapshot, Trunk
 from core.events import Event
 from core.sdp import PLAIN, Profile
 
-__all__ = ["CallStore", "Clock", "LiveBoard", "MediaServer", "MediaSession", "OnKey", "TenantDirectory"]
+__all__ = [
+    "CallStore",
+    "Clock",
+    "EventSink",
+    "LiveBoard",
+    "MediaServer",
+    "MediaSession",
+    "MovableMediaSession",
+    "OnKey",
+    "TenantDirectory",
+]
 
 
 class Clock(Protocol):
@@ -50,7 +59,7 @@ class TenantDirectory(Protocol):
         ...
 
     def trunk(self, trunk_id: UUID | None) -> Trunk | None:
-        """One carrier by id; with ``None`` the one for calls without a number's own trunk."""
+        """One carrier by id; with ``None`` the oldest."""
         ...
 
     def trunks(self) -> Sequence[Trunk]:
@@ -68,12 +77,12 @@ class TenantDirectory(Protocol):
 
 
 class CallStore(Protocol):
-    """Where the records of calls go. Neither method raises: what cannot be stored is journalled."""
+    """Where the records of calls go."""
 
     async def save(self, cdr: Cdr) -> None:
         """Write the ended call, its steps and its outbox row in one transaction, idempotent by id.
 
-        When the database is away the record is fsynced to the journal and replayed later.
+        Never raises: when the database is away the record is fsynced to the journal and replayed later.
         """
         ...
 
@@ -117,9 +126,9 @@ OnKey = Callable[[str | None, str, int], None]
 class MediaSession(Protocol):
     """The audio of one call: one rtpengine call-id, its legs known by names that the call chooses.
 
-    All SDP is raw bytes. Every method raises MediaUnavailable when the server does not answer or
+    All SDP is raw bytes. What waits for the server raises MediaUnavailable when that does not answer or
     refuses, and its kin MediaRefused (488) when an SDP has no audio to work with; ``close`` never
-    raises. Ports stay the same from ``open`` to ``close``: nobody needs a re-INVITE.
+    raises. Who joins and leaves changes nobody's ports: nobody needs a re-INVITE.
     """
 
     async def open(self, caller_sdp: bytes) -> bytes:
@@ -185,20 +194,6 @@ class MediaSession(Protocol):
         """
         ...
 
-    async def renew(self, *, answered: bool) -> bytes:
-        """The server forgot the call: begin anew on another one, with nobody but the caller.
-
-        Returns an offer for a re-INVITE of a caller who was ``answered``, else nothing. His answer goes
-        to ``answered``.
-        """
-        ...
-
-    async def ring_again(self, leg: str) -> bytes:
-        """After ``renew``: an offer for the re-INVITE of a callee who rang or talked; its answer goes
-        to ``connect``.
-        """
-        ...
-
     def sent(self, leg: str | None) -> bytes:
         """Our last body to that party."""
         ...
@@ -216,19 +211,35 @@ class MediaSession(Protocol):
         ...
 
 
+class MovableMediaSession(MediaSession, Protocol):
+    """One that can begin anew when its server forgot the call. Then ports change, and everybody who
+    talks needs a re-INVITE.
+    """
+
+    async def renew(self, *, answered: bool) -> bytes:
+        """Begin anew on another server, with nobody but the caller.
+
+        Returns an offer for a re-INVITE of a caller who was ``answered``, else nothing. Its answer goes
+        to ``answered``.
+        """
+        ...
+
+    async def ring_again(self, leg: str) -> bytes:
+        """After ``renew``: an offer for the re-INVITE of a callee who rang or talked; its answer goes
+        to ``connect``.
+        """
+        ...
+
+
 class MediaServer(Protocol):
     """Makes media sessions; ``healthy`` feeds readiness."""
 
-    def session(self, call_id: UUID) -> MediaSession:
-        """A session for one call; nothing is sent before ``open``."""
+    def session(self, call_id: UUID) -> MovableMediaSession:
+        """A session for one call; nothing is sent before ``open`` or ``offer``."""
         ...
 
     async def healthy(self) -> bool:
         """Whether a media server answers now."""
-        ...
-
-    def prompt(self, name: str, language: str) -> Path | None:
-        """The file of a ready-made prompt."""
         ...
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "BEST_EFFORT",
     "PLAIN",
     "SDES",
+    "TELEPHONE_KEYS",
     "WEBRTC",
     "Codec",
     "Keys",
@@ -43,6 +44,9 @@ __all__ = [
 ]
 
 EVENTS = "TELEPHONE-EVENT"
+TELEPHONE_KEYS = "0123456789*#ABCD"
+"""What a telephone-event of this number means (RFC 4733 §3.2)."""
+
 _WEBRTC_ONLY = tuple(
     f"a={name}".encode()
     for name in ("group:", "msid", "mid:", "ssrc", "extmap", "rtcp-fb:", "rtcp-rsize", "ice-options:")

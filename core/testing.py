@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -281,10 +280,6 @@ class MemoryMedia:
     async def healthy(self) -> bool:
         """Whether it is up."""
         return self.up
-
-    def prompt(self, name: str, language: str) -> Path | None:
-        """There are no prompts."""
-        return None
 
 
 def make_facts(tenant: Tenant, **changes: Any) -> CallFacts:

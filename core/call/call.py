@@ -37,7 +37,7 @@ from core.contracts import (
 )
 from core.contributions import Next
 from core.errors import SunSimError
-from core.ports import MediaSession
+from core.ports import MovableMediaSession
 from core.sdp import PLAIN, Profile
 from core.sip.session import Cancelled, Digit, Ended, Session, SessionEvent
 
@@ -121,7 +121,7 @@ class Call:
         session: Session,
         record: CallRecord,
         *,
-        media: MediaSession,
+        media: MovableMediaSession,
         surroundings: Surroundings,
         limit: float | None = None,
         profile: Profile = PLAIN,

@@ -18,7 +18,7 @@ import structlog
 from core.call.leg import Leg, OfferRefused
 from core.errors import MediaRefused, MediaUnavailable, SunSimError
 from core.media.rtpengine import NoRoom
-from core.ports import MediaSession, OnKey
+from core.ports import MovableMediaSession, OnKey
 from core.sdp import PLAIN, Profile
 
 __all__ = ["LastingMedia", "MediaMoving"]
@@ -49,7 +49,7 @@ class LastingMedia:
 
     def __init__(
         self,
-        media: MediaSession,
+        media: MovableMediaSession,
         caller: Leg,
         leg: Callable[[str], Leg],
         *,
@@ -148,14 +148,6 @@ class LastingMedia:
     async def received(self) -> Mapping[str | None, int]:
         """Packets from each party."""
         return await self._media.received()
-
-    async def renew(self, *, answered: bool) -> bytes:
-        """Not for calls: ``lost`` does it."""
-        return await self._media.renew(answered=answered)
-
-    async def ring_again(self, leg: str) -> bytes:
-        """Not for calls: ``lost`` and ``connect`` do it."""
-        return await self._media.ring_again(leg)
 
     async def drop(self, leg: str) -> None:
         """Forget a callee; a server that never knew it need not."""

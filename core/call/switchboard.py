@@ -57,7 +57,6 @@ P = ParamSpec("P")
 
 _NOT_FOUND = 404
 _INCOMPLETE = 484
-_DECLINED = 603
 _OVERLOADED = 503
 _DECLINED = 603
 _RETRY_AFTER = ("Retry-After", "5")

@@ -9,13 +9,12 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from core.sdp import TELEPHONE_KEYS
 from core.settings import Address
 
 __all__ = ["KeyLog"]
 
 log = structlog.get_logger(__name__)
-
-_KEYS = "0123456789*#ABCD"  # RFC 4733 §3.2
 
 OnKey = Callable[[str, str, str, int], None]
 
@@ -57,5 +56,5 @@ class KeyLog(asyncio.DatagramProtocol):
         except msgspec.MsgspecError:
             log.warning("media.key_unreadable")
             return
-        if said.type == "DTMF" and 0 <= said.event < len(_KEYS):
-            self._on_key(said.callid, said.source_tag, _KEYS[said.event], said.duration)
+        if said.type == "DTMF" and 0 <= said.event < len(TELEPHONE_KEYS):
+            self._on_key(said.callid, said.source_tag, TELEPHONE_KEYS[said.event], said.duration)

@@ -16,12 +16,12 @@ from typing import cast
 
 from core.media.g711 import PCMA, RATE, Codec
 from core.media.tones import write_wav
+from core.sdp import TELEPHONE_KEYS
 
 __all__ = ["RtpPeer"]
 
 _FRAME = RATE // 50
 _GAP = 2 * RATE  # a longer jump of the timestamps is a new stream, not that much silence
-_KEYS = "0123456789*#ABCD"
 _EVENTS = 101
 
 
@@ -115,7 +115,8 @@ class RtpPeer(asyncio.DatagramProtocol):
             end = 0x80 if number >= frames else 0
             kind = self._sends | (0x80 if number == 1 else 0)
             header = struct.pack("!BBHII", 0x80, kind, (sequence + number) & 0xFFFF, stamp, ssrc)
-            event = struct.pack("!BBH", _KEYS.index(key), end | 10, min(number, frames) * _FRAME)
+            lasted = min(number, frames) * _FRAME
+            event = struct.pack("!BBH", TELEPHONE_KEYS.index(key), end | 10, lasted)
             if self.remote is not None and self._transport is not None:
                 self._transport.sendto(header + event, self.remote)
             await asyncio.sleep(_FRAME / RATE)
@@ -178,9 +179,9 @@ class RtpPeer(asyncio.DatagramProtocol):
     def _hear_key(self, data: bytes) -> None:
         """All packets of a key have one timestamp; it counts when the first one comes."""
         stamp = int.from_bytes(data[4:8], "big")
-        if stamp != self._key and data[12] < len(_KEYS):
+        if stamp != self._key and data[12] < len(TELEPHONE_KEYS):
             self._key = stamp
-            self.pressed.append(_KEYS[data[12]])
+            self.pressed.append(TELEPHONE_KEYS[data[12]])
             self._arrived.set()
 
     def _place(self, ssrc: int, stamp: int, samples: array[int]) -> None:

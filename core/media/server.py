@@ -18,7 +18,6 @@ from core.media.drain import drained
 from core.media.keys import KeyLog
 from core.media.node import MediaNode, MediaStatistics, Seat
 from core.media.process import RtpengineProcess
-from core.media.prompts import Prompts
 from core.media.rtpengine import NgClient
 from core.media.session import RtpengineSession
 from core.media.watch import Watch
@@ -50,7 +49,7 @@ class ServerState(Struct, frozen=True):
 
 
 class RtpengineServer:
-    """Implements ``core.ports.MediaServer``. ``folder`` is where its files go (prompts, recordings).
+    """Implements ``core.ports.MediaServer``. ``folder`` is where its files go.
 
     ``on_lost`` hears, from the loop, the ids of calls that their server forgot: they have no audio
     any more, while new sessions use another server or the next child.
@@ -62,7 +61,6 @@ class RtpengineServer:
         self._settings = settings
         self._folder = folder
         self._on_lost = on_lost
-        self._prompts = Prompts(folder / "prompts")
         self._prefix = ""
         self._clients: list[NgClient] = []
         self._watches: list[Watch] = []
@@ -123,22 +121,6 @@ class RtpengineServer:
 
         return any(await asyncio.gather(*(answers(watch.node) for watch in self._watches)))
 
-    async def sessions(self) -> int:
-        """How many calls the servers hold."""
-        return (await self.statistics()).sessions
-
-    async def statistics(self) -> MediaStatistics:
-        """Present figures, summed over all servers that answer."""
-        asked = (watch.node.report(_HEALTHY_WITHIN) for watch in self._watches)
-        failed = await asyncio.gather(*asked, return_exceptions=True)
-        told = [
-            watch.node.reported
-            for watch, result in zip(self._watches, failed, strict=True)
-            if not isinstance(result, BaseException)
-        ]
-        fields = MediaStatistics.__struct_fields__
-        return MediaStatistics(**{name: sum(getattr(f, name) for f in told) for name in fields})
-
     def servers(self) -> list[ServerState]:
         """Each server as it was seen last."""
         nodes = [watch.node for watch in self._watches]
@@ -146,10 +128,6 @@ class RtpengineServer:
             ServerState(n.name, n.up, n.draining, len(n.seats), n.failures, n.full, n.reported)
             for n in nodes
         ]
-
-    def prompt(self, name: str, language: str) -> Path | None:
-        """The file of a ready-made prompt; see ``Prompts``."""
-        return self._prompts.find(name, language)
 
     def _watch(self, name: str, client: Callable[[], NgClient]) -> None:
         node = MediaNode(name, client)

@@ -64,7 +64,7 @@ class Place(Protocol):
 
 
 class RtpengineSession:
-    """Implements ``core.ports.MediaSession``; ``engine`` gives a place when the call opens.
+    """Implements ``core.ports.MovableMediaSession``; ``engine`` gives a place when the call opens.
 
     ``call_id`` is what rtpengine calls it.
     """
@@ -147,15 +147,7 @@ class RtpengineSession:
         self._profiles[leg] = sdp.profile(answer)
         if leg not in self._joined:
             await self._answer(_ring(leg), leg, answer)
-        await self._offer(_CALLER, leg, self._caller, _TRANSCODE)
-        held = _CALLER in self._holding
-        fitting = sdp.answer_direction(answer, self._caller) if held else answer
-        reply = await self._answer(_CALLER, leg, fitting)
-        if held:
-            await self._mute(leg, self._caller)
-        if leg in self._holding:
-            self._note_hold(leg, answer)
-            await self._mute(_CALLER, answer)
+        reply = await self._join(leg, answer)
         if leg not in self._joined:
             await self._delete({"from-tag": _ring(leg)})
             self._joined.add(leg)
@@ -202,8 +194,11 @@ class RtpengineSession:
             return
         if not self._injects:
             self._injects = True
-            await self._offer(_CALLER, self._connected, self._caller, _TRANSCODE)
-            await self._answer(_CALLER, self._connected, self._callee)
+            try:
+                await self._join(self._connected, self._callee)
+            except BaseException:  # the next key tries again
+                self._injects = False
+                raise
         tag = _CALLER if leg is None else leg
         await self._request("play DTMF", {"from-tag": tag, "code": key, "duration": milliseconds})
 
@@ -272,6 +267,21 @@ class RtpengineSession:
             log.warning("media.close_failed", call_id=self.call_id)
         finally:
             self._client.leave()
+
+    async def _join(self, leg: str, answer: bytes) -> bytes:
+        """Offer the caller to a callee that says this; what rtpengine answers the caller. Who is put on
+        hold is not heard.
+        """
+        await self._offer(_CALLER, leg, self._caller, _TRANSCODE)
+        held = _CALLER in self._holding
+        fitting = sdp.answer_direction(answer, self._caller) if held else answer
+        reply = await self._answer(_CALLER, leg, fitting)
+        if held:
+            await self._mute(leg, self._caller)
+        if leg in self._holding:
+            self._note_hold(leg, answer)
+            await self._mute(_CALLER, answer)
+        return reply
 
     async def _renegotiate(self, leg: str | None, body: bytes) -> bytes:
         """Join the two anew with what one of them says now; returns what rtpengine answers it."""
@@ -377,7 +387,6 @@ class RtpengineSession:
         receiver = to_tag if command == "offer" else from_tag
         if self._profile(sender).ice and not self._profile(receiver).ice:
             told = sdp.without_webrtc(told)
-        receiver = to_tag if command == "offer" else from_tag
         return sdp.without_events(told) if receiver in self._events else told
 
     def _with_events(self, tag: str, body: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.sdp import TELEPHONE_KEYS
 from core.sip.capabilities import DIGITS, lists
 from core.sip.session_events import Digit
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["read_digit", "receive", "relayed", "without_events"]
 
 _USUAL, _LONGEST = 160, 6000  # milliseconds
-_EVENTS = "0123456789*#ABCD"
 
 
 def receive(session: Session, request: Message, transaction: ServerTransaction) -> None:
@@ -50,9 +50,9 @@ def read_digit(kind: str, body: bytes) -> Digit | None:
         if given.isascii() and given.isdigit() and len(given) < 6:
             duration = min(max(int(given), 1), _LONGEST)
     signal = signal.upper()
-    if len(signal) == 2 and signal.isascii() and signal.isdigit() and int(signal) < len(_EVENTS):
-        signal = _EVENTS[int(signal)]
-    return Digit(signal, duration) if len(signal) == 1 and signal in _EVENTS else None
+    if len(signal) == 2 and signal.isascii() and signal.isdigit() and int(signal) < len(TELEPHONE_KEYS):
+        signal = TELEPHONE_KEYS[int(signal)]
+    return Digit(signal, duration) if len(signal) == 1 and signal in TELEPHONE_KEYS else None
 
 
 def without_events(body: bytes, message: Message) -> bool:

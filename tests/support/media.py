@@ -18,6 +18,7 @@ from uuid import UUID
 import pytest
 
 from core.errors import MediaUnavailable
+from core.media.node import MediaStatistics
 from core.media.ports import free_range
 from core.media.rtp import RtpPeer
 from core.media.rtpengine import NgClient
@@ -41,6 +42,15 @@ def media_settings(size: int = 100, until: ExitStack = _lent) -> MediaSettings:
     ports.lend()
     until.callback(ports.release)
     return MediaSettings(port_min=ports.first, port_max=ports.last)
+
+
+async def figures(server: RtpengineServer) -> MediaStatistics:
+    """What its rtpengines say of this moment, summed."""
+    nodes = [watch.node for watch in server._watches]
+    for node in nodes:
+        await node.report(10)
+    fields = MediaStatistics.__struct_fields__
+    return MediaStatistics(**{f: sum(getattr(n.reported, f) for n in nodes) for f in fields})
 
 
 class Rtpengine:

@@ -19,6 +19,7 @@ PAIRS = [
     (ports.CallStore, testing.MemoryCallStore),
     (ports.LiveBoard, testing.MemoryBoard),
     (ports.MediaSession, testing.MemoryMediaSession),
+    (ports.MovableMediaSession, testing.MemoryMediaSession),
     (ports.MediaServer, testing.MemoryMedia),
 ]
 

@@ -15,7 +15,7 @@ from core.media.rtpengine import NgClient, ServerGone
 from core.media.server import RtpengineServer
 from core.settings import MediaSettings
 from tests.integration.media.test_session import peers, talk
-from tests.support.media import Rtpengine
+from tests.support.media import Rtpengine, figures
 from tests.support.waiting import until
 
 
@@ -74,7 +74,7 @@ async def test_three_servers_share_the_calls_and_each_call_stays(tmp_path):
         assert await home.calls() == [at_first]
         await session.close()
         assert here.calls() == [0, 0, 0]
-        assert (await here.server.statistics()).sessions == 0
+        assert (await figures(here.server)).sessions == 0
 
 
 async def test_the_load_that_others_make_counts(tmp_path):

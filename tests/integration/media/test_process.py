@@ -19,7 +19,7 @@ from core.media.process import RtpengineProcess
 from core.media.rtp import RtpPeer
 from core.media.server import RtpengineServer
 from core.settings import MediaSettings
-from tests.support.media import media_settings, running_media
+from tests.support.media import figures, media_settings, running_media
 from tests.support.waiting import until
 
 
@@ -90,7 +90,7 @@ async def test_a_killed_child_is_replaced_and_its_sessions_end_at_once(tmp_path)
         await session.close()
         fresh = server.session(new_id())
         await fresh.open(peer.sdp)
-        assert await server.sessions() == 1
+        assert (await figures(server)).sessions == 1
         assert deaths == [call_id]
         peer.close()
 
@@ -201,7 +201,7 @@ async def test_neighbours_are_used_and_left_alone(tmp_path):
         peer = await RtpPeer.open()
         session = server.session(new_id())
         await session.open(peer.sdp)
-        assert await neighbour.sessions() == 1
+        assert (await figures(neighbour)).sessions == 1
         await session.close()
         peer.close()
         await server.stop()
@@ -217,7 +217,6 @@ async def test_a_dead_neighbour_is_known_at_once(tmp_path):
     peer = await RtpPeer.open()
     async with asyncio.timeout(60):
         assert not await server.healthy()
-        assert await server.sessions() == 0
         with pytest.raises(MediaUnavailable):
             await server.session(new_id()).open(peer.sdp)
     peer.close()

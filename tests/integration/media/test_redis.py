@@ -13,7 +13,7 @@ from core.ids import new_id
 from core.media.g711 import PCMA
 from core.media.server import RtpengineServer
 from tests.integration.media.test_session import peers, talk
-from tests.support.media import media_settings
+from tests.support.media import figures, media_settings
 from tests.support.waiting import until
 
 PASSWORD = "open-sesame-42"
@@ -67,12 +67,12 @@ async def test_a_killed_child_comes_back_with_its_calls(tmp_path):
             await until(lambda: server.process.pid not in (None, pid))
             await until(lambda: server.servers()[0].up)
             await talk(caller, callee, 0.5)
-            assert await server.sessions() == 1
+            assert (await figures(server)).sessions == 1
             held = await session.reoffer(None, caller.sdp.replace(b"sendrecv", b"sendonly"))
             assert b"a=recvonly" in held
             assert lost == []
             await session.close()
-            assert await server.sessions() == 0
+            assert (await figures(server)).sessions == 0
         finally:
             await server.stop()
 
@@ -94,9 +94,9 @@ async def test_calls_that_nobody_owns_any_more_are_deleted_at_the_start(tmp_path
             again = RtpengineServer(settings, tmp_path / "media")
             await again.start()
             try:
-                assert await again.sessions() == 0
+                assert (await figures(again)).sessions == 0
                 async with asyncio.timeout(20):
-                    while (await again.statistics()).ports_used:
+                    while (await figures(again)).ports_used:
                         await asyncio.sleep(0.02)
             finally:
                 await again.stop()

@@ -10,6 +10,7 @@ from core.ids import new_id
 from core.media.g711 import PCMA
 from core.media.tones import tone
 from tests.integration.media.test_session import CALLEE, CALLER, audio, peers, talk, until_silent
+from tests.support.media import figures
 
 
 def directed(body: bytes, direction: str) -> bytes:
@@ -49,7 +50,7 @@ async def test_hold_and_resume_from_either_side(media, holder):
         await talk(caller, callee)
         assert audio(opened) == audio(told)
     await session.close()
-    assert await media.sessions() == 0
+    assert (await figures(media)).sessions == 0
 
 
 @pytest.mark.parametrize("mover", ["caller", "callee"])

@@ -189,6 +189,33 @@ async def test_a_caller_who_never_said_what_it_speaks_cannot_be_moved(session, c
     assert client.commands() == []
 
 
+async def test_a_key_that_could_not_be_put_into_the_audio_does_not_spoil_the_next_one(session, client):
+    await talking(session)
+    client.fail = True
+    with pytest.raises(MediaUnavailable):
+        await session.press(None, "5", 100)
+    client.fail = False
+    client.commands()
+    await session.press(None, "6", 100)
+    await session.press(None, "7", 100)
+    assert client.commands() == [
+        ("offer", "A", "b1"),
+        ("answer", "A", "b1"),
+        ("play DTMF", "A", None),
+        ("play DTMF", "A", None),
+    ]
+
+
+async def test_a_key_for_who_put_the_other_on_hold_does_not_end_the_hold(session, client):
+    await talking(session)
+    await session.reoffer(None, CALLER.replace(b"sendrecv", b"sendonly"))
+    client.asked.clear()
+    await session.press("b1", "5", 100)
+    _, (_, answer), (command, blocked), _ = client.asked
+    assert b"a=recvonly" in answer["sdp"]
+    assert (command, blocked["from-tag"]) == ("block media", "b1")
+
+
 async def test_closing_once_is_enough_and_nothing_comes_after(session, client):
     await session.open(CALLER)
     client.asked.clear()
