@@ -195,7 +195,7 @@ async def test_what_was_asked_of_a_restarted_server_makes_no_half_of_a_call(tmp_
         assert await here.engines[0].calls() == [session.call_id]
         watch.node.restarted = True  # as the next look at its uptime says
         await watch.start()
-        await here.until(lambda: here.lost)
+        await until(lambda: here.lost)
         assert here.lost == [call_id]
         assert await here.engines[0].calls() == []
 
@@ -206,7 +206,7 @@ async def test_a_server_that_is_thought_to_be_down_is_asked_nothing(tmp_path):
         (watch,) = here.server._watches
         ((_, session),) = await here.open()
         here.engines[0].signal(signal.SIGKILL)
-        await here.until(lambda: not any(here.up()))
+        await until(lambda: not any(here.up()))
         await watch.stop()
         await here.engines[0].start()
         with pytest.raises(ServerGone):
