@@ -2,7 +2,7 @@
 
 Everybody sees everybody's card (NAV-04); SIP lines only one's own, unless administrator (NAV-05).
 An administrator changes everything; others change of themselves the mode, the time zone, the dial
-mode and the external number (AVL-02, INV-11, H-8).
+mode, their telephones and their periods of extra availability (AVL-02, INV-11, H-8).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from msgspec.structs import asdict
 from core.contracts import AvailabilityMode, DialMode, TerminalKind
 from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from tenants.db import Database, current_session
-from tenants.services import accounts, audit, lines, phones
+from tenants.services import accounts, audit, groups, lines, periods, phones, terminals
 from tenants.services.actor import (
     Actor,
     Role,
@@ -30,6 +30,8 @@ from tenants.services.actor import (
 from tenants.services.constraints import fields_for
 from tenants.services.forms import checked, proper_name
 from tenants.services.lines import LineIssuer, LineView
+from tenants.services.periods import Period
+from tenants.services.terminals import ChangeTerminal, TerminalView
 from tenants.tables import Employee, Number, Terminal, User, UserStatus
 
 __all__ = [
@@ -45,9 +47,6 @@ __all__ = [
     "update",
 ]
 
-EXTENSION_TAKEN = "This extension is taken."
-_MOST_CHANNELS = 100
-
 
 class CreateEmployee(Struct, frozen=True):
     """The card of a new employee (INV-02, INV-03); ``external_number`` as in EMP-01."""
@@ -59,13 +58,16 @@ class CreateEmployee(Struct, frozen=True):
     timezone: str | None = None
     external_number: str | None = None
     caller_id: UUID | None = None
+    schedule_id: UUID | None = None
+    calendar_id: UUID | None = None
+    groups: tuple[UUID, ...] = ()
 
 
 class UpdateEmployee(Struct, frozen=True):
     """Changes of a card; what is left out stays. ``version`` is the one that was looked at.
 
-    ``channels`` says of a telephone how many conversations it carries at once; a telephone that is not
-    named keeps what it has (EMP-09).
+    A telephone that ``terminals`` do not name keeps what it has; ``groups`` and ``extra_periods``
+    replace those before (GRP-07, EMP-19).
     """
 
     id: UUID
@@ -79,13 +81,17 @@ class UpdateEmployee(Struct, frozen=True):
     timezone: str | UnsetType | None = UNSET
     caller_id: UUID | UnsetType | None = UNSET
     external_number: str | UnsetType | None = UNSET
-    channels: dict[TerminalKind, int] | UnsetType = UNSET
+    terminals: dict[TerminalKind, ChangeTerminal] | UnsetType = UNSET
+    schedule_id: UUID | UnsetType | None = UNSET
+    calendar_id: UUID | UnsetType | None = UNSET
+    extra_periods: tuple[Period, ...] | UnsetType = UNSET
+    groups: tuple[UUID, ...] | UnsetType = UNSET
 
 
 class EmployeeView(Struct, frozen=True):
     """A card. ``account`` is the state of the cabinet login, ``None`` without one; ``lines`` is
     empty where the viewer may not see them; ``editable`` says whether the viewer is administrator.
-    ``channels`` is how many conversations each telephone carries; 1: busy while it talks (EMP-10)."""
+    Without a schedule the employee works round the clock (EMP-18)."""
 
     id: UUID
     name: str
@@ -101,7 +107,11 @@ class EmployeeView(Struct, frozen=True):
     account: UserStatus | None
     external_number: str | None
     lines: tuple[LineView, ...]
-    channels: dict[TerminalKind, int]
+    terminals: tuple[TerminalView, ...]
+    schedule_id: UUID | None
+    calendar_id: UUID | None
+    extra_periods: tuple[Period, ...]
+    groups: tuple[UUID, ...]
     editable: bool
 
 
@@ -159,16 +169,17 @@ async def insert(
 ) -> UUID:
     """The same in an open session, lines still pending; with a password the account is active."""
     values = await _checked(asdict(command))
-    external = values.pop("external_number")
+    external, joined = values.pop("external_number"), values.pop("groups")
     position = await Employee.count()
     employee = Employee(**values, position=position)
     await Employee.insert(employee)
     if external is not None:
-        await _insert_external(employee.id, external)
+        await terminals.insert_external(employee.id, external)
     await lines.create_for(issuer, employee.id)
     if values["email"] is not None:
         await accounts.add_user(employee.id, values["email"], password_hash)
-    after = {**values, "external_number": external}
+    await groups.join(employee.id, joined)
+    after = {**values, "external_number": external, "groups": joined}
     await audit.record(actor, "employee.create", employee.id, after=after)
     return employee.id
 
@@ -190,32 +201,55 @@ async def update(db: Database, actor: Actor, command: UpdateEmployee) -> Employe
         before = await _lock(command.id, command.version)
         values = await _checked(given)
         await _keep_an_administrator(before, values)
-        external = values.pop("external_number", UNSET)
-        channels = values.pop("channels", UNSET)
+        separate = {name: values.pop(name) for name in _SEPARATE & values.keys()}
         await Employee.update(
             {**values, Employee.version: Employee.version + 1}  # the card is one thing to its editors
         ).where(Employee.id == command.id)
-        if external is not UNSET:
-            before["external_number"] = await _set_external(command.id, external)
-            values["external_number"] = external
-        if channels is not UNSET:
-            before["channels"] = await _set_channels(command.id, channels)
-            values["channels"] = before["channels"] | channels
+        was, now = await _change_separate(command.id, separate)
+        before, values = before | was, values | now
         if "email" in values:
             await _move_account(command.id, values["email"])
         await audit.record(actor, "employee.update", command.id, *audit.changes(before, values))
         return await _view(actor, command.id)
 
 
-_OWN_FIELDS = {"mode", "timezone", "dial_mode", "external_number", "channels"}
+_OWN_FIELDS = {"mode", "timezone", "dial_mode", "external_number", "terminals", "extra_periods"}
+_SEPARATE = {"external_number", "terminals", "groups"}
+"""Fields of a card that are not columns of its row."""
+
+
+async def _change_separate(
+    employee_id: UUID, given: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Change them; returns what was before and what is now, for the audit."""
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    if "external_number" in given:
+        before["external_number"] = await terminals.set_external(employee_id, given["external_number"])
+        after["external_number"] = given["external_number"]
+    if "terminals" in given:
+        before["terminals"], after["terminals"] = await terminals.change(
+            employee_id, given["terminals"]
+        )
+    if "groups" in given:
+        before["groups"], after["groups"] = (
+            await groups.join(employee_id, given["groups"]),
+            given["groups"],
+        )
+    return before, after
 
 
 def constraints() -> AbstractAsyncContextManager[None]:
     """Broken constraints of a card as errors of its fields; put it around the transaction."""
     return fields_for(
-        extensions_unique=("extension", EXTENSION_TAKEN),
+        extensions_unique=("extension", groups.EXTENSION_TAKEN),
         users_email_key=("email", accounts.EMAIL_TAKEN),
         employees_caller_id_fkey=("caller_id", "The company has no such number."),
+        employees_schedule_id_fkey=("schedule_id", "There is no such schedule."),
+        employees_calendar_id_fkey=("calendar_id", "There is no such calendar."),
+        terminals_schedule_id_fkey=("terminals", "There is no such schedule."),
+        group_members_group_id_fkey=("groups", "There is no such group."),
+        group_members_unique=("groups", "An employee stands in the group twice."),
     )
 
 
@@ -261,40 +295,6 @@ async def _move_account(employee_id: UUID, email: str | None) -> None:
         raise Invalid(email=FieldError("Who logs in needs an e-mail."))
 
 
-# --- the external number ----------------------------------------------------------------------
-
-
-async def _insert_external(employee_id: UUID, address: str) -> None:
-    await Terminal.insert(
-        Terminal(employee_id=employee_id, kind=TerminalKind.EXTERNAL, address=address, position=0)
-    )
-
-
-async def _set_external(employee_id: UUID, address: str | None) -> str | None:
-    """Set, change or remove it (EMP-01: there is one); returns the one before."""
-    where = (Terminal.employee_id == employee_id) & (Terminal.kind == TerminalKind.EXTERNAL)
-    row = await Terminal.select(Terminal.id, Terminal.address).where(where).first()
-    if address is None:
-        await Terminal.delete().where(where)
-    elif row is None:
-        await _insert_external(employee_id, address)
-    else:
-        await Terminal.update({Terminal.address: address}).where(Terminal.id == row["id"])
-    return row["address"] if row else None
-
-
-async def _set_channels(employee_id: UUID, channels: dict[TerminalKind, int]) -> dict[str, int]:
-    """Set them for the telephones that are named; returns those of all before. Raises Invalid."""
-    mine = Terminal.employee_id == employee_id
-    rows = await Terminal.select(Terminal.kind, Terminal.channels).where(mine)
-    before = {row["kind"]: row["channels"] for row in rows}
-    if not channels.keys() <= before.keys():
-        raise Invalid(channels=FieldError("The employee has no such telephone."))
-    for kind, count in channels.items():
-        await Terminal.update({Terminal.channels: count}).where(mine & (Terminal.kind == kind))
-    return before
-
-
 # --- checks of fields -------------------------------------------------------------------------
 
 
@@ -305,16 +305,9 @@ def timezone(text: str) -> str:
     return text
 
 
-def channel_counts(counts: dict[TerminalKind, int]) -> dict[TerminalKind, int]:
-    """How many conversations each telephone carries. Raises FieldError."""
-    if not all(1 <= count <= _MOST_CHANNELS for count in counts.values()):
-        raise FieldError("A telephone has 1 to 100 channels.")
-    return counts
-
-
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "name": proper_name,
-    "channels": channel_counts,
+    "extra_periods": periods.stored,
     "email": phones.email,
     "extension": phones.extension,
     "timezone": timezone,
@@ -334,18 +327,19 @@ async def _view(actor: Actor, employee_id: UUID) -> EmployeeView:
 
 async def _views(actor: Actor, employee_id: UUID | None = None) -> list[EmployeeView]:
     people = Employee.select().order_by(Employee.position, Employee.id)
-    terminals = Terminal.select().order_by(Terminal.position)
+    telephones = Terminal.select().order_by(Terminal.position)
     users = User.select(User.employee_id, User.status)
     if employee_id is not None:
         people = people.where(Employee.id == employee_id)
-        terminals = terminals.where(Terminal.employee_id == employee_id)
+        telephones = telephones.where(Terminal.employee_id == employee_id)
         users = users.where(User.employee_id == employee_id)
     external: dict[UUID, str] = {}
     own_lines: dict[UUID, list[LineView]] = {}
-    channels: dict[UUID, dict[TerminalKind, int]] = {}
-    rows = await terminals
+    phones_of: dict[UUID, list[TerminalView]] = {}
+    joined = await groups.memberships(current_session(), employee_id)
+    rows = await telephones
     for row in rows:
-        channels.setdefault(row["employee_id"], {})[TerminalKind(row["kind"])] = row["channels"]
+        phones_of.setdefault(row["employee_id"], []).append(terminals.view(row))
         if row["kind"] == TerminalKind.EXTERNAL:
             external[row["employee_id"]] = row["address"]
     for line in await lines.views(r for r in rows if r["kind"] in lines.LINE_KINDS):
@@ -368,7 +362,11 @@ async def _views(actor: Actor, employee_id: UUID | None = None) -> list[Employee
             account=accounts_by_employee.get(row["id"]),
             external_number=external.get(row["id"]),
             lines=tuple(own_lines.get(row["id"], ())),
-            channels=channels.get(row["id"], {}),
+            terminals=tuple(phones_of.get(row["id"], ())),
+            schedule_id=row["schedule_id"],
+            calendar_id=row["calendar_id"],
+            extra_periods=periods.shown(row["extra_periods"]),
+            groups=joined.get(row["id"], ()),
             editable=actor.is_administrator,
         )
         for row in await people

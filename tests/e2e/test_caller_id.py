@@ -6,6 +6,7 @@ import pytest
 
 from core.contracts import Direction, Outcome, StepCode, TerminalKind
 from tenants.services import numbers
+from tenants.services.terminals import ChangeTerminal
 from tests.e2e.test_calls import answering, calling, talking
 from tests.support.sipp import Script
 
@@ -63,7 +64,9 @@ async def test_who_has_the_number_as_extension_is_called(company):
 @pytest.mark.parametrize("channels", [1, 2])
 async def test_a_terminal_is_busy_when_its_channels_are_taken(company, channels):
     if channels > 1:  # off by default
-        await company.change(company.admin, channels={TerminalKind.SIP: channels})
+        await company.change(
+            company.admin, terminals={TerminalKind.SIP: ChangeTerminal(channels=channels)}
+        )
     where, carrier = company.instance.sip, company.carrier_host
     async with (
         AsyncExitStack() as talks,

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from core.contracts import TerminalKind
+from tenants.services.terminals import ChangeTerminal
 from tests.support.relay import network
 from tests.support.sipp import Script, free_port
 
@@ -112,7 +113,9 @@ async def prepared(company):
     """Anna without an external number, and a colleague for each kind of call; all take many calls."""
     people = {kind: await company.hire(kind, str(201 + n)) for n, kind in enumerate(RECORDS)}
     for person in (company.admin, *people.values()):
-        await company.change(person, external_number=None, channels={TerminalKind.SIP: 100})
+        await company.change(
+            person, external_number=None, terminals={TerminalKind.SIP: ChangeTerminal(channels=100)}
+        )
     return people
 
 

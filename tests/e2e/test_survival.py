@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
-from core.contracts import Outcome
+from core.contracts import Outcome, TerminalKind
 from tenants.db import Database
 from tenants.live import live_calls
+from tenants.services.terminals import ChangeTerminal
 from tests.e2e.test_calls import answering, calling, talking
 from tests.e2e.test_lossy import left, nothing_left
 from tests.support.instance import company_in, own_instance
@@ -31,7 +32,8 @@ def survivor():
 async def company(survivor):
     """A company in it whose only telephones are lines that take many calls."""
     async with company_in(survivor) as made:
-        await made.change(made.admin, external_number=None, channels={"sip": 10})
+        many = {TerminalKind.SIP: ChangeTerminal(channels=10)}
+        await made.change(made.admin, external_number=None, terminals=many)
         yield made
 
 

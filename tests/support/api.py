@@ -37,9 +37,10 @@ from tenants.callstore import DatabaseCallStore
 from tenants.db import Database
 from tenants.listener import Listener
 from tenants.secrets import Vault
-from tenants.services import calendars, schedules, tokens
+from tenants.services import calendars, groups, schedules, tokens
 from tenants.services.actor import operator
 from tenants.services.calendars import CreateCalendar
+from tenants.services.groups import CreateGroup
 from tenants.services.lines import LineIssuer
 from tenants.services.schedules import CreateSchedule
 from tenants.services.tokens import CreateToken
@@ -191,16 +192,17 @@ class World:
             "caller_id": activated.numbers[0].id,
             "scenario_id": activated.numbers[0].scenario_id,
             "plugin": PLUGIN,
-            **await _hours(company),
+            **await _own_things(company),
         }
         return Party(company, made.token, {name: str(value) for name, value in ids.items()})
 
 
-async def _hours(company: Company) -> dict[str, UUID]:
-    """Working time of the company's own, used by nobody."""
+async def _own_things(company: Company) -> dict[str, UUID]:
+    """Configuration of the company's own that nothing uses."""
     schedule = await schedules.create(company.db, company.admin, CreateSchedule("Офис"))
     calendar = await calendars.create(company.db, company.admin, CreateCalendar("Наш"))
-    return {"schedule_id": schedule.id, "calendar_id": calendar.id}
+    group = await groups.create(company.db, company.admin, CreateGroup("Продажи"))
+    return {"schedule_id": schedule.id, "calendar_id": calendar.id, "group_id": group.id}
 
 
 @asynccontextmanager

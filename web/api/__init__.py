@@ -23,6 +23,7 @@ from web.api.calls import CallsController
 from web.api.company import ContractController
 from web.api.docs import docs, openapi
 from web.api.employees import EmployeesController
+from web.api.groups import GroupsController
 from web.api.hours import CalendarsController, SchedulesController
 from web.api.lines import LinesController
 from web.api.numbers import NumbersController
@@ -66,6 +67,7 @@ def application(context: WebContext, gate: Gate | None = None) -> Litestar:
             CallsController,
             ContractController,
             EmployeesController,
+            GroupsController,
             LinesController,
             NumbersController,
             SchedulesController,

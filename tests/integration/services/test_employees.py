@@ -5,11 +5,15 @@ from msgspec import structs
 
 from core.contracts import AvailabilityMode, TerminalKind
 from core.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from core.hours import PeriodKind
 from core.ids import new_id
-from tenants.services import audit, employees, sessions
+from tenants.services import audit, calendars, employees, groups, schedules, sessions
 from tenants.services.actor import Role
 from tenants.services.employees import UpdateEmployee
+from tenants.services.periods import Period
+from tenants.services.schedules import CreateSchedule
 from tenants.services.sessions import Login
+from tenants.services.terminals import ChangeTerminal
 from tenants.tables import Group, UserStatus
 from tests.support.company import PASSWORD, activate, directory_of, person
 
@@ -52,7 +56,7 @@ async def test_an_extension_is_set_and_unique_among_employees_and_groups(company
     for taken in ("101", "200"):
         with pytest.raises(Invalid) as caught:
             await change(company, card, extension=taken)
-        assert caught.value.errors["extension"].message == employees.EXTENSION_TAKEN
+        assert caught.value.errors["extension"].message == groups.EXTENSION_TAKEN
     with pytest.raises(Invalid):
         await company.hire("Ещё один", extension="101")
     for wrong in ("1", "1234567", "12a"):
@@ -129,19 +133,64 @@ async def test_an_employee_changes_only_a_few_things_of_only_themselves(company)
         await employees.create(company.db, company.issuer, me, employees.CreateEmployee("Ещё один"))
 
 
-@pytest.mark.spec("EMP-09", at="rule")
-async def test_a_telephone_has_one_channel_unless_it_is_given_more(company):
+@pytest.mark.spec("EMP-07", "EMP-08", "EMP-09", "EMP-15", at="rule")
+async def test_each_telephone_has_its_own_settings(company):
     card = await company.hire(external_number="89160000001")
-    assert card.channels == dict.fromkeys(TerminalKind, 1)
-    changed = await change(company, card, channels={TerminalKind.SIP: 3, TerminalKind.EXTERNAL: 2})
-    assert (changed.channels[TerminalKind.SIP], changed.channels[TerminalKind.EXTERNAL]) == (3, 2)
-    assert changed.channels[TerminalKind.WEB] == 1
-    for wrong in (0, -1, 101):
+    assert [each.kind for each in card.terminals] == list(TerminalKind)
+    for each in card.terminals:
+        assert (each.active, each.main, each.channels, each.schedule_id) == (True, True, 1, None)
+    hours = await schedules.create(company.db, company.admin, CreateSchedule("Офис"))
+    wanted = {
+        TerminalKind.SIP: ChangeTerminal(channels=3, ring_seconds=7, main=False),
+        TerminalKind.EXTERNAL: ChangeTerminal(schedule_id=hours.id, active=False),
+    }
+    changed = await change(company, card, person(card, company.id), terminals=wanted)
+    by_kind = {each.kind: each for each in changed.terminals}
+    sip, external = by_kind[TerminalKind.SIP], by_kind[TerminalKind.EXTERNAL]
+    assert (sip.channels, sip.ring_seconds, sip.main, sip.active) == (3, 7, False, True)
+    assert (external.schedule_id, external.active, external.channels) == (hours.id, False, 1)
+    assert by_kind[TerminalKind.WEB] == card.terminals[3]
+    entry = (await audit.entries(company.db, company.admin))[0]
+    assert entry.before["terminals"]["sip"] == {"channels": 1, "ring_seconds": 25, "main": True}
+    for wrong in ({"channels": 0}, {"channels": 101}, {"ring_seconds": 601}, {"schedule_id": new_id()}):
         with pytest.raises(Invalid) as caught:
-            await change(company, changed, channels={TerminalKind.SIP: wrong})
-        assert set(caught.value.errors) == {"channels"}
-    with pytest.raises(Invalid):  # no external number, so no channels of it
-        await change(company, await company.hire("Вера"), channels={TerminalKind.EXTERNAL: 2})
+            await change(company, changed, terminals={TerminalKind.SIP: ChangeTerminal(**wrong)})
+        assert set(caught.value.errors) == {"terminals"}
+    vera = await company.hire("Вера")
+    with pytest.raises(Invalid):  # she has no external number
+        await change(company, vera, terminals={TerminalKind.EXTERNAL: ChangeTerminal(channels=2)})
+    with pytest.raises(Invalid):  # one is the main one
+        none = {each.kind: ChangeTerminal(main=False) for each in vera.terminals}
+        await change(company, vera, terminals=none)
+
+
+@pytest.mark.spec("EMP-17", "EMP-18", "EMP-19", "INV-02", at="rule")
+async def test_an_employee_has_hours_and_extra_periods(company):
+    hours = await schedules.create(company.db, company.admin, CreateSchedule("Офис"))
+    (calendar,) = await calendars.calendars(company.db, company.admin)
+    card = await company.hire(schedule_id=hours.id, calendar_id=calendar.id)
+    assert (card.schedule_id, card.calendar_id, card.extra_periods) == (hours.id, calendar.id, ())
+    late = Period(PeriodKind.AVAILABLE, "2026-12-28T19:00", "2026-12-28T21:30")
+    vacation = Period(PeriodKind.UNAVAILABLE, "2026-12-01T00:00", "2026-12-15T00:00")
+    me = person(card, company.id)
+    mine = await change(company, card, me, extra_periods=(late, vacation), timezone="Asia/Omsk")
+    assert mine.extra_periods == (vacation, late)
+    with pytest.raises(Forbidden):
+        await change(company, mine, me, schedule_id=None)
+    free = await change(company, mine, schedule_id=None, calendar_id=None, extra_periods=())
+    assert (free.schedule_id, free.calendar_id, free.extra_periods) == (None, None, ())
+    for wrong in (
+        structs.replace(late, end=late.start),
+        structs.replace(late, end="2026-12-28T18:59"),
+        structs.replace(late, start="2026-02-30T10:00"),
+    ):
+        with pytest.raises(Invalid) as caught:
+            await change(company, free, extra_periods=(wrong,))
+        assert set(caught.value.errors) == {"extra_periods"}
+    for field in ("schedule_id", "calendar_id"):
+        with pytest.raises(Invalid) as caught:
+            await change(company, free, **{field: new_id()})
+        assert set(caught.value.errors) == {field}
 
 
 async def test_the_last_administrator_stays_one(company):
