@@ -45,6 +45,7 @@ from core.scenarios import (
 __all__ = [
     "Addressee",
     "AddresseeKind",
+    "Attempt",
     "AvailabilityMode",
     "Branch",
     "CallFacts",
@@ -483,8 +484,9 @@ class StepCode(StrEnum):
     ARRIVED = "arrived"  # number, caller
     DIALLED = "dialled"  # an employee dials: called
     ADMISSION_REFUSED = "admission_refused"  # plugin, reason
-    ROUTED = "routed"  # scenario_id, version, branch_id
-    NOT_RUNG = "not_rung"  # terminal, reason
+    ROUTED = "routed"  # scenario_id, version, branch_id, open, passed: pairs of a branch and why not
+    UNROUTED = "unrouted"  # no scenario handles it: reason
+    NOT_RUNG = "not_rung"  # terminal or employee, else kind and ref of the addressee: reason
     RINGING = "ringing"  # a leg was offered
     LEG_ENDED = "leg_ended"  # a leg that was not answered: status, reason
     ANSWERED = "answered"  # a leg answered
@@ -503,8 +505,22 @@ class CallStep(Struct, frozen=True, omit_defaults=True):
     data: dict[str, Any] = {}
 
 
+class Attempt(Struct, frozen=True, omit_defaults=True):
+    """One dialling: when its plan was asked for, of which step, and the live state that was looked at.
+
+    Step and live state are left out if they are those of the attempt before.
+    """
+
+    at: float
+    step: Dial | None = None
+    live: Live | None = None
+
+
 class Cdr(Struct, frozen=True):
-    """The record of an ended call, enough to show it, count it and replay its decision."""
+    """The record of an ended call, enough to show it, count it and replay its decisions.
+
+    ``decision`` is kept if a plugin took it: nobody else can be asked for it again.
+    """
 
     call_id: UUID
     tenant_id: UUID
@@ -529,7 +545,8 @@ class Cdr(Struct, frozen=True):
     snapshot_hash: str = ""
     seed: int = 0
     facts: CallFacts | None = None
-    live: Live | None = None
+    decision: Decision | None = None
+    attempts: tuple[Attempt, ...] = ()
 
 
 # --- plugins ----------------------------------------------------------------------------------

@@ -314,11 +314,13 @@ async def bindings(database: Database) -> list[Row]:
         return await session.fetch("SELECT * FROM line_bindings")
 
 
-async def kept_snapshots(database: Database, hashes: Sequence[str]) -> set[str]:
-    """Which of these snapshots are stored already."""
+async def kept_snapshots(database: Database, hashes: Sequence[str]) -> set[tuple[str, int]]:
+    """Hash and version of what is stored already of these snapshots."""
     async with database.directory() as session:
-        rows = await session.fetch("SELECT hash FROM snapshots WHERE hash = ANY($1)", hashes)
-    return {row["hash"] for row in rows}
+        rows = await session.fetch(
+            "SELECT hash, version FROM snapshot_versions WHERE hash = ANY($1)", hashes
+        )
+    return {(row["hash"], row["version"]) for row in rows}
 
 
 # --- the outbox ---------------------------------------------------------------------------------

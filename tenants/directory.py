@@ -97,7 +97,7 @@ class MemoryDirectory:
         self._networks: NetworkMap[Trunk] = NetworkMap(())
         self._routes: dict[str, list[UUID]] = {}
         self._regions = Regions()
-        self._unkept: dict[str, Snapshot] = {}
+        self._unkept: dict[tuple[str, int], Snapshot] = {}
         self._some_unkept = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.comparisons = 0  # how often everything was compared with the database
@@ -270,9 +270,10 @@ class MemoryDirectory:
     async def _keep(self, fresh: Sequence[Snapshot]) -> None:
         known = await kept_snapshots(self._database, [snapshot.hash for snapshot in fresh])
         for snapshot in fresh:
-            if snapshot.hash not in known:
+            key = snapshot.hash, snapshot.version
+            if key not in known:
                 await snapshots.store(self._database, snapshot)
-            self._unkept.pop(snapshot.hash, None)
+            self._unkept.pop(key, None)
 
     # --- the indexes: no await in here, so calls see the whole of an exchange ------------------
 
@@ -280,7 +281,7 @@ class MemoryDirectory:
         tenant_id = held.snapshot.tenant_id
         before = self._remove(tenant_id)
         self._tenants[tenant_id] = held
-        self._unkept[held.snapshot.hash] = held.snapshot
+        self._unkept[held.snapshot.hash, held.snapshot.version] = held.snapshot
         self._some_unkept.set()
         for number in held.numbers:
             self._numbers[number.e164] = (held.snapshot, number)

@@ -27,10 +27,10 @@ from core.contracts import (
     TerminalKind,
 )
 from core.hours import Calendar, CalendarDay, ExtraPeriod, Interval, Minute, Schedule
-from tenants.db import Database
-from tenants.tables import SnapshotStore, TenantStatus, TerminalState
+from tenants.db import Database, Session
+from tenants.tables import TenantStatus, TerminalState
 
-__all__ = ["Row", "build", "content", "find", "from_content", "sealed", "store"]
+__all__ = ["Row", "build", "content", "find", "from_content", "of_version", "sealed", "store"]
 
 Row = Mapping[str, Any]
 
@@ -161,7 +161,7 @@ def _scenario(row: Row) -> Scenario:
 
 
 async def store(database: Database, snapshot: Snapshot) -> None:
-    """Keep a snapshot for replay; does nothing if its content is kept already."""
+    """Keep a snapshot for replay, its content only once, and which version had this content."""
     async with database.tenant(snapshot.tenant_id) as session:
         await session.execute(
             "INSERT INTO snapshots (tenant_id, hash, version, body) VALUES ($1, $2, $3, $4)"
@@ -171,19 +171,31 @@ async def store(database: Database, snapshot: Snapshot) -> None:
             snapshot.version,
             content(snapshot).decode(),
         )
-
-
-async def find(database: Database, tenant_id: UUID, digest: str) -> Snapshot | None:
-    """The snapshot that a call was routed by, or ``None`` if none was kept."""
-    async with database.tenant(tenant_id):
-        row = (
-            await SnapshotStore.select(SnapshotStore.version, SnapshotStore.body)
-            .where(SnapshotStore.hash == digest)
-            .first()
+        await session.execute(
+            "INSERT INTO snapshot_versions (tenant_id, version, hash) VALUES ($1, $2, $3)"
+            " ON CONFLICT (tenant_id, version)"
+            " DO UPDATE SET hash = EXCLUDED.hash, created_at = EXCLUDED.created_at"
+            " WHERE snapshot_versions.hash <> EXCLUDED.hash",
+            snapshot.tenant_id,
+            snapshot.version,
+            snapshot.hash,
         )
-    if row is None:
-        return None
-    return from_content(row["body"], row["version"], digest)
+
+
+async def find(session: Session, digest: str) -> Snapshot | None:
+    """The snapshot with this content, or ``None`` if none was kept; within a session of its tenant."""
+    row = await session.fetchrow("SELECT version, body FROM snapshots WHERE hash = $1", digest)
+    return from_content(row["body"], row["version"], digest) if row else None
+
+
+async def of_version(session: Session, number: int) -> Snapshot | None:
+    """The configuration of a version, if that was kept; within a session of its tenant."""
+    row = await session.fetchrow(
+        "SELECT s.body, s.hash FROM snapshot_versions AS v JOIN snapshots AS s"
+        " ON s.tenant_id = v.tenant_id AND s.hash = v.hash WHERE v.version = $1",
+        number,
+    )
+    return from_content(row["body"], number, row["hash"]) if row else None
 
 
 def from_content(body: bytes | str, version: int, digest: str) -> Snapshot:

@@ -210,11 +210,14 @@ class Call:
         """Ring, and talk to the end of the conversation if somebody answers; whether one did."""
         plan = self._surroundings.plan(step, self.record)
         for skipped in plan.skipped:
+            nameless = None if skipped.employee_id else skipped.addressee
             self.record.add(
                 StepCode.NOT_RUNG,
                 reason=skipped.reason,
                 terminal_id=skipped.terminal_id,
                 employee_id=skipped.employee_id,
+                kind=nameless.kind if nameless else "",
+                ref=nameless.ref if nameless else "",
             )
         result = await self._ring(plan, step.ring_seconds)
         if isinstance(result, Answer):

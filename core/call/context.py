@@ -136,20 +136,23 @@ class CallContext:
         chosen = self._hooks.route_call(self.tenant, facts)
         decision = chosen.item if chosen else routing.route(self._compiled, facts, record.started_at)
         if decision is None:
+            record.add(StepCode.UNROUTED, reason=routing.unrouted(self._compiled, facts))
             raise CallRefused(480, "no scenario")
-        record.decision = decision
+        record.decision, record.by_plugin = decision, chosen is not None
         record.add(
             StepCode.ROUTED,
             scenario_id=str(decision.scenario_id),
             version=decision.scenario_version,
             branch_id=str(decision.branch_id),
             open=decision.open,
+            passed=[line[1:] for line in decision.trace if line[0] == "passed"] or "",
+            plugin=chosen.plugin if chosen else "",
         )
         return decision.chain.all_steps
 
     def plan(self, step: Dial, record: CallRecord) -> DialPlan:
         """Ask the routing core with the live state of this moment."""
-        plan, record.live = self._planned(step, record)
+        plan = self._planned(step, record)
         self._placing.shows_called = record.decision is not None and record.decision.shows_called
         self._placing.options = self._hooks.dial_options(self.tenant, record.facts, record.decision)
         return plan
@@ -176,14 +179,14 @@ class CallContext:
         if not is_extension(address):
             return replace(ring, address=address)
         step = Dial((Addressee(AddresseeKind.EXTENSION, address),))
-        root = self._planned(step, record)[0].root
+        root = self._planned(step, record).root
         return root and _without(root, ring.address)
 
-    def _planned(self, step: Dial, record: CallRecord) -> tuple[DialPlan, Live]:
-        """Who rings, and the live state that was looked at."""
+    def _planned(self, step: Dial, record: CallRecord) -> DialPlan:
+        """Who rings now; the record keeps what it takes to ask again."""
         facts, live = record.facts, self._moment.live(self._compiled.consulted(step))
-        seed = seed_of(facts.call_id)
-        return routing.plan(self._compiled, step, facts, live, record.started_at, seed), live
+        at = record.attempt(step, live)
+        return routing.plan(self._compiled, step, facts, live, at, seed_of(facts.call_id))
 
     async def step(self, call: Call, step: PluginStep) -> Next:
         """Run a plugin's step; one that the contract does not have is passed over."""

@@ -6,10 +6,23 @@ from them and from the few fields that end up as columns of the record.
 
 from __future__ import annotations
 
+from math import floor
 from typing import Any
 from uuid import UUID
 
-from core.contracts import CallFacts, CallStep, Cdr, Decision, Direction, Live, Outcome, Ring, StepCode
+from core.contracts import (
+    Attempt,
+    CallFacts,
+    CallStep,
+    Cdr,
+    Decision,
+    Dial,
+    Direction,
+    Live,
+    Outcome,
+    Ring,
+    StepCode,
+)
 from core.ports import Clock
 
 __all__ = ["CallRecord", "outcome_of", "seed_of"]
@@ -32,16 +45,20 @@ class CallRecord:
 
     def __init__(self, facts: CallFacts, clock: Clock, snapshot_hash: str) -> None:
         self.facts = facts
-        self.started_at = clock.now()
+        # The scenario is chosen for this instant, and again by a replay: no finer than it is stored.
+        self.started_at = floor(clock.now() * 1000) / 1000
         self.ringing_at: float | None = None
         self.answered_at: float | None = None
         self.answered_by: Ring | None = None
         self.decision: Decision | None = None
-        self.live: Live | None = None
+        self.by_plugin = False  # the decision
         self.trunk_id: UUID | None = None  # the carrier that took the call outside, or was last tried
         self._clock = clock
         self._hash = snapshot_hash
         self._steps: list[CallStep] = []
+        self._attempts: list[Attempt] = []
+        self._step: Dial | None = None  # what was dialled last,
+        self._live: Live | None = None  # and the live state that was looked at
 
     def add(self, code: StepCode, ring: Ring | None = None, **data: Any) -> float:
         """Append a step, on a terminal if it concerns one; returns its instant."""
@@ -59,6 +76,14 @@ class CallRecord:
                 data={name: value for name, value in data.items() if value != ""},
             )
         )
+        return at
+
+    def attempt(self, step: Dial, live: Live) -> float:
+        """A plan is asked for; returns the instant to ask it for."""
+        at = self._clock.now()
+        again, alike = step is self._step, live == self._live
+        self._attempts.append(Attempt(at, None if again else step, None if alike else live))
+        self._step, self._live = step, live
         return at
 
     def ringing(self, ring: Ring, trunk_id: UUID | None = None) -> None:
@@ -103,7 +128,8 @@ class CallRecord:
             snapshot_hash=self._hash,
             seed=seed_of(facts.call_id),
             facts=facts,
-            live=self.live,
+            decision=self.decision if self.by_plugin else None,
+            attempts=tuple(self._attempts),
         )
 
     def _carrier(self) -> UUID | None:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Struct
 
-from core.contracts import CallFacts, CallStep, Direction, Outcome, Snapshot, StepCode
+from core.contracts import CallFacts, CallStep, Direction, Outcome, StepCode
 from core.errors import FieldError, Invalid, NotFound
 from tenants import snapshot as snapshots
 from tenants.db import Database, Session
@@ -166,7 +166,7 @@ async def card(db: Database, actor: Actor, call_id: UUID, gettext: Gettext = str
         if row is None:
             raise NotFound
         steps = await _steps(session, actor, call_id)
-        snapshot = await _snapshot(session, row["snapshot_hash"])
+        snapshot = await snapshots.find(session, row["snapshot_hash"])
     facts = msgspec.json.decode(row["facts"], type=CallFacts) if row["facts"] else None
     return CallCard(
         call=_row(dict(row)),
@@ -247,13 +247,6 @@ async def _steps(session: Session, actor: Actor, call_id: UUID) -> tuple[CallSte
 def _may_see_address(actor: Actor, step: dict[str, Any]) -> bool:
     """Others' SIP logins are not shown to an employee (NAV-05), nor their telephone numbers."""
     return actor.is_administrator or step["employee_id"] in (None, actor.employee_id)
-
-
-async def _snapshot(session: Session, digest: str) -> Snapshot | None:
-    stored = await session.fetchrow("SELECT version, body FROM snapshots WHERE hash = $1", digest)
-    if stored is None:
-        return None
-    return snapshots.from_content(stored["body"], stored["version"], digest)
 
 
 def _cursor(started_at: datetime, call_id: UUID) -> str:

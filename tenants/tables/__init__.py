@@ -29,7 +29,7 @@ from tenants.tables.people import (
     Terminal,
     TerminalState,
 )
-from tenants.tables.telephony import Number, Scenario, ScenarioVersion, SnapshotStore
+from tenants.tables.telephony import Number, Scenario, ScenarioVersion, SnapshotStore, SnapshotVersion
 
 __all__ = [
     "ApiToken",
@@ -63,6 +63,7 @@ __all__ = [
     "ScenarioVersion",
     "Schedule",
     "SnapshotStore",
+    "SnapshotVersion",
     "Tenant",
     "TenantStatus",
     "TenantTable",

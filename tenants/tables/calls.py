@@ -36,7 +36,8 @@ class Call(TenantTable, tablename="calls"):
     snapshot_hash = Text(default="")
     seed = BigInt(default=0)
     facts = JSONB(default=None, null=True, help_text="core.contracts.CallFacts.")
-    live = JSONB(default=None, null=True, help_text="core.contracts.Live, as far as consulted.")
+    decision = JSONB(default=None, null=True, help_text="core.contracts.Decision, if a plugin's.")
+    attempts = JSONB(default=None, null=True, help_text="A list of core.contracts.Attempt.")
 
 
 class CallStep(TenantTable, tablename="call_steps"):

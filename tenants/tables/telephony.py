@@ -7,7 +7,7 @@ from piccolo.columns.defaults.timestamptz import TimestamptzNow
 
 from tenants.tables.base import TenantTable
 
-__all__ = ["Number", "Scenario", "ScenarioVersion", "SnapshotStore"]
+__all__ = ["Number", "Scenario", "ScenarioVersion", "SnapshotStore", "SnapshotVersion"]
 
 
 class Number(TenantTable, tablename="numbers"):
@@ -52,4 +52,12 @@ class SnapshotStore(TenantTable, tablename="snapshots"):
     hash = Text(default=None, help_text="SHA-256 of the content, hex.")
     version = BigInt(default=0)
     body = JSONB(default=None, help_text="core.contracts.Snapshot.")
+    created_at = Timestamptz(default=TimestamptzNow())
+
+
+class SnapshotVersion(TenantTable, tablename="snapshot_versions"):
+    """Which content a version of the configuration had; several versions may have the same."""
+
+    version = BigInt(default=0)
+    hash = Text(default=None)
     created_at = Timestamptz(default=TimestamptzNow())

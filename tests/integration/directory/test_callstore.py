@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from core.contracts import CallStep, Live, StepCode
+from core.contracts import Attempt, CallStep, Dial, Live, StepCode
 from core.events import CallEnded
 from core.ids import new_id
 from tenants import callstore, tables
@@ -50,11 +50,15 @@ def stopped(postgres):
 
 
 async def test_a_record_with_its_steps_and_its_event(store, database, company):
+    live = Live(frozenset({company.terminal_id}), {company.terminal_id: 1})
     cdr = call_of(
         company,
         caller_name='О\'Брайен "<b>"',
         seed=2**63 - 1,
-        live=Live(frozenset({company.terminal_id}), {company.terminal_id: 1}),
+        attempts=(
+            Attempt(1_795_000_000.1234567, Dial(()), live),
+            Attempt(1_795_000_001.7654321),
+        ),
     )
     await store.save(cdr)
     async with database.tenant(company.id):
@@ -65,7 +69,8 @@ async def test_a_record_with_its_steps_and_its_event(store, database, company):
     assert call["started_at"].timestamp() == pytest.approx(cdr.started_at)
     assert call["answered_at"] is None
     assert (call["caller_name"], call["seed"]) == (cdr.caller_name, cdr.seed)
-    assert msgspec.json.decode(call["live"], type=Live) == cdr.live
+    assert msgspec.json.decode(call["attempts"], type=tuple[Attempt, ...]) == cdr.attempts
+    assert call["decision"] is None
     assert [step["code"] for step in steps] == ["arrived", "ended"]
     assert msgspec.json.decode(steps[1]["data"]) == {"by": "caller"}
     ended = msgspec.json.decode(event["body"], type=CallEnded)

@@ -182,10 +182,15 @@ async def test_a_snapshot_is_kept_once_for_replay(directory, database, company):
     await until(lambda: not directory._unkept)
     async with database.tenant(company.id):
         assert await tables.SnapshotStore.count() == 2
-    found = await snapshots.find(database, company.id, first.hash)
+        assert await tables.SnapshotVersion.count() == 3
+    async with database.tenant(company.id) as session:
+        found = await snapshots.find(session, first.hash)
+        again = await snapshots.of_version(session, first.version + 2)
+        assert await snapshots.find(session, "0" * 64) is None
+        assert await snapshots.of_version(session, first.version + 3) is None
     assert found == first
+    assert again == directory.snapshot(company.id)
     assert snapshots.sealed(found).hash == first.hash
-    assert await snapshots.find(database, company.id, "0" * 64) is None
 
 
 async def test_a_broken_seal_shuts_one_line_only(directory, database, company, make_company):

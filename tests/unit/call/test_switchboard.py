@@ -240,7 +240,8 @@ def test_only_the_terminals_of_those_who_are_called_are_looked_at():
         office.from_carrier()
 
     (cdr,) = play(office, scene)
-    assert cdr.live.registered == {UUID(int=ANNA.int + 100)}
+    (attempt,) = cdr.attempts
+    assert attempt.live.registered == {UUID(int=ANNA.int + 100)}
 
 
 def test_a_suspended_company_gets_no_calls():
