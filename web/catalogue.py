@@ -76,7 +76,8 @@ def _marked() -> Iterator[tuple[Path, Msgid]]:
             for _, _, message, _ in babel_extract(source, list(_KEYWORDS), (), {"silent": "no"}):
                 if msgid := _msgid(message):
                     yield path, msgid
-    for path in [*sorted((ROOT / "web").rglob("*.py")), ROOT / "tenants" / "trace.py"]:
+    worded = (ROOT / "tenants" / f"{name}.py" for name in ("words", "trace", "explain"))
+    for path in [*sorted((ROOT / "web").rglob("*.py")), *filter(Path.exists, worded)]:
         if path == Path(__file__):
             continue
         with path.open("rb") as source:

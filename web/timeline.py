@@ -23,6 +23,7 @@ ICONS = {
     StepCode.DIALLED: "phone-outgoing",
     StepCode.ADMISSION_REFUSED: "circle-x",
     StepCode.ROUTED: "filter",
+    StepCode.UNROUTED: "circle-x",
     StepCode.ANSWERED: "phone",
     StepCode.MEDIA_MOVED: "phone-call",
     StepCode.ENDED: "phone-off",
@@ -94,7 +95,7 @@ def _entry(line: TraceLine, when: str, found: CallCard, page: Page) -> Entry:
         entry.text = page.text("{name} answers", name=line.owner or line.device)
         entry.note = line.device if line.owner else ""
         entry.talk, entry.tone = True, "is-ok"
-    elif line.code is StepCode.ADMISSION_REFUSED:
+    elif line.code in (StepCode.ADMISSION_REFUSED, StepCode.UNROUTED):
         entry.tone = "is-bad"
     return entry
 

@@ -9,6 +9,7 @@ from core.routing.compiled import Compilations, Compiled, compile_snapshot
 from core.routing.compiled import compile_snapshot as compile  # noqa: A004 - read as routing.compile
 from core.routing.decide import plan, route
 from core.routing.dryrun import Path, Stage, Unrouted, dry_run, unrouted
+from core.routing.until import closed_until, skipped_until
 
 __all__ = [
     "Compilations",
@@ -16,10 +17,12 @@ __all__ = [
     "Path",
     "Stage",
     "Unrouted",
+    "closed_until",
     "compile",
     "compile_snapshot",
     "dry_run",
     "plan",
     "route",
+    "skipped_until",
     "unrouted",
 ]

@@ -156,8 +156,13 @@ async def count(db: Database, actor: Actor, query: CallQuery) -> int:
         return await session.fetchval(f"SELECT count(*) FROM calls AS c WHERE {where}", *args)
 
 
-async def card(db: Database, actor: Actor, call_id: UUID, gettext: Gettext = str) -> CallCard:
-    """One call with its log. Raises NotFound also for a call that is not the actor's to see."""
+async def card(
+    db: Database, actor: Actor, call_id: UUID, gettext: Gettext = str, zone: str | None = None
+) -> CallCard:
+    """One call with its log. Raises NotFound also for a call that is not the actor's to see.
+
+    Hours in its sentences are by the clock of ``zone``, else by the company's.
+    """
     visible = visibility.calls(actor, 2)
     async with db.tenant(require_scope(actor, "calls:read")) as session:
         row = await session.fetchrow(
@@ -171,7 +176,7 @@ async def card(db: Database, actor: Actor, call_id: UUID, gettext: Gettext = str
     return CallCard(
         call=_row(dict(row)),
         steps=steps,
-        trace=render(steps, snapshot, gettext, facts),
+        trace=render(steps, snapshot, gettext, facts, zone),
         sip_status=row["sip_status"],
         ended_by=row["ended_by"],
         scenario_name=row["scenario_name"],

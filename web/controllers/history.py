@@ -48,7 +48,8 @@ class HistoryController(Controller):
     ) -> Response[str]:
         """The same with one call's card beside it (HIS-12)."""
         gettext = page.language.gettext
-        found = await calls.card(context.database, visitor.actor, key(call), gettext)
+        zone = page.formats.zone.key
+        found = await calls.card(context.database, visitor.actor, key(call), gettext, zone)
         return await _View(request, context, visitor, page).show(found)
 
 
