@@ -22,14 +22,13 @@ CHALLENGES = {
 class Challenged:
     """A challenge that was accepted, and how often its nonce was used."""
 
-    __slots__ = ("_account", "_challenge", "_count", "_header", "last")
+    __slots__ = ("_account", "_challenge", "_count", "_header")
 
     def __init__(self, challenge: digest.Challenge, header: str, account: CarrierAccount) -> None:
         self._challenge = challenge
         self._header = header
         self._account = account
         self._count = 0
-        self.last = ("", "")
 
     @classmethod
     def of(cls, response: Message, account: CarrierAccount | None) -> Challenged | None:
@@ -47,5 +46,4 @@ class Challenged:
         value = digest.authorize(
             self._challenge, method, uri, account.login, account.password, self._count
         )
-        self.last = self._header, value
-        return self.last
+        return self._header, value

@@ -30,7 +30,8 @@ class DialogRequest:
     """Sent with the construction; a challenge is answered once.
 
     ``on_final`` hears the final answer, except one that is ``fatal`` to the session, whose
-    reason is then ``why``. Silence is 408.
+    reason is then ``why``. Silence is 408, unless there is ``on_silence``: that hears of it instead,
+    and whether it is because the connection is lost.
     """
 
     __slots__ = (
@@ -42,7 +43,9 @@ class DialogRequest:
         "_headers",
         "_method",
         "_on_final",
+        "_on_silence",
         "_session",
+        "_transaction",
         "_why",
     )
 
@@ -56,6 +59,7 @@ class DialogRequest:
         body: bytes = b"",
         *,
         on_final: Callable[[Message], None] | None = None,
+        on_silence: Callable[[bool], None] | None = None,
         fatal: frozenset[int] = VITAL,
         why: str = "",
     ) -> None:
@@ -66,6 +70,7 @@ class DialogRequest:
         self._headers = tuple(headers)
         self._body = body
         self._on_final = on_final
+        self._on_silence = on_silence
         self._fatal = fatal
         self._why = why
         self._again = False
@@ -77,7 +82,7 @@ class DialogRequest:
         head = dialog.head(self._agent.via(flow, branch), branch)
         credentials = self._session.credentials(method, head.uri) if self._again else ()
         data = head.build(method, (*self._headers, *credentials), self._body)
-        NonInviteClient(
+        self._transaction = NonInviteClient(
             self._agent.transactions, flow, (branch, method), data, self._answered, self._timed_out
         )
 
@@ -94,5 +99,7 @@ class DialogRequest:
             self._on_final(response)
 
     def _timed_out(self) -> None:
-        if 408 in self._fatal:
+        if self._on_silence is not None:
+            self._on_silence(self._transaction.lost)
+        elif 408 in self._fatal:
             self._session.dead(408, self._why or "Request Timeout")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OutboundSession", "OutgoingInvite"]
 
-_TELLING = (
+_TOLD = (  # of a refusal; see Failed
     "Contact",
     "Retry-After",
     "Reason",
@@ -60,6 +60,7 @@ class OutboundSession(Session):
     __slots__ = (
         "_acks",
         "_cancel",
+        "_credentials",
         "_expires",
         "_flow",
         "_forks",
@@ -81,6 +82,7 @@ class OutboundSession(Session):
         self._provisional = False
         self._cancel: bytes | None = None
         self._acks: dict[str, tuple[Flow, bytes]] = {}
+        self._credentials: Headers = ()  # of the INVITE that was sent last
         self._forks: dict[str, Fork] = {}
         self._invite: OutgoingInvite | None = invite
         self._expires: Headers | None = None  # after a 422
@@ -121,14 +123,10 @@ class OutboundSession(Session):
             invite.path,
         )
         own = agent.headers(flow, sdp=invite.sdp)
+        self._credentials = self.credentials("INVITE", invite.uri)
         data = head.build(
             "INVITE",
-            (
-                *own,
-                *(self._expires or agent.asking),
-                *invite.headers,
-                *self.credentials("INVITE", invite.uri),
-            ),
+            (*own, *(self._expires or agent.asking), *invite.headers, *self._credentials),
             invite.sdp,
             max_forwards=invite.max_forwards,
         )
@@ -217,6 +215,7 @@ class OutboundSession(Session):
             fork = Fork(response)
             if len(self._forks) < _FORKS:
                 self._forks[response.to_tag] = fork
+        fork.heard(response)
         number = reliable_number(response)
         if number:
             if fork.number and number != fork.number + 1:
@@ -247,7 +246,7 @@ class OutboundSession(Session):
         elif response.status == 422 and self._expires is None and self._cancel is None:
             self._be_patient(response)
         else:
-            given = ((name, tuple(response.headers(name))) for name in _TELLING)
+            given = ((name, tuple(response.headers(name))) for name in _TOLD)
             headers = {name: values for name, values in given if values}
             self._finish(Failed(response.status, response.reason, headers))
 
@@ -288,7 +287,7 @@ class OutboundSession(Session):
             self.hear_timer(response)
             self.tell(Answered(self.remote_sdp))
             return
-        self._drop_fork(dialog)
+        DialogRequest(self, self._agent, dialog, "BYE", fatal=HARMLESS)
         self.fail(487, "Request Terminated")
 
     def _describe(self, response: Message) -> None:
@@ -310,21 +309,9 @@ class OutboundSession(Session):
             dialog.confirm(response)
         else:
             dialog = Dialog.of_client(response, head, flow, pinned=self._pinned)
-        hop = dialog.hop()
-        branch = new_branch()
-        # It has the credentials of its INVITE (RFC 3261 §13.2.2.4).
-        ack = dialog.head(self._agent.via(hop, branch), branch, head.cseq).build(
-            "ACK", self.last_credentials
-        )
-        self._acks[response.to_tag] = hop, ack
-        self._agent.transactions.transmit(hop, ack)
+        ack = self._acks[response.to_tag] = self.ack(dialog, head.cseq, self._credentials)
+        self._agent.transactions.transmit(*ack)
         return dialog
-
-    def _drop_fork(self, dialog: Dialog) -> None:
-        hop = dialog.hop()
-        branch = new_branch()
-        data = dialog.head(self._agent.via(hop, branch), branch).build("BYE")
-        NonInviteClient(self._agent.transactions, hop, (branch, "BYE"), data, _ignore, _nothing)
 
     # --- before the answer ----------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from random import uniform
 from typing import TYPE_CHECKING
 
 from core.sip.session import ReofferAnswered, ReofferFailed
-from core.sip.timers import T1, Timer
+from core.sip.timers import T1, TIMEOUT, Timer
 from core.sip.transaction import new_branch
 from core.sip.transaction_client import InviteClient
 
@@ -14,13 +14,17 @@ if TYPE_CHECKING:
     from core.sip._wire import Message
     from core.sip.agent import Agent
     from core.sip.dialog import Dialog
-    from core.sip.session import Session
+    from core.sip.flow import Flow
+    from core.sip.session import Headers, Session
 
 __all__ = ["OwnReinvite"]
 
+_RETURN = 1.0  # seconds until it is looked whether a phone without a connection has another
+
 
 class OwnReinvite:
-    """One offer, sent again after 491 until it is answered or refused.
+    """One offer, sent again after 491 until it is answered or refused, and for a while to a phone that
+    lost its connection.
 
     It refreshes the session's timer, too. One that does nothing else (``refresh``) repeats the body
     that the far side knows, and the owner hears of it only if the answer differs.
@@ -30,6 +34,7 @@ class OwnReinvite:
         "_ack",
         "_agent",
         "_challenged",
+        "_credentials",
         "_cseq",
         "_dialog",
         "_refresh",
@@ -37,6 +42,8 @@ class OwnReinvite:
         "_session",
         "_stopped",
         "_timer",
+        "_transaction",
+        "_until",
     )
 
     def __init__(
@@ -46,8 +53,10 @@ class OwnReinvite:
         self._agent = agent
         self._dialog = dialog
         self._sdp = sdp
-        self._ack = b""
+        self._ack: tuple[Flow, bytes] | None = None
         self._cseq = 0
+        self._credentials: Headers = ()
+        self._until = agent.wheel.clock() + TIMEOUT
         self._timer: Timer | None = None
         self._stopped = False
         self._challenged = False
@@ -80,9 +89,12 @@ class OwnReinvite:
         own = self._agent.headers(flow, sdp=self._sdp)
         timer = self._session.timer
         asks = timer.asks() if timer is not None else ()
-        credentials = self._session.credentials("INVITE", head.uri) if self._challenged else ()
-        data = head.build("INVITE", (*own, *asks, *credentials), self._sdp)
-        InviteClient(self._agent.transactions, flow, head, data, self._answered, self._timed_out)
+        if self._challenged:
+            self._credentials = self._session.credentials("INVITE", head.uri)
+        data = head.build("INVITE", (*own, *asks, *self._credentials), self._sdp)
+        self._transaction = InviteClient(
+            self._agent.transactions, flow, head, data, self._answered, self._timed_out
+        )
 
     def _answered(self, response: Message) -> None:
         status = response.status
@@ -94,15 +106,11 @@ class OwnReinvite:
             self._refused(response)
 
     def _accepted(self, response: Message) -> None:
-        again = bool(self._ack)
-        if not again:
-            branch = new_branch()
+        again = self._ack is not None
+        if self._ack is None:
             self._dialog.refresh(response)
-            flow = self._dialog.hop()
-            self._ack = self._dialog.head(self._agent.via(flow, branch), branch, self._cseq).build(
-                "ACK", self._session.last_credentials if self._challenged else ()
-            )
-        self._agent.transactions.transmit(self._dialog.hop(), self._ack)
+            self._ack = self._session.ack(self._dialog, self._cseq, self._credentials)
+        self._agent.transactions.transmit(*self._ack)
         if not again and not self._stopped:
             self._answered_by(response)
 
@@ -137,5 +145,15 @@ class OwnReinvite:
             self._session.reinvite_over(ReofferFailed(status, reason))
 
     def _timed_out(self) -> None:
-        if not self._stopped:
-            self._session.dead(408, "Request Timeout")
+        session, wheel = self._session, self._agent.wheel
+        if self._stopped:
+            return
+        if not self._transaction.lost:
+            session.dead(408, "Request Timeout")
+        elif self._refresh and session.timer is not None:
+            session.reinvite_over(None)
+            session.timer.postpone()
+        elif wheel.clock() < self._until:  # a phone comes back, and its dialogs with it (ADR 0009)
+            self._timer = wheel.after(_RETURN, self._send_again)
+        else:
+            session.dead(408, "Connection Lost")

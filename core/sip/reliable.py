@@ -12,6 +12,7 @@ from collections.abc import Callable
 from random import randrange
 from typing import TYPE_CHECKING, NamedTuple
 
+from core.sip.capabilities import lists
 from core.sip.timers import T1, TIMEOUT, Timer
 
 if TYPE_CHECKING:
@@ -132,10 +133,12 @@ class Provisionals:
 
 
 class Fork:
-    """One far side of our INVITE before the answer: its first provisional answer, and then its dialog.
+    """One far side of our INVITE before the answer: a provisional answer, and then its dialog.
 
-    ``sdp`` is the last body heard; with ``described`` it is the answer to our offer, as it came
-    reliably, and only an UPDATE changes it. ``number`` is the last RSeq, 0 without one.
+    ``response`` is the one that the dialog is made of: the last before it that says by a Contact
+    where the far side is, else the first. ``sdp`` is the last body heard; with ``described`` it is the
+    answer to our offer, as it came reliably, and only an UPDATE changes it. ``number`` is the last
+    RSeq, 0 without one.
     """
 
     __slots__ = ("described", "dialog", "number", "response", "sdp")
@@ -146,6 +149,11 @@ class Fork:
         self.number = 0
         self.sdp = b""
         self.described = False
+
+    def heard(self, response: Message) -> None:
+        """A further provisional answer of it."""
+        if self.dialog is None and response.header("Contact") is not None:
+            self.response = response
 
     def fresh(self, body: bytes) -> bytes:
         """The body of a provisional answer if it tells anything new, else nothing."""
@@ -160,9 +168,8 @@ def reliable_number(response: Message) -> int:
     given = response.header("RSeq")
     if given is None or not given.isascii() or not given.isdigit() or len(given) > 10:
         return 0
-    wanted = any(each.strip().lower() == "100rel" for each in response.headers("Require"))
     number = int(given)
-    return number if wanted and 0 < number < _LIMIT else 0
+    return number if 0 < number < _LIMIT and lists(response, "Require", "100rel") else 0
 
 
 def acknowledged_by(request: Message) -> tuple[int, int, str] | None:

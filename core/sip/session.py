@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 from core.errors import SunSimError
 from core.sip._wire import build_request
 from core.sip.awaited import AwaitedAck
-from core.sip.dialog_request import TELLING, DialogRequest
+from core.sip.dialog_request import HARMLESS, TELLING, DialogRequest
 from core.sip.info import relayed
 from core.sip.reason import parse_reason
 from core.sip.session_events import (
@@ -38,8 +38,6 @@ from core.sip.session_events import (
     SessionEvent,
 )
 from core.sip.session_timer import SessionTimer, terms_for
-from core.sip.transaction import new_branch
-from core.sip.transaction_client import NonInviteClient
 from core.sip.usage import Headers, Listener, SessionState, Usage
 
 if TYPE_CHECKING:
@@ -280,26 +278,13 @@ class Session(Usage):
         if dialog is None:
             return
         self.state = SessionState.CLOSING
-        self._bye_headers = headers
         self._settle()
-        agent = self._agent
-        branch = new_branch()
-        flow = dialog.hop()
-        head = dialog.head(agent.via(flow, branch), branch)
-        credentials = self.credentials("BYE", head.uri) if self._bye_repeated else ()
-        data = head.build("BYE", (*headers, *credentials))
-        NonInviteClient(
-            agent.transactions, flow, (branch, "BYE"), data, self._bye_answered, self._close
+        DialogRequest(
+            *(self, self._agent, dialog, "BYE", headers),
+            on_final=lambda _: self._close(),
+            on_silence=lambda _: self._close(),
+            fatal=HARMLESS,
         )
-
-    def _bye_answered(self, response: Message) -> None:
-        if response.status < 200:
-            return
-        if not self._bye_repeated and self.challenged(response):
-            self._bye_repeated = True
-            self._send_bye(self._bye_headers or ())
-        else:
-            self._close()
 
     def _settle(self) -> None:
         """Leave no transaction of the session waiting for us."""

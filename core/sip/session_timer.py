@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Interval", "SessionTimer", "Terms", "asking", "min_se", "terms_for", "too_brief"]
 
 _GRACE = 32.0  # seconds before the end at which we give up waiting, or a third of a short interval
-_AGAIN = 10.0  # seconds until a refresh that was refused is tried again
+_AGAIN = 10.0  # seconds until a refresh that was refused or could not be sent is tried again
 _LONGEST = 86400  # seconds that we let a far side ask for
 
 
@@ -131,6 +131,10 @@ class SessionTimer:
             self.update, soon = False, 0.0
         self._after(soon, self._refresh)
 
+    def postpone(self) -> None:
+        """The connection is gone: the phone may be back before the session expires (ADR 0009)."""
+        self._after(_AGAIN, self._refresh)
+
     def lengthen(self, response: Message) -> bool:
         """Whether a refusal is 422 and asks for a longer interval, which is wanted from now on."""
         before, wanted = self._seconds, min_se(response) if response.status == 422 else 0
@@ -174,7 +178,17 @@ class SessionTimer:
                 self._after(_AGAIN, self._refresh)
             return
         headers = (*self._agent.headers(dialog.hop(), sdp=b""), *self.asks())
-        DialogRequest(session, self._agent, dialog, "UPDATE", headers, on_final=self._updated)
+        DialogRequest(
+            *(session, self._agent, dialog, "UPDATE", headers),
+            on_final=self._updated,
+            on_silence=self._silent,
+        )
+
+    def _silent(self, lost: bool) -> None:
+        if lost:
+            self.postpone()
+        else:
+            self._session.dead(408, "Request Timeout")
 
     def _updated(self, response: Message) -> None:
         session = self._session

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from core.sip.challenge import Challenged
 from core.sip.session_events import ReofferAnswered, ReofferFailed, SessionEvent
+from core.sip.transaction import new_branch
 
 if TYPE_CHECKING:
     from core.contracts import CarrierAccount
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from core.sip.agent import Agent
     from core.sip.awaited import AwaitedAck
     from core.sip.dialog import Dialog
+    from core.sip.flow import Flow
     from core.sip.reinvite import OwnReinvite
     from core.sip.session_timer import SessionTimer
     from core.sip.their_offer import TheirOffer
@@ -57,7 +59,6 @@ class Usage:
         "_agent",
         "_awaited",
         "_bye_headers",
-        "_bye_repeated",
         "_challenge",
         "_own_reinvite",
         "account",
@@ -88,7 +89,6 @@ class Usage:
         self.dialog: Dialog | None = None
         self._awaited: AwaitedAck | None = None
         self._bye_headers: Headers | None = None
-        self._bye_repeated = False
         self._challenge: Challenged | None = None
         self._own_reinvite: OwnReinvite | None = None
         self.their_offer: TheirOffer | None = None
@@ -146,10 +146,12 @@ class Usage:
         """The answer to the last challenge, for one request."""
         return () if self._challenge is None else (self._challenge.answer(method, uri),)
 
-    @property
-    def last_credentials(self) -> Headers:
-        """Those that an ACK repeats from its INVITE (RFC 3261 §13.2.2.4)."""
-        return () if self._challenge is None else (self._challenge.last,)
+    def ack(self, dialog: Dialog, cseq: int, credentials: Headers) -> tuple[Flow, bytes]:
+        """The ACK of a 2xx to the INVITE with this number and these credentials, which it repeats
+        (RFC 3261 §13.2.2.4), and where it goes."""
+        hop, branch = dialog.hop(), new_branch()
+        head = dialog.head(self._agent.via(hop, branch), branch, cseq)
+        return hop, head.build("ACK", credentials)
 
     def reinvite_over(self, event: ReofferAnswered | ReofferFailed | None) -> None:
         """Our re-INVITE has its answer."""

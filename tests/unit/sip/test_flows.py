@@ -7,7 +7,7 @@ from core.sip._wire import parse
 from core.sip.advertised import Advertised, Way
 from core.sip.dialog import Dialog
 from core.sip.flow import OUTGOING, Flow, Target, towards
-from core.sip.session import Cancelled, Ended, Failed, Progress
+from core.sip.session import Cancelled, Ended, Failed, Progress, ReofferAnswered
 from tests.support.sip_world import ANSWER, CARRIER, DOMAIN, HERE, OFFER, PASSWORD, PHONE, Peer, reply
 from tests.support.sip_world import World as UdpWorld
 
@@ -67,12 +67,12 @@ def register(world, flow=TCP, contact=f"<sip:{LOGIN}@10.0.0.9;transport=tcp>", p
     return peer
 
 
-def dial(world, flow=TCP):
+def dial(world, flow=TCP, *headers):
     """A line's call over a connection, up to its owner."""
     peer = Peer(flow.remote, LOGIN, DOMAIN)
     uri = f"sip:+74951234567@{DOMAIN}"
     contact = ("Contact", f"<sip:{LOGIN}@10.0.0.9;transport=tcp>")
-    (trying,) = authenticated(world, peer, "INVITE", uri, flow, [contact], body=OFFER)
+    (trying,) = authenticated(world, peer, "INVITE", uri, flow, [contact, *headers], body=OFFER)
     assert trying.what == 100
     peer.cseq -= 1
     return peer
@@ -154,9 +154,9 @@ def test_an_answer_without_its_ack_ends_with_the_connection(world):
     assert not world.agent.sessions and not world.agent.transactions.clients
 
 
-def talk(world, flow=TCP):
+def talk(world, flow=TCP, *headers):
     """A line's call that was answered."""
-    peer = dial(world, flow)
+    peer = dial(world, flow, *headers)
     world.session.answer(ANSWER)
     ok = world.sent[-1].message
     assert ok.header("Contact") == f"<sip:{HERE[0]}:{HERE[1]};transport=tcp>"
@@ -191,6 +191,66 @@ def test_a_call_follows_the_phone_to_its_new_connection(world):
     world.session.bye()
     (bye,) = world.take()
     assert bye.flow == AGAIN
+
+
+def comes_back(world, peer, ok):
+    """The phone is heard on another connection."""
+    given = {"to_tag": ok.to_tag, "to": ok.header("To").partition(";tag")[0]}
+    authenticated(world, peer, "OPTIONS", f"sip:{HERE[0]}", AGAIN, **given)
+    world.take()
+
+
+TIMED = [("Supported", "timer"), ("Session-Expires", "90;refresher=uas")]
+
+
+@pytest.mark.parametrize("method", ["UPDATE", "INVITE"])
+def test_a_refresh_that_finds_no_connection_waits_for_the_phone(world, method):
+    allow = [("Allow", "INVITE, UPDATE")] if method == "UPDATE" else []
+    peer, ok = talk(world, TCP, *TIMED, *allow)
+    world.agent.flow_closed(TCP)
+    world.take()
+    assert [(sent.what, sent.flow) for sent in world.advance(46)] == [(method, TCP)]
+    world.agent.flow_closed(TCP)  # so the transport tells
+    comes_back(world, peer, ok)
+    (refresh,) = world.advance(11)
+    assert (refresh.what, refresh.flow) == (method, AGAIN)
+    timer = [("Session-Expires", "90;refresher=uac")]
+    world.receive(reply(refresh, 200, tag=peer.tag, headers=timer), flow=AGAIN)
+    world.advance(40)
+    assert world.events == [] and len(world.agent.sessions) == 1
+
+
+@pytest.mark.parametrize("method", ["UPDATE", "INVITE"])
+def test_a_phone_that_never_comes_back_ends_with_the_session(world, method):
+    allow = [("Allow", "INVITE, UPDATE")] if method == "UPDATE" else []
+    talk(world, TCP, *TIMED, *allow)
+    for _ in range(90):
+        world.agent.flow_closed(TCP)
+        world.advance(1)
+    assert world.events == [Ended(False, 408, "Session Expired")]
+    assert not world.agent.sessions
+
+
+def test_an_offer_of_ours_waits_for_a_phone_without_a_connection(world):
+    peer, ok = talk(world)
+    world.agent.flow_closed(TCP)
+    assert world.session.reoffer(OFFER)
+    world.agent.flow_closed(TCP)
+    comes_back(world, peer, ok)
+    (again,) = world.advance(1.1)
+    assert (again.what, again.flow) == ("INVITE", AGAIN)
+    world.receive(reply(again, 200, tag=peer.tag, body=ANSWER), flow=AGAIN)
+    assert world.events == [ReofferAnswered(ANSWER)]
+
+
+def test_an_offer_of_ours_does_not_wait_for_ever(world):
+    talk(world)
+    world.session.reoffer(OFFER)
+    for _ in range(34):
+        world.agent.flow_closed(TCP)
+        world.advance(1)
+    assert world.events == [Ended(False, 408, "Connection Lost")]
+    assert not world.agent.sessions
 
 
 def test_a_stranger_cannot_take_a_call_along(world):

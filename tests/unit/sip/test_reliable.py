@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.sip._wire import build_response, parse
 from core.sip.session import (
     Answered,
     Cancelled,
@@ -12,7 +13,7 @@ from core.sip.session import (
     Progress,
     Reoffer,
 )
-from tests.support.sip_world import ANSWER, CARRIER, OFFER, World, inside, reply, whats
+from tests.support.sip_world import ANSWER, CARRIER, OFFER, World, inside, reply, theirs, whats
 
 LATER = b"v=0\r\no=later\r\n"
 REQUIRED = [("Require", "100rel")]
@@ -231,6 +232,31 @@ def test_the_answer_says_anew_where_its_dialog_is_reached(world):
     assert (ack.message.uri, ack.flow.remote[0]) == ("sip:moved@198.51.100.9", "198.51.100.3")
     session.bye()
     assert world.sent[-1].message.headers("Route") == ["<sip:198.51.100.3;lr>"]
+
+
+def vague(invite, status):
+    """An answer that does not say where the far side is."""
+    return build_response(invite.message, status, "x", [], b"", "there", None)
+
+
+def test_a_prack_goes_where_the_reliable_answer_says_not_the_one_before(world):
+    world.invite()
+    invite = world.sent[0]
+    world.receive(vague(invite, 180))
+    route = ("Record-Route", "<sip:198.51.100.3;lr>")
+    headers = [route, ("Require", "100rel"), ("RSeq", "7")]
+    (prack,) = world.receive(reply(invite, 183, headers=headers, contact="<sip:far@198.51.100.9>"))
+    assert (prack.message.uri, prack.flow.remote[0]) == ("sip:far@198.51.100.9", "198.51.100.3")
+    assert prack.message.headers("Route") == ["<sip:198.51.100.3;lr>"]
+
+
+def test_an_answer_that_does_not_say_where_takes_nothing_back(world):
+    session = world.invite()
+    invite = world.sent[0]
+    world.receive(reply(invite, 180, contact="<sip:far@198.51.100.9>"))
+    world.receive(vague(invite, 183))
+    dialog = session.dialog_of(parse(theirs(session, invite, "UPDATE")))
+    assert dialog.target == "sip:far@198.51.100.9"
 
 
 def test_what_is_out_of_order_waits_for_what_is_missing(world):

@@ -84,6 +84,25 @@ def test_a_challenge_is_answered_and_the_owner_hears_nothing_of_it(world, status
     assert bye.message.cseq == again.message.cseq + 1
 
 
+def test_an_ack_has_the_credentials_of_its_invite_and_of_nothing_that_came_between(world):
+    way = Way(world)
+    world.receive(asks(sent(world, "INVITE")[0]))
+    invite = sent(world, "INVITE")[1]
+    reliably = [("Require", "100rel"), ("RSeq", "1"), ("Contact", f"<sip:far@{CARRIER[0]}>")]
+    world.receive(reply(invite, 183, reliably))
+    world.receive(asks(sent(world, "PRACK")[0]))
+    assert proves(sent(world, "PRACK")[1], "Proxy-Authorization", "PRACK")
+    world.receive(reply(invite, 200, body=ANSWER))
+    *_, ack = sent(world, "ACK")
+    given = invite.message.header("Proxy-Authorization")
+    assert ack.message.header("Proxy-Authorization") == given
+    assert way.session.reoffer(OFFER)
+    offer = sent(world, "INVITE")[2]
+    world.receive(reply(offer, 200, body=ANSWER))
+    *_, ack = sent(world, "ACK")
+    assert ack.message.header("Proxy-Authorization") is None  # nor had its INVITE any
+
+
 def test_wrong_credentials_are_the_carriers_refusal(world):
     way = Way(world)
     world.receive(asks(sent(world, "INVITE")[0]))
