@@ -95,6 +95,9 @@ class DataSettings(Struct, frozen=True):
         str | None,
         Doc(description="Base64 of 32 bytes that seal secrets; without it a file in the folder."),
     ] = None
+    sound_megabytes: Annotated[
+        int, Doc(ge=1, description="Megabytes of uploaded files and media that a company may keep.")
+    ] = 500
 
 
 class HttpSettings(Struct, frozen=True):

@@ -57,8 +57,12 @@ def _all() -> Iterator[tuple[Path, Msgid]]:
     for name in errors.__all__:
         if line := (getattr(errors, name).__doc__ or "").strip().splitlines()[0]:
             yield ROOT / "core" / "errors.py", line
-    for path in sorted((ROOT / "tenants" / "services").glob("*.py")):
+    services = sorted((ROOT / "tenants" / "services").glob("*.py"))
+    for path in services:
         for sentence in _sentences(ast.parse(path.read_text())):
+            yield path, sentence
+    for path in [ROOT / "core" / "media" / "clip.py", *services]:
+        for sentence in _documented_errors(ast.parse(path.read_text()), *errors.__all__):
             yield path, sentence
     operations = sorted((ROOT / "web" / "api").glob("*.py"))
     for path in [ROOT / "web" / "errors.py", *operations]:
@@ -104,11 +108,12 @@ def _sentences(tree: ast.AST) -> Iterator[str]:
             yield value
 
 
-def _documented_errors(tree: ast.AST) -> Iterator[str]:
-    """The first lines of error classes: their messages."""
+def _documented_errors(tree: ast.AST, *families: str) -> Iterator[str]:
+    """The first lines of error classes of these families, or of none: their messages."""
+    families = families or ("SunSimError",)
     for node in ast.walk(tree):
         bases = node.bases if isinstance(node, ast.ClassDef) else ()
-        if any(isinstance(base, ast.Name) and base.id == "SunSimError" for base in bases):
+        if any(isinstance(base, ast.Name) and base.id in families for base in bases):
             yield (ast.get_docstring(node) or "").splitlines()[0]
 
 

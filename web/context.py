@@ -9,7 +9,9 @@ from tenants.db import Database
 from tenants.listener import Listener
 from tenants.secrets import Vault
 from tenants.services.lines import LineIssuer
+from tenants.services.media import Library
 from tenants.services.throttle import LoginThrottle
+from tenants.storage import Storage
 from web.i18n import use_catalogues
 from web.pages import Pages
 
@@ -25,6 +27,7 @@ class WebContext:
         self.settings = settings
         self.host = host
         self.issuer = LineIssuer(vault, settings.sip.domain)
+        self._storage = Storage(settings.data.dir.resolve() / "sound")
         self.throttle = throttle or LoginThrottle()
         use_catalogues(
             owned.item.templates.parent / "locale" for owned in host.routes if owned.item.templates
@@ -44,6 +47,7 @@ class WebContext:
         self.database = database
         self.directory = directory
         self.listener = listener
+        self.library = Library(database, self._storage, self.settings.data.sound_megabytes)
 
     @property
     def secure(self) -> bool:

@@ -40,6 +40,8 @@ SCOPES = (
     "groups:write",
     "scenarios:read",
     "scenarios:write",
+    "media:read",
+    "media:write",
     "calls:read",
     "calls:write",
     "trunks:read",

@@ -19,6 +19,7 @@ from tenants.tables.calls import Call, CallStep, Outbox, OutboxDone
 from tenants.tables.carriers import LiveTrunk, NumberRoute, NumberStock, Trunk
 from tenants.tables.company import Calendar, Contract, Schedule, Tenant, TenantStatus
 from tenants.tables.live import CallCommand, LineBindings, LiveCall, LiveCallState, LiveLine
+from tenants.tables.media import Media, UploadedFile
 from tenants.tables.numbering import NumberingPlan
 from tenants.tables.people import (
     Employee,
@@ -51,6 +52,7 @@ __all__ = [
     "LiveLine",
     "LiveTrunk",
     "LoginSession",
+    "Media",
     "Number",
     "NumberRoute",
     "NumberStock",
@@ -70,6 +72,7 @@ __all__ = [
     "Terminal",
     "TerminalState",
     "Trunk",
+    "UploadedFile",
     "User",
     "UserStatus",
 ]

@@ -17,6 +17,7 @@ from litestar import Litestar, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import Struct
+from msgspec.json import encode
 
 from core.contracts import (
     CallFacts,
@@ -42,8 +43,11 @@ from tenants.services.actor import operator
 from tenants.services.calendars import CreateCalendar
 from tenants.services.groups import CreateGroup
 from tenants.services.lines import LineIssuer
+from tenants.services.media import FilePart
 from tenants.services.schedules import CreateSchedule
 from tenants.services.tokens import CreateToken
+from tenants.storage import Storage
+from tenants.tables import Media, UploadedFile
 from tests.support.company import DOMAIN, Company, activate, directory_of
 from web.api import api
 from web.api.access import Gate
@@ -177,6 +181,19 @@ class World:
         )
         return call_id
 
+    async def sound(self, company: Company) -> dict[str, UUID]:
+        """An uploaded file of the company and a media of it."""
+        file_id, media_id, digest = new_id(), new_id(), company.id.hex * 2
+        storage = Storage(self.context.settings.data.dir.resolve() / "sound")
+        async with storage.incoming(company.id) as folder:
+            (folder / "sound").write_bytes(b"RIFF" + company.id.bytes)
+            await storage.put(company.id, f"{digest}.wav", folder / "sound")
+        chain = encode((FilePart(file_id),)).decode()
+        async with self.database.tenant(company.id):
+            await UploadedFile.insert(UploadedFile(id=file_id, name=f"{file_id}.mp3", hash=digest))
+            await Media.insert(Media(id=media_id, name=f"{media_id}", chain=chain, hash=digest))
+        return {"file_id": file_id, "media_id": media_id}
+
     async def party(self, company: Company) -> Party:
         """The company with a token, a call and everything that has an id."""
         made = await tokens.create(self.database, company.admin, CreateToken("all"))
@@ -188,6 +205,7 @@ class World:
             "number_id": activated.numbers[0].id,
             "call_id": await self.ended(company),
             "token_id": made.id,
+            **await self.sound(company),
             "visit_id": new_id(),
             "caller_id": activated.numbers[0].id,
             "scenario_id": activated.numbers[0].scenario_id,

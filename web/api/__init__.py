@@ -26,6 +26,7 @@ from web.api.employees import EmployeesController
 from web.api.groups import GroupsController
 from web.api.hours import CalendarsController, SchedulesController
 from web.api.lines import LinesController
+from web.api.media import MediaController
 from web.api.numbers import NumbersController
 from web.api.plugins import plugin_routes, tenant_of
 from web.api.tenants import TenantsController
@@ -69,6 +70,7 @@ def application(context: WebContext, gate: Gate | None = None) -> Litestar:
             EmployeesController,
             GroupsController,
             LinesController,
+            MediaController,
             NumbersController,
             SchedulesController,
             TenantsController,

@@ -41,6 +41,7 @@ FAILURES, FAILURES_SECONDS = 20, 300.0
 _LONGEST_TOKEN = 200
 _REMEMBERED = 10_000
 _SAFE = {"GET", "HEAD"}
+JSON = "application/json"
 
 
 class Audience(StrEnum):
@@ -52,11 +53,13 @@ class Audience(StrEnum):
 
 
 class Need(Struct, frozen=True):
-    """What an operation asks for; ``conflict`` says that it may answer 409."""
+    """What an operation asks for; ``conflict`` says that it may answer 409. ``content`` is what is sent
+    to it; what is not JSON is read by the operation itself, bit by bit."""
 
     scope: str
     audience: Audience = Audience.TENANT
     conflict: bool = False
+    content: str = JSON
 
 
 class ScopeMissing(Forbidden):
@@ -79,10 +82,14 @@ class InvalidToken(Unauthenticated):
 
 
 def needs(
-    scope: str, audience: Audience = Audience.TENANT, *, conflict: bool = False
+    scope: str,
+    audience: Audience = Audience.TENANT,
+    *,
+    conflict: bool = False,
+    content: str = JSON,
 ) -> dict[str, Any]:
     """Arguments for the decorator of an operation: ``@get("/", **needs("calls:read"))``."""
-    return {"opt": {"need": Need(scope, audience, conflict)}}
+    return {"opt": {"need": Need(scope, audience, conflict, content)}}
 
 
 def need_of(handler: BaseRouteHandler, method: str) -> Need:
@@ -120,7 +127,7 @@ class Gate:
         need = need_of(handler, method)
         actor = await self._authenticate(connection)
         _reaches(actor, need)
-        _is_json(connection, method)
+        _is_expected(connection, method, need.content)
         structlog.contextvars.bind_contextvars(tenant=str(actor.tenant_id or "operator"))
         connection.scope["user"] = actor
 
@@ -175,10 +182,10 @@ def _reaches(actor: Actor, need: Need) -> None:
         raise ScopeMissing(need.scope)
 
 
-def _is_json(connection: AnyConnection, method: str) -> None:
+def _is_expected(connection: AnyConnection, method: str, content: str) -> None:
     sent = connection.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if method not in _SAFE and sent and sent != "application/json":
-        raise UnsupportedMedia
+    if method not in _SAFE and sent and sent != content:
+        raise UnsupportedMedia(content)
 
 
 def _network(address: str) -> str:

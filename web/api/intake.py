@@ -14,6 +14,8 @@ __all__ = ["METHODS", "Malformed", "allowed", "before_request"]
 
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
+_JSON = "application/json"
+
 # A text with this character cannot be stored: PostgreSQL has none.
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -29,7 +31,7 @@ async def before_request(request: Request[Any, Any, Any]) -> Response[None] | No
     """Litestar's hook: an answer, or ``None`` to go on. Raises Malformed for what is no text."""
     if request.method == "OPTIONS":
         return Response(None, status_code=204, headers={"allow": ", ".join(allowed(request))})
-    if request.method not in ("GET", "DELETE"):
+    if request.method not in ("GET", "DELETE") and not _reads_by_itself(request):
         try:
             text = (await request.body()).decode()
         except UnicodeDecodeError:
@@ -37,6 +39,12 @@ async def before_request(request: Request[Any, Any, Any]) -> Response[None] | No
         if _NUL.search(text):
             raise Malformed
     return None
+
+
+def _reads_by_itself(request: Request[Any, Any, Any]) -> bool:
+    """Whether the content is no text, and may be too much to be kept in memory."""
+    need = request.route_handler.opt.get("need")
+    return getattr(need, "content", _JSON) != _JSON
 
 
 def allowed(request: Request[Any, Any, Any]) -> list[str]:

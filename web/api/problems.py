@@ -94,10 +94,13 @@ class TooLarge(SunSimError):
 
 
 class UnsupportedMedia(SunSimError):
-    """The content must be application/json."""
+    """The content must be {expected}."""
 
     code = "unsupported_media_type"
     http_status = 415
+
+    def __init__(self, expected: str) -> None:
+        super().__init__(expected=expected)
 
 
 class _InvalidRequest(Invalid):

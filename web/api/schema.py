@@ -20,7 +20,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, Operation, SecurityScheme, Server, Tag
 from litestar.routes import HTTPRoute
 
-from web.api.access import Audience, Need, need_of
+from web.api.access import JSON, Audience, Need, need_of
 from web.api.intake import METHODS
 from web.api.problems import MEDIA_TYPE, TITLES, Problem
 from web.pages import N_
@@ -42,6 +42,7 @@ TAGS = (
     ("Scenarios", N_("Scenarios")),
     ("Groups", N_("Groups")),
     ("Hours", N_("Schedules and calendars")),
+    ("Media", N_("Media")),
     ("Calls", N_("Calls")),
     ("Tokens", N_("API tokens")),
     ("Companies", N_("Companies")),
@@ -131,6 +132,9 @@ def _complete(operation: dict[str, Any], need: Need, has_path: bool) -> None:
         codes.append("not_found")
     if need.conflict:
         codes.append("conflict")
+    if need.content != JSON:
+        binary = {"schema": {"type": "string", "format": "binary"}}
+        operation["requestBody"] = {"required": True, "content": {need.content: binary}}
     if "requestBody" in operation:
         codes += ["malformed", "too_large", "unsupported_media_type", "invalid"]
     elif any(each["in"] == "query" for each in operation.get("parameters", ())):

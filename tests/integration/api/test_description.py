@@ -24,6 +24,8 @@ from tests.support.api import World, opened, operations
 from web.api.access import Gate
 from web.headers import POLICY
 
+schemathesis.serializer.alias("audio/mpeg", "application/octet-stream")
+
 KEPT = ("token_id", "visit_id")
 """Ids that stay invented: the token is the one that the test needs itself."""
 
@@ -65,6 +67,8 @@ class Stage:
             return
         ((media_type, content),) = contents.items()
         assert answer.headers["content-type"].partition(";")[0] == media_type, told
+        if media_type.startswith("audio/"):
+            return  # sound has no form that a schema could describe
         whole = {**content["schema"], "components": self.document["components"]}
         validator = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
         errors = [error.message for error in validator.iter_errors(answer.json())]

@@ -1,0 +1,406 @@
+"""Media: what callers hear (features.md MED). Uploaded files, and the chains that are made of them.
+
+A file alone cannot be used anywhere; a *media* is made of it first (MED-05). Every section offers the
+same list of media (MED-08). A media is rendered when it is saved, so that a call only plays it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from core.errors import Conflict, FieldError, Invalid, NotFound, SunSimError
+from core.ids import new_id
+from core.media import clip
+from core.media.clip import Clip
+from tenants.db import Database, Session
+from tenants.services import audit
+from tenants.services.actor import Actor, require_administrator, require_scope
+from tenants.services.constraints import fields_for
+from tenants.services.forms import checked
+from tenants.storage import Storage
+from tenants.tables import Media, UploadedFile
+
+__all__ = [
+    "LARGEST_FILE",
+    "CreateMedia",
+    "FileInUse",
+    "FilePart",
+    "FileView",
+    "Library",
+    "MediaView",
+    "Part",
+    "Pause",
+    "QuotaExceeded",
+    "UpdateMedia",
+    "UploadTooLarge",
+]
+
+LARGEST_FILE = 10 * 1024 * 1024
+"""Bytes of an uploaded file, inclusive (MED-04, H-16)."""
+
+_MOST_PARTS = 50
+_LONGEST_NAME = 120
+_NAME_TAKEN = "Another media has this name."
+
+
+class FilePart(Struct, frozen=True, tag="file"):
+    """An uploaded file, by its id."""
+
+    file: UUID
+
+
+class Pause(Struct, frozen=True, tag="pause"):
+    """Silence, in milliseconds: a tenth of a second to a minute."""
+
+    milliseconds: Annotated[int, Meta(ge=100, le=60_000)]
+
+
+Part = FilePart | Pause
+
+
+class FileView(Struct, frozen=True):
+    """An uploaded file. ``bytes`` count against the company's space."""
+
+    id: UUID
+    name: str
+    milliseconds: int
+    bytes: int
+    created_at: datetime
+
+
+class CreateMedia(Struct, frozen=True):
+    """A chain of files and pauses, in any order, under a name (MED-06, MED-07)."""
+
+    name: str
+    chain: tuple[Part, ...]
+
+
+class UpdateMedia(Struct, frozen=True):
+    """Changes of a media; what is left out stays. ``version`` is the one that was looked at."""
+
+    id: UUID
+    version: int
+    name: str | UnsetType = UNSET
+    chain: tuple[Part, ...] | UnsetType = UNSET
+
+
+class MediaView(Struct, frozen=True):
+    """A media of the list that all sections share (MED-08)."""
+
+    id: UUID
+    name: str
+    chain: tuple[Part, ...]
+    milliseconds: int
+    version: int
+
+
+class UploadTooLarge(SunSimError):
+    """A file may have at most 10 MB."""
+
+    code = "too_large"
+    http_status = 413
+
+
+class QuotaExceeded(Invalid):
+    """The company's space for sound is full: {megabytes} MB. Delete files that are not used."""
+
+    code = "quota_exceeded"
+
+    def __init__(self, megabytes: int) -> None:
+        super().__init__()
+        self.fields = {"megabytes": megabytes}
+
+
+class FileInUse(Conflict):
+    """The file is part of these media: {uses}. Take it out of them first."""
+
+    code = "in_use"
+
+
+class Library:
+    """A company's sound, with the folder it is kept in and how many bytes a company may keep."""
+
+    def __init__(self, db: Database, storage: Storage, megabytes: int) -> None:
+        self._db = db
+        self._storage = storage
+        self._megabytes = megabytes
+
+    # --- uploaded files ---------------------------------------------------------------------------
+
+    async def files(self, actor: Actor) -> list[FileView]:
+        """The tab «Загруженные файлы», newest first (MED-02)."""
+        async with self._db.tenant(require_scope(actor, "media:read")):
+            rows = await UploadedFile.select().order_by(UploadedFile.id, ascending=False)
+        return [_file_view(row) for row in rows]
+
+    async def upload(self, actor: Actor, name: str, content: AsyncIterable[bytes]) -> FileView:
+        """Keep an MP3 file, read to the end or to the first byte too many (MED-03, MED-04).
+
+        Raises UploadTooLarge, NotPlayable, TooLong, QuotaExceeded, and Invalid for its name.
+        """
+        tenant_id = require_administrator(actor, "media:write")
+        values = checked({"name": name}, {"name": _file_name}, required=("name",))
+        async with self._storage.incoming(tenant_id) as folder:
+            original, sound = folder / "original", folder / "sound"
+            size = await _received(content, original)
+            made = await clip.decoded(original, sound)
+            row = UploadedFile(
+                id=new_id(),
+                tenant_id=tenant_id,
+                name=values["name"],
+                bytes=size + sound.stat().st_size,
+                milliseconds=made.milliseconds,
+                hash=made.hash,
+            )
+            async with self._db.tenant(tenant_id) as session:
+                await self._spend(session, row.bytes)
+                await self._storage.put(tenant_id, f"{row.id}.mp3", original)
+                await self._storage.put(tenant_id, f"{made.hash}.wav", sound)
+                await UploadedFile.insert(row)
+                after = {"name": row.name, "bytes": row.bytes}
+                await audit.record(actor, "file.upload", row.id, after=after)
+        return await self.file(actor, row.id)
+
+    async def file(self, actor: Actor, file_id: UUID) -> FileView:
+        """One uploaded file. Raises NotFound."""
+        async with self._db.tenant(require_scope(actor, "media:read")):
+            return _file_view(await _file(file_id))
+
+    async def delete_file(self, actor: Actor, file_id: UUID) -> None:
+        """Delete an uploaded file. Raises FileInUse if a media has it in its chain (H-19), NotFound."""
+        tenant_id = require_administrator(actor, "media:write")
+        async with self._db.tenant(tenant_id) as session:
+            await _lock(session)
+            row = await _file(file_id)
+            media = await Media.select(Media.name, Media.chain).order_by(Media.name)
+            uses = [each["name"] for each in media if file_id in _files(_chain(each["chain"]))]
+            if uses:
+                raise FileInUse(uses=", ".join(uses))
+            await UploadedFile.delete().where(UploadedFile.id == file_id)
+            await audit.record(actor, "file.delete", file_id, before={"name": row["name"]})
+            unused = await _unused(session, row["hash"])
+        await self._storage.delete(tenant_id, f"{file_id}.mp3")
+        if unused:
+            await self._storage.delete(tenant_id, f"{row['hash']}.wav")
+
+    async def file_sound(self, actor: Actor, file_id: UUID) -> Path:
+        """The clip of an uploaded file, to listen to. Raises NotFound."""
+        tenant_id = require_scope(actor, "media:read")
+        async with self._db.tenant(tenant_id):
+            row = await _file(file_id)
+        return await self._sound(tenant_id, row["hash"])
+
+    # --- media ------------------------------------------------------------------------------------
+
+    async def media(self, actor: Actor) -> list[MediaView]:
+        """All media of the company by name (MED-08)."""
+        async with self._db.tenant(require_scope(actor, "media:read")):
+            return [_view(row) for row in await Media.select().order_by(Media.name)]
+
+    async def get(self, actor: Actor, media_id: UUID) -> MediaView:
+        """One media. Raises NotFound."""
+        async with self._db.tenant(require_scope(actor, "media:read")):
+            return _view(await _media(media_id))
+
+    async def create(self, actor: Actor, command: CreateMedia) -> MediaView:
+        """Make a media of uploaded files and pauses (MED-06). Raises Invalid, QuotaExceeded."""
+        tenant_id = require_administrator(actor, "media:write")
+        values = _checked({"name": command.name, "chain": command.chain})
+        async with (
+            fields_for(media_name_key=("name", _NAME_TAKEN)),
+            self._db.tenant(tenant_id) as session,
+        ):
+            made, size = await self._rendered(session, tenant_id, values["chain"])
+            row = Media(
+                name=values["name"],
+                chain=_json(values["chain"]),
+                bytes=size,
+                milliseconds=made.milliseconds,
+                hash=made.hash,
+            )
+            await Media.insert(row)
+            await audit.record(actor, "media.create", row.id, after=_audited(values))
+        return await self.get(actor, row.id)
+
+    async def update(self, actor: Actor, command: UpdateMedia) -> MediaView:
+        """Change a media; calls that come from now on hear the new one.
+
+        Raises Conflict if its version moved on, Invalid by field, QuotaExceeded, NotFound.
+        """
+        tenant_id = require_administrator(actor, "media:write")
+        given = {"name": command.name, "chain": command.chain}
+        values = _checked({name: value for name, value in given.items() if value is not UNSET})
+        async with (
+            fields_for(media_name_key=("name", _NAME_TAKEN)),
+            self._db.tenant(tenant_id) as session,
+        ):
+            before = await Media.select().where(Media.id == command.id).lock_rows("UPDATE").first()
+            if before is None:
+                raise NotFound
+            if before["version"] != command.version:
+                raise Conflict
+            changed: dict[Any, Any] = {Media.version: Media.version + 1}
+            if "name" in values:
+                changed[Media.name] = values["name"]
+            if "chain" in values:
+                made, size = await self._rendered(session, tenant_id, values["chain"], before["bytes"])
+                changed |= {
+                    Media.chain: _json(values["chain"]),
+                    Media.bytes: size,
+                    Media.milliseconds: made.milliseconds,
+                    Media.hash: made.hash,
+                }
+            await Media.update(changed).where(Media.id == command.id)
+            was = {"name": before["name"], "chain": _chain(before["chain"])}
+            await audit.record(
+                actor, "media.update", command.id, *audit.changes(_audited(was), _audited(values))
+            )
+        # The sound of before stays: a call that plays it goes on, and old calls are replayed with it.
+        return await self.get(actor, command.id)
+
+    async def media_sound(self, actor: Actor, media_id: UUID) -> Path:
+        """The rendered clip of a media, to listen to. Raises NotFound."""
+        tenant_id = require_scope(actor, "media:read")
+        async with self._db.tenant(tenant_id):
+            row = await _media(media_id)
+        return await self._sound(tenant_id, row["hash"])
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    async def _sound(self, tenant_id: UUID, digest: str) -> Path:
+        path = await self._storage.get(tenant_id, f"{digest}.wav")
+        if path is None:
+            raise NotFound
+        return path
+
+    async def _rendered(
+        self, session: Session, tenant_id: UUID, chain: tuple[Part, ...], instead_of: int = 0
+    ) -> tuple[Clip, int]:
+        """The clip of a chain and its size. Raises Invalid for a file that is not there."""
+        await _lock(session)
+        hashes = {
+            row["id"]: row["hash"]
+            for row in await UploadedFile.select(UploadedFile.id, UploadedFile.hash)
+        }
+        if not _files(chain) <= hashes.keys():
+            raise Invalid(chain=FieldError("There is no such file."))
+        parts: list[Path | int] = [
+            self._storage.path(tenant_id, f"{hashes[part.file]}.wav")
+            if isinstance(part, FilePart)
+            else part.milliseconds
+            for part in chain
+        ]
+        async with self._storage.incoming(tenant_id) as folder:
+            made = await asyncio.to_thread(clip.joined, parts, folder / "sound")
+            size = (folder / "sound").stat().st_size
+            await self._spend(session, size - instead_of)
+            await self._storage.put(tenant_id, f"{made.hash}.wav", folder / "sound")
+        return made, size
+
+    async def _spend(self, session: Session, size: int) -> None:
+        """One change of the sum at a time. Raises QuotaExceeded."""
+        await _lock(session)
+        kept = await session.fetchval(
+            "SELECT (SELECT COALESCE(sum(bytes), 0) FROM uploaded_files)"
+            " + (SELECT COALESCE(sum(bytes), 0) FROM media)"
+        )
+        if kept + size > self._megabytes << 20:
+            raise QuotaExceeded(self._megabytes)
+
+
+async def _lock(session: Session) -> None:
+    await session.execute("SELECT FROM contracts FOR UPDATE")
+
+
+async def _received(content: AsyncIterable[bytes], target: Path) -> int:
+    """Write what comes; how many bytes came. Raises UploadTooLarge."""
+    size = 0
+    with target.open("wb") as file:
+        async for block in content:
+            size += len(block)
+            if size > LARGEST_FILE:
+                raise UploadTooLarge
+            file.write(block)
+    return size
+
+
+async def _file(file_id: UUID) -> dict[str, Any]:
+    row = await UploadedFile.select().where(UploadedFile.id == file_id).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def _media(media_id: UUID) -> dict[str, Any]:
+    row = await Media.select().where(Media.id == media_id).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def _unused(session: Session, digest: str) -> bool:
+    return not await session.fetchval(
+        "SELECT EXISTS (SELECT FROM uploaded_files WHERE hash = $1)"
+        " OR EXISTS (SELECT FROM media WHERE hash = $1)",
+        digest,
+    )
+
+
+def _files(chain: tuple[Part, ...]) -> set[UUID]:
+    return {part.file for part in chain if isinstance(part, FilePart)}
+
+
+# --- fields -----------------------------------------------------------------------------------------
+
+
+def _checked(given: dict[str, Any]) -> dict[str, Any]:
+    return checked(given, {"name": _name, "chain": _links}, required=("name", "chain"))
+
+
+def _name(text: str) -> str:
+    name = " ".join(text.split())
+    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise FieldError("A name has 1 to 120 characters.")
+    return name
+
+
+def _file_name(text: str) -> str:
+    name = _name(text.replace("\\", "/").rpartition("/")[2])
+    if not name.lower().endswith(".mp3"):
+        raise FieldError("Only *.mp3 files can be uploaded.")
+    return name
+
+
+def _links(chain: tuple[Part, ...]) -> tuple[Part, ...]:
+    if not 1 <= len(chain) <= _MOST_PARTS or not _files(chain):
+        raise FieldError("A media has 1 to 50 parts, a file at least.")
+    return chain
+
+
+def _audited(values: dict[str, Any]) -> dict[str, Any]:
+    return msgspec.to_builtins(values)  # type: ignore[no-any-return]
+
+
+def _json(chain: tuple[Part, ...]) -> str:
+    return msgspec.json.encode(chain).decode()
+
+
+def _chain(text: str) -> tuple[Part, ...]:
+    return msgspec.json.decode(text, type=tuple[Part, ...])
+
+
+def _file_view(row: dict[str, Any]) -> FileView:
+    return FileView(row["id"], row["name"], row["milliseconds"], row["bytes"], row["created_at"])
+
+
+def _view(row: dict[str, Any]) -> MediaView:
+    chain = _chain(row["chain"])
+    return MediaView(row["id"], row["name"], chain, row["milliseconds"], row["version"])
