@@ -25,13 +25,20 @@ from tenants.services import audit
 from tenants.services.actor import Actor, require_administrator, require_scope
 from tenants.services.constraints import fields_for
 from tenants.services.forms import checked
+from tenants.services.uses import (
+    InUse,
+    UseKind,
+    deletion,
+    lock_references,
+    named,
+    scenarios_naming,
+)
 from tenants.storage import Storage
 from tenants.tables import Media, UploadedFile
 
 __all__ = [
     "LARGEST_FILE",
     "CreateMedia",
-    "FileInUse",
     "FilePart",
     "FileView",
     "Library",
@@ -119,12 +126,6 @@ class QuotaExceeded(Invalid):
         self.fields = {"megabytes": megabytes}
 
 
-class FileInUse(Conflict):
-    """The file is part of these media: {uses}. Take it out of them first."""
-
-    code = "in_use"
-
-
 class Library:
     """A company's sound, with the folder it is kept in and how many bytes a company may keep."""
 
@@ -175,15 +176,15 @@ class Library:
             return _file_view(await _file(file_id))
 
     async def delete_file(self, actor: Actor, file_id: UUID) -> None:
-        """Delete an uploaded file. Raises FileInUse if a media has it in its chain (H-19), NotFound."""
+        """Delete an uploaded file. Raises InUse if a media has it in its chain (H-19), NotFound."""
         tenant_id = require_administrator(actor, "media:write")
         async with self._db.tenant(tenant_id) as session:
-            await _lock(session)
+            await lock_references(session)
             row = await _file(file_id)
-            media = await Media.select(Media.name, Media.chain).order_by(Media.name)
-            uses = [each["name"] for each in media if file_id in _files(_chain(each["chain"]))]
-            if uses:
-                raise FileInUse(uses=", ".join(uses))
+            media = await Media.select(Media.id, Media.name, Media.chain).order_by(Media.name)
+            users = [each for each in media if file_id in _files(_chain(each["chain"]))]
+            if users:
+                raise InUse(named(UseKind.MEDIA, users))
             await UploadedFile.delete().where(UploadedFile.id == file_id)
             await audit.record(actor, "file.delete", file_id, before={"name": row["name"]})
             unused = await _unused(session, row["hash"])
@@ -266,6 +267,20 @@ class Library:
         # The sound of before stays: a call that plays it goes on, and old calls are replayed with it.
         return await self.get(actor, command.id)
 
+    async def delete(self, actor: Actor, media_id: UUID) -> None:
+        """Delete a media. Raises InUse if a scenario plays it (H-19), NotFound.
+
+        Its sound stays for calls that play it now, and for those that are replayed.
+        """
+        tenant_id = require_administrator(actor, "media:write")
+        async with deletion(), self._db.tenant(tenant_id) as session:
+            await lock_references(session)
+            row = await _media(media_id)
+            if uses := await scenarios_naming(session, media_id):
+                raise InUse(uses)
+            await Media.delete().where(Media.id == media_id)
+            await audit.record(actor, "media.delete", media_id, before={"name": row["name"]})
+
     async def media_sound(self, actor: Actor, media_id: UUID) -> Path:
         """The rendered clip of a media, to listen to. Raises NotFound."""
         tenant_id = require_scope(actor, "media:read")
@@ -285,7 +300,7 @@ class Library:
         self, session: Session, tenant_id: UUID, chain: tuple[Part, ...], instead_of: int = 0
     ) -> tuple[Clip, int]:
         """The clip of a chain and its size. Raises Invalid for a file that is not there."""
-        await _lock(session)
+        await lock_references(session)
         hashes = {
             row["id"]: row["hash"]
             for row in await UploadedFile.select(UploadedFile.id, UploadedFile.hash)
@@ -307,17 +322,13 @@ class Library:
 
     async def _spend(self, session: Session, size: int) -> None:
         """One change of the sum at a time. Raises QuotaExceeded."""
-        await _lock(session)
+        await lock_references(session)
         kept = await session.fetchval(
             "SELECT (SELECT COALESCE(sum(bytes), 0) FROM uploaded_files)"
             " + (SELECT COALESCE(sum(bytes), 0) FROM media)"
         )
         if kept + size > self._megabytes << 20:
             raise QuotaExceeded(self._megabytes)
-
-
-async def _lock(session: Session) -> None:
-    await session.execute("SELECT FROM contracts FOR UPDATE")
 
 
 async def _received(content: AsyncIterable[bytes], target: Path) -> int:

@@ -19,7 +19,7 @@ from msgspec import Struct
 from core.errors import Conflict
 from tenants.db import Session
 
-__all__ = ["InUse", "Use", "UseKind", "deletion", "lock_references", "scenarios_naming"]
+__all__ = ["InUse", "Use", "UseKind", "deletion", "lock_references", "named", "scenarios_naming"]
 
 
 class UseKind(StrEnum):
@@ -31,6 +31,7 @@ class UseKind(StrEnum):
     NUMBER = "number"
     SCENARIO = "scenario"
     CONTACT = "contact"
+    MEDIA = "media"
 
 
 class Use(Struct, frozen=True):
@@ -42,14 +43,14 @@ class Use(Struct, frozen=True):
 
 
 class InUse(Conflict):
-    """What is still used cannot be deleted. ``uses`` are the places."""
+    """This is still used: {names}. Change that first."""
 
     code = "in_use"
 
     def __init__(self, uses: Iterable[Use]) -> None:
         self.uses = tuple(uses)
         names = ", ".join(dict.fromkeys(f"«{use.name}»" for use in self.uses))
-        super().__init__("This is still used: {names}. Change that first.", names=names)
+        super().__init__(names=names)
 
 
 async def lock_references(session: Session) -> None:

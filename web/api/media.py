@@ -133,6 +133,14 @@ class MediaController(Controller):
         """
         return _wav(await context.library.media_sound(actor, media_id))
 
+    @delete("/{media_id:uuid}", operation_class=ApiOperation, **needs("media:write", conflict=True))
+    async def remove(self, context: TheContext, actor: TheActor, media_id: FromPath[UUID]) -> None:
+        """Delete a media.
+
+        Not while a scenario plays it: the answer then is 409 and names the scenarios.
+        """
+        await context.library.delete(actor, media_id)
+
     @patch("/{media_id:uuid}", operation_class=ApiOperation, **needs("media:write", conflict=True))
     async def change(
         self,

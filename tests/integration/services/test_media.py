@@ -12,7 +12,6 @@ from tenants.services import audit, media
 from tenants.services.media import (
     LARGEST_FILE,
     CreateMedia,
-    FileInUse,
     FilePart,
     Library,
     Pause,
@@ -20,6 +19,7 @@ from tenants.services.media import (
     UpdateMedia,
     UploadTooLarge,
 )
+from tenants.services.uses import InUse
 from tenants.storage import Storage
 from tests.support.company import activate, person
 from tests.support.sound import mp3, pitches
@@ -147,7 +147,7 @@ async def test_a_chain_needs_files_that_are_there_and_a_name_of_its_own(company,
 async def test_a_file_that_a_media_is_made_of_stays(company, library, tmp_path):
     low = await library.upload(company.admin, "low.mp3", blocks(mp3(440)))
     made = await library.create(company.admin, CreateMedia("Music", (FilePart(low.id), Pause(100))))
-    with pytest.raises(FileInUse) as caught:
+    with pytest.raises(InUse) as caught:
         await library.delete_file(company.admin, low.id)
     assert "Music" in caught.value.message
     high = await library.upload(company.admin, "high.mp3", blocks(mp3(880)))
@@ -156,6 +156,30 @@ async def test_a_file_that_a_media_is_made_of_stays(company, library, tmp_path):
     with pytest.raises(NotFound):
         await library.file(company.admin, low.id)
     assert f"{low.id}.mp3" not in kept(tmp_path)
+
+
+async def test_a_media_that_a_scenario_plays_stays(company, library):
+    low = await library.upload(company.admin, "low.mp3", blocks(mp3(440)))
+    made = await library.create(company.admin, CreateMedia("Music", (FilePart(low.id),)))
+    async with company.db.tenant(company.id) as session:
+        scenario = await session.fetchrow("SELECT id, name, version FROM scenarios")
+        naming = "UPDATE scenarios SET version = version + 1 WHERE id = $1"
+        await session.execute(
+            "INSERT INTO scenario_versions (id, tenant_id, scenario_id, version, body)"
+            " SELECT gen_random_uuid(), tenant_id, id, version + 1,"
+            " jsonb_build_object('media', $2::text)"
+            " FROM scenarios WHERE id = $1",
+            scenario["id"],
+            str(made.id),
+        )
+        await session.execute(naming, scenario["id"])
+    with pytest.raises(InUse) as caught:
+        await library.delete(company.admin, made.id)
+    assert [use.name for use in caught.value.uses] == [scenario["name"]]
+    async with company.db.tenant(company.id) as session:
+        await session.execute("UPDATE scenarios SET version = $1", scenario["version"])
+    await library.delete(company.admin, made.id)
+    assert await library.media(company.admin) == []
 
 
 async def test_a_file_that_was_uploaded_twice_is_kept_for_the_other(company, library):
