@@ -91,16 +91,27 @@ class ControlServer:
             writer.close()
 
     async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
+        trouble = ""
         try:
             question = msgspec.json.decode(line, type=_Question)
-            handler = self._handlers[question.name]
-            async for answer in handler(question.body):
-                writer.write(_ENCODER.encode(answer) + b"\n")
-                await writer.drain()
-        except (KeyError, msgspec.MsgspecError) as error:
-            writer.write(_ENCODER.encode(_Trouble(f"no such question: {error}")) + b"\n")
+            handler = self._handlers.get(question.name)
+            if handler is None:
+                trouble = f"no such question: {question.name}"
+            else:
+                async for answer in handler(question.body):
+                    writer.write(_ENCODER.encode(answer) + b"\n")
+                    await writer.drain()
+        except msgspec.MsgspecError as error:
+            trouble = f"no such question: {error}"
         except SunSimError as error:
-            writer.write(_ENCODER.encode(_Trouble(error.message)) + b"\n")
+            trouble = error.message
+        except OSError:  # it went away
+            raise
+        except Exception:  # a fault of ours must not look like an answer without lines
+            log.exception("control.failed")
+            trouble = SunSimError().message
+        if trouble:
+            writer.write(_ENCODER.encode(_Trouble(trouble)) + b"\n")
         await writer.drain()
 
 

@@ -121,7 +121,7 @@ class Switchboard:
             reason = "draining" if self._draining else "overload"
             self._reject(session, _OVERLOADED, reason, _RETRY_AFTER)
             return
-        if session.replaces is not None:  # nobody may take a call from somebody else yet
+        if session.replaced is not None:  # nobody may take a call from somebody else yet
             self._reject(session, _DECLINED, "replaces")
             return
         if isinstance(origin, FromTrunk):

@@ -342,9 +342,8 @@ class Agent:
         transaction = InviteServer(self.transactions, key, request, flow)
         transaction.respond(100)
         pinned = isinstance(origin, FromLine)
-        session = InboundSession(self, request, transaction, flow, pinned=pinned)
+        session = InboundSession(*(self, request, transaction, flow), pinned=pinned, replaced=replaced)
         session.line = origin.line.login if isinstance(origin, FromLine) else ""
-        session.replaced = replaced
         self._offer(session, origin)
 
     def _offer(self, session: InboundSession, origin: Origin) -> None:

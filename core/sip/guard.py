@@ -134,6 +134,7 @@ class Failures:
 
     def forgive(self, host: str, account: str, now: float) -> None:
         """The right password came: forget the wrong ones of this account from there."""
+        self._good.pop((account, host), None)  # last in order of insertion: the freshest
         self._good[account, host] = now
         if len(self._good) > 10 * self._capacity:
             del self._good[next(iter(self._good))]

@@ -75,7 +75,6 @@ class Identity:
         "_clock",
         "_decoys",
         "_domain",
-        "_failures",
         "_lines",
         "_realm",
         "_secret",
@@ -105,7 +104,7 @@ class Identity:
         self._secret = secret
         self._clock = clock
         self._stats = stats
-        self.failures = self._failures = failures or Failures()
+        self.failures = failures or Failures()
         self._used = digest.ReplayWindow()
         self._decoys = [
             {name: digest.decoy_ha1(secret, str(number), name) for name in digest.ALGORITHMS}
@@ -154,7 +153,7 @@ class Identity:
         now = self._clock.now()
         host = flow.remote[0]
         login = credentials.username if credentials else self.account(request, "From") or ""
-        if self._failures.banned(host, login, now):
+        if self.failures.banned(host, login, now):
             self._stats.dropped["banned"] += 1
             return None
         if credentials is None:
@@ -168,7 +167,7 @@ class Identity:
         if not self._fresh(credentials, host, now):
             return self._challenge(request, host, now, stale=True)
         self._stats.logins += 1
-        self._failures.forgive(host, login, now)
+        self.failures.forgive(host, login, now)
         return line
 
     def account(self, request: Message, header: str) -> str | None:
@@ -207,7 +206,7 @@ class Identity:
         if state is NonceState.FORGED:
             return
         self._stats.failed_logins += 1
-        if self._failures.record(host, credentials.username, now):
+        if self.failures.record(host, credentials.username, now):
             self._stats.banned += 1
             log.warning("too many wrong passwords", extra={"source": host})
 

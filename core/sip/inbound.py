@@ -29,7 +29,7 @@ __all__ = ["InboundSession"]
 class InboundSession(Session):
     """What ``on_invite`` is given. ``pinned``: in-dialog requests leave on the flow of the INVITE.
 
-    ``replaced`` is the session that this one is to take the place of, if any.
+    ``replaced`` is the session whose place it wants to take, if any.
     """
 
     __slots__ = (
@@ -38,13 +38,20 @@ class InboundSession(Session):
         "_flow",
         "_pinned",
         "_provisionals",
+        "_replaced",
         "_request",
         "_transaction",
-        "replaced",
     )
 
     def __init__(
-        self, agent: Agent, request: Message, transaction: InviteServer, flow: Flow, *, pinned: bool
+        self,
+        agent: Agent,
+        request: Message,
+        transaction: InviteServer,
+        flow: Flow,
+        *,
+        pinned: bool,
+        replaced: Session | None = None,
     ) -> None:
         super().__init__(agent, request.call_id, new_tag(), None)
         self._request = request
@@ -54,7 +61,7 @@ class InboundSession(Session):
         self._provisionals: Provisionals | None = None
         self._answer: tuple[bytes, Headers] | None = None  # waits for a PRACK
         self._changed = False  # by an UPDATE before the answer, which then has nothing to say
-        self.replaced: Session | None = None
+        self._replaced = replaced
         self.remote_sdp = request.body
         self.by_info = without_events(request.body, request)
         transaction.session = self
@@ -76,9 +83,9 @@ class InboundSession(Session):
         return min(int(given), 71) - 1 if given.isdigit() and given != "0" else 69
 
     @property
-    def replaces(self) -> Session | None:
+    def replaced(self) -> Session | None:
         """The session whose place the INVITE wants to take (RFC 3891)."""
-        return self.replaced
+        return self._replaced
 
     def progress(self, status: int, sdp: bytes = b"", headers: Headers = ()) -> None:
         """Send 180 or 183. The 100 left by itself when the INVITE came.

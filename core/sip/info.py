@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.sdp import TELEPHONE_KEYS
-from core.sip.capabilities import DIGITS, lists
+from core.sip.capabilities import DIGITS, bare, lists
 from core.sip.session_events import Digit
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _USUAL, _LONGEST = 160, 6000  # milliseconds
 
 def receive(session: Session, request: Message, transaction: ServerTransaction) -> None:
     """A digit goes to the owner; an empty INFO asks whether we are there, anything else is 415."""
-    kind = (request.header("Content-Type") or "").partition(";")[0].strip().lower()
+    kind = bare(request, "Content-Type")
     if request.header("Info-Package") is not None:
         transaction.respond(469, headers=(("Recv-Info", ""),))
     elif not request.body:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.sip.capabilities import bare
 from core.sip.dialog_request import HARMLESS, DialogRequest
 from core.sip.replaces import Replaces, read_replaces
 from core.sip.session_events import Referred
@@ -111,8 +112,7 @@ def receive(
 
 def notified(request: Message, transaction: ServerTransaction) -> None:
     """A NOTIFY: we have no subscriptions, so it is of none (RFC 6665 §4.1.3)."""
-    event = (request.header("Event") or "").partition(";")[0].strip().lower()
-    transaction.respond(481 if event == "refer" else 489)
+    transaction.respond(481 if bare(request, "Event") == "refer" else 489)
 
 
 def _target(request: Message) -> tuple[SipUri, Replaces | None] | None:

@@ -84,7 +84,10 @@ class Registrar:
         now = self._clock.now()
         found = [contact for contact in reversed(bindings.values()) if contact.expires_at > now]
         if len(found) > 1 and any(contact.reg_id for contact in found):
-            found = list({c.instance if c.reg_id else c.key: c for c in reversed(found)}.values())[::-1]
+            freshest: dict[object, Contact] = {}
+            for contact in found:
+                freshest.setdefault(contact.instance if contact.reg_id else contact.key, contact)
+            found = list(freshest.values())
         return found
 
     def register(self, line: Line, request: Message, flow: Flow) -> list[tuple[str, str]]:

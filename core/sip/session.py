@@ -101,7 +101,7 @@ class Session(Usage):
         raise WrongSide(verb="max_forwards")
 
     @property
-    def replaces(self) -> Session | None:
+    def replaced(self) -> Session | None:
         """The session whose place the INVITE wants to take (RFC 3891)."""
         return None
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from core.sip.capabilities import lists
+from core.sip.capabilities import bare, lists
 from core.sip.dialog_request import DialogRequest
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def terms_for(request: Message, interval: Interval) -> Terms | None:
 
 def min_se(message: Message) -> int:
     """The value of Min-SE, 0 without one."""
-    given = (message.header("Min-SE") or "").partition(";")[0].strip()
+    given = bare(message, "Min-SE")
     return min(int(given), _LONGEST) if given.isascii() and given.isdigit() else 0
 
 

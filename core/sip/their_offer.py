@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.sip.capabilities import bare
 from core.sip.session_events import Reoffer
 from core.sip.session_timer import too_brief
 from core.sip.transaction_server import InviteServer, ServerTransaction
@@ -89,7 +90,7 @@ def updated(
         dialog.refresh(request)
         own = agent.headers(transaction.flow, sdp=b"")
         transaction.respond(200, headers=(*own, *session.agree(request)))
-    elif (request.header("Content-Type") or "").partition(";")[0].strip().lower() != "application/sdp":
+    elif bare(request, "Content-Type") != "application/sdp":
         transaction.respond(415, headers=(("Accept", "application/sdp"),))
     elif session.offering(dialog):
         transaction.respond(491)

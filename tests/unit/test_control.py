@@ -30,6 +30,11 @@ async def nothing(body):
     yield
 
 
+async def broken(body):
+    yield Number(1)
+    raise KeyError("a mistake of the handler")
+
+
 async def endless(body):
     while True:
         yield Number(0)
@@ -42,7 +47,8 @@ async def path(tmp_path):
     deep.mkdir()
     path = deep / "sip.sock"
     path.write_text("left behind")
-    server = ControlServer(path, {"count": count, "nothing": nothing, "endless": endless})
+    handlers = {"count": count, "nothing": nothing, "endless": endless, "broken": broken}
+    server = ControlServer(path, handlers)
     await server.start()
     yield path
     async with asyncio.timeout(20):
@@ -72,6 +78,8 @@ async def test_what_is_wrong_is_told(path):
         await asked(path, "unheard", Question(1))
     with pytest.raises(Unavailable, match="no such question"):
         await asked(path, "count", Number(1))
+    with pytest.raises(Unavailable, match="went wrong on our side"):
+        await asked(path, "broken", Question(1))
     with pytest.raises(Unavailable, match="does not run"):
         await asked(path.parent / "other.sock", "count", Question(1))
 

@@ -71,6 +71,17 @@ def test_the_right_password_forgives_its_own_account_only():
     assert failures.banned("192.0.2.1", "c", 0.0)  # the address tried too many
 
 
+def test_of_those_who_signed_in_the_longest_silent_are_forgotten_first():
+    failures = Failures(per_account=100, per_source=1, capacity=1)
+    for account in ("office", *"abcdefghi"):
+        failures.forgive("192.0.2.1", account, 0.0)
+    failures.forgive("192.0.2.1", "office", 1.0)
+    failures.forgive("192.0.2.1", "j", 2.0)
+    failures.record("192.0.2.1", "guess", 3.0)
+    assert not failures.banned("192.0.2.1", "office", 3.0)
+    assert failures.banned("192.0.2.1", "a", 3.0)
+
+
 def test_failures_are_bounded():
     failures = Failures(capacity=50)
     for i in range(500):

@@ -6,7 +6,7 @@ from core.sip.refer import Referral
 from core.sip.replaces import Replaces, read_replaces
 from core.sip.session import Referred
 from core.sip.uri import SipUri
-from tests.support.sip_world import HERE, Peer, World, inside, reply, whats
+from tests.support.sip_world import DOMAIN, HERE, Peer, World, inside, reply, whats
 
 TO_BORIS = "<sip:102@sip.example.com>"
 
@@ -132,7 +132,7 @@ def test_a_notify_is_of_no_subscription(world, peer, event, status):
 
 
 def replacing(world, value, *more):
-    sent = world.receive(Peer().invite(headers=[("Require", "replaces"), ("Replaces", value), *more]))
+    sent = world.receive(Peer().invite(headers=[("Replaces", value), *more]))
     return [what for what in whats(sent) if what != 100]
 
 
@@ -143,8 +143,18 @@ def names(session, remote, more=""):
 def test_an_invite_names_the_session_that_it_replaces(world):
     session = world.session
     assert replacing(world, names(session, "peer")) == []
-    assert world.session.replaces is session
+    assert world.session.replaced is session
     assert world.session is not session
+
+
+def test_nobody_is_promised_that_it_will_be_replaced(world):
+    required = Peer().invite(
+        headers=[("Require", "replaces"), ("Replaces", names(world.session, "peer"))]
+    )
+    (refused,) = world.receive(required)
+    assert (refused.what, refused.message.header("Unsupported")) == (420, "replaces")
+    (told,) = world.receive(Peer().request("OPTIONS", f"sip:{DOMAIN}"))
+    assert told.message.headers("Supported") == ["100rel", "outbound", "path", "timer"]
 
 
 @pytest.mark.parametrize("value", ["x;to-tag=1;from-tag=2", "{id};to-tag={tag};from-tag=other"])
@@ -181,7 +191,7 @@ def test_ringing_that_we_caused_may_be_replaced_but_not_who_rings_us(peer):
     ours = world.invite()
     world.receive(reply(world.sent[0], 180, "fork"))
     assert replacing(world, names(ours, "fork", ";early-only")) == []
-    assert world.session.replaces is ours
+    assert world.session.replaced is ours
     world.receive(peer.invite())
     world.session.progress(180)
     assert replacing(world, names(world.session, "peer")) == [481]

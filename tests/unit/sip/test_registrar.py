@@ -293,6 +293,18 @@ def test_when_one_of_its_flows_is_gone_the_other_is_used(world):
     assert [c.flow.remote for c in world.agent.registrar.contacts(LOGIN)] == [PHONE]
 
 
+def test_a_device_counts_as_fresh_as_its_freshest_flow(world):
+    outbound = [("Supported", "path, outbound")]
+    for contact, source, headers in (
+        (f"<sip:a@10.0.0.1>{DEVICE};reg-id=1", PHONE, outbound),
+        ("<sip:desk@10.0.0.2>", PHONE, []),
+        (f"<sip:a@10.0.0.1>{DEVICE};reg-id=2", STRANGER, outbound),
+    ):
+        Phone(world, source=source).register(contact, headers=headers)
+    device, desk = world.agent.registrar.contacts(LOGIN)
+    assert (device.reg_id, desk.uri) == (2, "sip:desk@10.0.0.2")
+
+
 def test_a_reg_id_without_a_device_means_nothing(world):
     answer = Phone(world).register("<sip:a@10.0.0.1>;reg-id=1")
     assert answer.message.header("Require") is None
