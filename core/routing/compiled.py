@@ -48,15 +48,19 @@ class Compiled:
         employees = self.snapshot.employees
         for member in self.asked(step):
             if (at := layout.employees.get(member)) is not None:
-                for key in employees[at].terminals:
-                    if (terminal := layout.terminal_index.get(key)) is not None:
-                        yield layout.terminals[terminal]
+                yield from self.terminals_of(employees[at])
+
+    def terminals_of(self, employee: Employee) -> Iterator[Terminal]:
+        """The terminals on an employee's card that are not deleted, in its order."""
+        for key in employee.terminals:
+            if (terminal := self.layout.terminal_index.get(key)) is not None:
+                yield self.layout.terminals[terminal]
 
     def asked(self, step: Dial) -> Iterator[UUID]:
         """The employees whom a step may ring, some perhaps twice."""
         employees, groups = self.snapshot.employees, self.snapshot.groups
         for addressee in step.addressees:
-            kind, index = self._resolve(addressee)
+            kind, index = self.resolve(addressee)
             if kind == Code.GROUP:
                 yield from groups[index].members
             elif kind == Code.EMPLOYEE:
@@ -64,7 +68,7 @@ class Compiled:
 
     def owner(self, addressee: Addressee) -> Employee | Group | None:
         """The employee or group that is meant; ``None`` for external numbers and who is unknown."""
-        kind, index = self._resolve(addressee)
+        kind, index = self.resolve(addressee)
         if kind == Code.GROUP:
             return self.snapshot.groups[index]
         return self.snapshot.employees[index] if kind == Code.EMPLOYEE else None
@@ -72,10 +76,11 @@ class Compiled:
     def _pack(self, step: Dial) -> bytes:
         numbers = [MODES[step.mode], step.ring_seconds, step.each_seconds]
         for addressee in step.addressees:
-            numbers += self._resolve(addressee)
+            numbers += self.resolve(addressee)
         return array("i", numbers).tobytes()
 
-    def _resolve(self, addressee: Addressee) -> tuple[int, int]:
+    def resolve(self, addressee: Addressee) -> tuple[int, int]:
+        """Whom an entry names: a code of ``_slowroute.Addressee``, and the index of that one."""
         if addressee.kind is AddresseeKind.EXTERNAL:
             return Code.OUTSIDE, 0
         if addressee.kind is AddresseeKind.EXTENSION:

@@ -1,0 +1,180 @@
+"""When somebody rings: the availability table and the expansion of ``core._slowplan``, over a year.
+
+All phones are taken to be online and free; the mode of an employee is as it is now. What is asked of
+``plan`` at one instant is answered here for all of them at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from core._slowroute import Addressee as Code
+from core.contracts import (
+    Addressee,
+    AvailabilityMode,
+    Dial,
+    DialMode,
+    Employee,
+    SkipReason,
+    Terminal,
+    TerminalKind,
+)
+from core.hours import PeriodKind
+from core.routing.check.moments import Moments
+from core.routing.check.year import Year
+
+__all__ = ["People", "Rings"]
+
+
+class Rings(NamedTuple):
+    """When somebody rings, and when our own numbers do, by their digits."""
+
+    somebody: Moments
+    own: dict[int, Moments]
+
+    @property
+    def ever(self) -> bool:
+        """Whether anything rings at all."""
+        return bool(self.somebody) or any(self.own.values())
+
+
+class People:
+    """The employees and groups of one company."""
+
+    def __init__(self, year: Year) -> None:
+        self._year = year
+        self._compiled = year.compiled
+        self._digits = year.compiled.core.digits
+        self._own = {self._digits(number.e164) for number in year.snapshot.numbers} - {0}
+        self._available: dict[int, tuple[Moments, Moments]] = {}
+
+    def step(self, step: Dial) -> Rings:
+        """When a forwarding rings anybody."""
+        somebody, own = 0, dict[int, Moments]()
+        reached: set[int] = set()
+        for addressee in step.addressees:
+            if step.mode is not DialMode.PARALLEL:
+                reached.clear()  # in turn, somebody may well be tried a second time
+            rings = self._entry(addressee, step.mode, reached)
+            somebody |= rings.somebody
+            _add(own, rings.own)
+        return Rings(somebody, own)
+
+    def entry(self, step: Dial, entry: int) -> Rings:
+        """When one entry of the list rings by itself."""
+        return self._entry(step.addressees[entry], step.mode, set())
+
+    def why_never(self, step: Dial, entry: int) -> SkipReason:
+        """Why an entry that never rings does not."""
+        kind, _ = self._compiled.resolve(step.addressees[entry])
+        if kind == Code.UNKNOWN:
+            return SkipReason.UNKNOWN
+        asked = [
+            (self._year.snapshot.employees[index], mode)
+            for index, mode in self._asked(step.addressees[entry], step.mode)
+        ]
+        reasons = {self._why_never(employee, mode) for employee, mode in asked}
+        return min(reasons, key=_ORDER.index, default=SkipReason.NO_TERMINALS)
+
+    def _entry(self, addressee: Addressee, mode: DialMode, reached: set[int]) -> Rings:
+        kind, _ = self._compiled.resolve(addressee)
+        if kind == Code.OUTSIDE:
+            digits = self._digits(addressee.ref)
+            return (
+                Rings(0, {digits: self._year.all}) if digits in self._own else Rings(self._year.all, {})
+            )
+        somebody, own = 0, dict[int, Moments]()
+        for index, own_mode in self._asked(addressee, mode):
+            # Whoever is reached twice at once rings where first reached, even if nothing rings there.
+            if index not in reached:
+                reached.add(index)
+                rings = self._employee(index, own_mode)
+                somebody |= rings.somebody
+                _add(own, rings.own)
+        return Rings(somebody, own)
+
+    def _asked(self, addressee: Addressee, mode: DialMode) -> Iterator[tuple[int, DialMode]]:
+        """Employees by index, and the mode that chooses among their terminals."""
+        kind, index = self._compiled.resolve(addressee)
+        if kind == Code.EMPLOYEE:
+            yield index, mode
+        elif kind == Code.GROUP:
+            group = self._year.snapshot.groups[index]
+            for member in group.members:
+                if (at := self._year.layout.employees.get(member)) is not None:
+                    yield at, group.dial_mode
+
+    def _employee(self, index: int, mode: DialMode) -> Rings:
+        employee = self._year.snapshot.employees[index]
+        ignoring, working = self._availability(index, employee)
+        somebody, own = 0, dict[int, Moments]()
+        if not ignoring | working:
+            return Rings(0, own)
+        for terminal in self._compiled.terminals_of(employee):
+            if _why_never(terminal, mode) is not None:
+                continue
+            hours = self._year.terminal_hours(employee, terminal.schedule_id)
+            rings = ignoring | (working & self._year.open(hours) if working else 0)
+            outside = terminal.kind is TerminalKind.EXTERNAL
+            if outside and (digits := self._digits(terminal.address)) in self._own:
+                _add(own, {digits: rings})
+            else:
+                somebody |= rings
+        return Rings(somebody, own)
+
+    def _availability(self, index: int, employee: Employee) -> tuple[Moments, Moments]:
+        """When all terminals ring whatever their hours, and when only those that are open."""
+        found = self._available.get(index)
+        if found is None:
+            found = self._available[index] = self._looked_up(employee)
+        return found
+
+    def _looked_up(self, employee: Employee) -> tuple[Moments, Moments]:
+        year = self._year
+        if employee.mode is AvailabilityMode.UNAVAILABLE:
+            return 0, 0
+        if employee.mode is AvailabilityMode.AVAILABLE:
+            return year.all, 0
+        away = year.extra(employee, PeriodKind.UNAVAILABLE)
+        present = year.extra(employee, PeriodKind.AVAILABLE) & ~away
+        return present, year.open(year.hours_of(employee)) & ~away & ~present
+
+    def _why_never(self, employee: Employee, mode: DialMode) -> SkipReason:
+        if employee.mode is AvailabilityMode.UNAVAILABLE:
+            return SkipReason.UNAVAILABLE
+        reasons = {_why_never(terminal, mode) for terminal in self._compiled.terminals_of(employee)}
+        if not reasons:
+            return SkipReason.NO_TERMINALS
+        if None in reasons:  # by itself it could, so it is a matter of hours
+            at = self._year.layout.employees[employee.id]
+            ignoring, working = self._availability(at, employee)
+            return SkipReason.TERMINAL_OFF_HOURS if ignoring | working else SkipReason.OFF_HOURS
+        return min((reason for reason in reasons if reason), key=_ORDER.index)
+
+
+_ORDER = (
+    SkipReason.UNAVAILABLE,
+    SkipReason.TERMINAL_OFF_HOURS,
+    SkipReason.OFF_HOURS,
+    SkipReason.BUSY,
+    SkipReason.NOT_MAIN,
+    SkipReason.INACTIVE,
+    SkipReason.NO_TERMINALS,
+    SkipReason.UNKNOWN,
+)
+"""Of several reasons the one that is told: how close somebody comes to ringing."""
+
+
+def _why_never(terminal: Terminal, mode: DialMode) -> SkipReason | None:
+    """Why a terminal does not ring at any time, as far as that is its own matter."""
+    if not (terminal.active and terminal.address):
+        return SkipReason.INACTIVE
+    if mode is DialMode.PARALLEL and not terminal.main:
+        return SkipReason.NOT_MAIN
+    return SkipReason.BUSY if terminal.channels <= 0 else None
+
+
+def _add(sets: dict[int, Moments], more: dict[int, Moments]) -> None:
+    for key, moments in more.items():
+        sets[key] = sets.get(key, 0) | moments

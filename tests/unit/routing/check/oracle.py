@@ -1,0 +1,90 @@
+"""One call followed by ``route`` and ``plan``: what the check says of a year, at one instant."""
+
+from __future__ import annotations
+
+from core import routing
+from core.contracts import CallFacts, Chain, Dial, HangUp, PluginStep, Step
+from core.routing.compiled import Compiled
+from core.scenarios import EXTENSIONS, MENU
+from tests.unit.routing.check.companies import facts, rung
+
+
+def unattended(compiled: Compiled, call: CallFacts, instant: float) -> bool:
+    """Whether nobody is there for a caller who presses no key."""
+    decision = routing.route(compiled, call, instant)
+    if decision is None or decision.chain == Chain():
+        return True
+    outcome = follow(compiled, decision.chain.all_steps, call, instant, frozenset())
+    return outcome in ("nobody", "nothing")
+
+
+def follow(
+    compiled: Compiled,
+    steps: tuple[Step, ...],
+    call: CallFacts,
+    instant: float,
+    seen: frozenset[str],
+) -> str:
+    """``rings``, ``machine`` (a menu or a recorder answers), ``ended``, ``nobody`` or ``nothing``."""
+    dialled = offered = False
+    for step in steps:
+        if isinstance(step, Dial):
+            dialled = True
+            if dial_rings(compiled, step, call, instant, seen):
+                return "rings"
+        elif isinstance(step, HangUp):
+            return "nobody" if dialled else "ended"
+        else:
+            outcome = _plugin(compiled, step)
+            if outcome in ("machine", "hang_up"):
+                return "machine"
+            offered |= outcome == "offered"
+    return "nobody" if dialled else "machine" if offered else "nothing"
+
+
+def dial_rings(
+    compiled: Compiled, step: Dial, call: CallFacts, instant: float, seen: frozenset[str]
+) -> bool:
+    """Whether somebody rings who is not just another number of ours without anybody."""
+    own = {number.e164 for number in compiled.snapshot.numbers}
+    by_line = {t.id for t in compiled.snapshot.terminals if t.kind.value != "external"}
+    for ring in rung(compiled, step, call, instant):
+        if ring.address not in own or ring.terminal_id in by_line:
+            return True
+        if ring.address not in seen and _connects(compiled, ring.address, instant, seen):
+            return True
+    return False
+
+
+def _connects(compiled: Compiled, number: str, instant: float, seen: frozenset[str]) -> bool:
+    call = facts(number)
+    decision = routing.route(compiled, call, instant)
+    if decision is None:
+        return False
+    for step in decision.chain.all_steps:
+        if isinstance(step, Dial):
+            if dial_rings(compiled, step, call, instant, seen | {number}):
+                return True
+        elif isinstance(step, HangUp):
+            return False
+        elif _plugin(compiled, step) != "passed":
+            return True
+    return False
+
+
+def _plugin(compiled: Compiled, step: PluginStep) -> str:
+    """``passed``, ``offered`` (and the next step follows), ``hang_up`` or ``machine``."""
+    snapshot = compiled.snapshot
+    if step.name.partition(".")[0] not in snapshot.plugins:
+        return "passed"
+    if step.name == MENU:
+        menus = {str(menu.id): menu for menu in snapshot.menus}
+        menu = menus.get(step.config.get("menu_id", ""))
+        if menu is None or not menu.enabled:
+            return "passed"
+    elif step.name == EXTENSIONS:
+        if step.config["list_id"] not in {str(each.id) for each in snapshot.extension_lists}:
+            return "passed"
+    else:
+        return "machine"
+    return "hang_up" if step.config.get("otherwise") == "hang_up" else "offered"
