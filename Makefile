@@ -7,7 +7,7 @@ PIP := $(BIN)/pip --disable-pip-version-check -qq
 STAMPS := .tools
 export PYTHONPATH :=
 
-.PHONY: help run test proof check demo bench bench-calls bench-register bench-parse ext lock setup setup-test setup-proof
+.PHONY: help run test proof check demo bench bench-calls bench-register bench-routing bench-parse ext lock setup setup-test setup-proof
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -37,6 +37,9 @@ bench-calls: setup-test ## CPU per 1000 calls beside sippy's b2bua_simple, as JS
 
 bench-register: setup-test ## CPU per 1000 digest registrations at 1000 a second, as JSON
 	@$(BIN)/python -m benchmarks.register
+
+bench-routing: setup-test ## what a decision costs in time and memory beside the goals and the oracle, as JSON
+	@$(BIN)/python -m benchmarks.routing
 
 bench-parse: setup-test ## nanoseconds for an INVITE beside the standard library, as JSON
 	@$(BIN)/python -m benchmarks.parse

@@ -2,11 +2,11 @@
 
 cdef enum Numbering:
     RUSSIA = 7
-    AREAS = 1000  # the first three digits of a national number
+    AREAS = 100_000  # the first five digits of a national number: few edges in each of these areas
+    AREA = 100_000  # numbers in an area
     SECOND = 256
 
 cdef uint64_t NATIONAL = 10_000_000_000
-cdef uint64_t AREA = 10_000_000
 
 
 @cython.final

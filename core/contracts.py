@@ -129,7 +129,7 @@ class Recording(StrEnum):
     ON = "on"
 
 
-class Terminal(Struct, frozen=True):
+class Terminal(Struct, frozen=True, gc=False):
     """One telephone of an employee. ``address`` is a SIP login or an external ``+E.164`` number.
 
     Without a schedule it is on round the clock (EMP-07).
@@ -146,7 +146,7 @@ class Terminal(Struct, frozen=True):
     schedule_id: UUID | None = None
 
 
-class Employee(Struct, frozen=True):
+class Employee(Struct, frozen=True, gc=False):
     """A person who answers calls. ``terminals`` is in the order of the card.
 
     With ``dialled_from_menu`` callers may dial the extension (EMP-13).
@@ -185,7 +185,7 @@ class Group(Struct, frozen=True):
     dialled_from_menu: bool = False
 
 
-class Number(Struct, frozen=True):
+class Number(Struct, frozen=True, gc=False):
     """A multichannel number of the contract and the one scenario that handles it (NUM-02).
 
     With ``shows_called`` phones are shown this number in place of who calls (NUM-07). ``records`` and
@@ -406,7 +406,7 @@ class Live(Struct, frozen=True):
     talked: dict[UUID, int] = {}
 
 
-class Ring(Struct, frozen=True, tag="ring"):
+class Ring(Struct, frozen=True, tag="ring", gc=False):
     """Ring one terminal (or an external number without an employee) for ``seconds``."""
 
     address: str
@@ -446,7 +446,7 @@ class SkipReason(StrEnum):
     TERMINAL_OFF_HOURS = "terminal_off_hours"  # the terminal's schedule is closed (AVL-05)
 
 
-class Skipped(Struct, frozen=True):
+class Skipped(Struct, frozen=True, gc=False):
     """Who does not ring and why: a terminal of an employee, an employee, or the ``addressee``."""
 
     terminal_id: UUID | None

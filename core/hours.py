@@ -20,7 +20,7 @@ Minute = Annotated[int, Meta(ge=0, le=2880)]
 """Of a day and the one after it, from its midnight."""
 
 
-class Interval(Struct, frozen=True):
+class Interval(Struct, frozen=True, gc=False):
     """Part of a day, in minutes from its midnight: ``start`` inclusive, ``end`` exclusive.
 
     ``end`` beyond 1440 reaches into the next day (22:00 to 02:00 is 1320 to 1560) and still belongs to
@@ -40,7 +40,7 @@ class Schedule(Struct, frozen=True):
     days: tuple[tuple[Interval, ...], ...]
 
 
-class CalendarDay(Struct, frozen=True):
+class CalendarDay(Struct, frozen=True, gc=False):
     """A date that is not as its weekday says. A working one may follow the schedule of another
     weekday, ``like``: 0 is Monday (CAL-04)."""
 
@@ -64,7 +64,7 @@ class PeriodKind(StrEnum):
     AVAILABLE = "available"
 
 
-class ExtraPeriod(Struct, frozen=True):
+class ExtraPeriod(Struct, frozen=True, gc=False):
     """A vacation, or hours made up: from ``start`` to ``end`` by the employee's own clock.
 
     Both are naive datetimes of whole minutes.

@@ -85,7 +85,7 @@ class AddresseeKind(StrEnum):
     EXTERNAL = "external"
 
 
-class Addressee(Struct, frozen=True):
+class Addressee(Struct, frozen=True, gc=False):
     """One entry of a forwarding list; ``ref`` is an id, an extension or an ``+E.164`` number."""
 
     kind: AddresseeKind

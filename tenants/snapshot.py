@@ -34,6 +34,8 @@ __all__ = ["Row", "build", "content", "find", "from_content", "of_version", "sea
 
 Row = Mapping[str, Any]
 
+_NO_PLUGINS: frozenset[str] = frozenset()
+
 
 def content(snapshot: Snapshot) -> bytes:
     """The canonical JSON that is hashed and stored."""
@@ -55,6 +57,8 @@ def build(tenant: Row, rows: Mapping[str, Sequence[Row]]) -> Snapshot:
     ``tenant`` has the columns of ``tenants`` and ``plugins`` of the contract; ``scenarios`` have the
     ``body`` of their present version.
     """
+    ids: dict[Any, Any] = {}
+    rows = {table: [_shared(row, ids) for row in those] for table, those in rows.items()}
     terminals = [_terminal(row) for row in rows["terminals"]]
     by_employee = _grouped((terminal.employee_id, terminal.id) for terminal in terminals)
     members = _grouped((row["group_id"], row["employee_id"]) for row in rows["group_members"])
@@ -65,7 +69,7 @@ def build(tenant: Row, rows: Mapping[str, Sequence[Row]]) -> Snapshot:
             hash="",
             name=tenant["name"],
             timezone=tenant["timezone"],
-            plugins=frozenset(tenant["plugins"] or ()),
+            plugins=frozenset(tenant["plugins"] or ()) or _NO_PLUGINS,
             employees=tuple(_employee(row, by_employee[row["id"]]) for row in rows["employees"]),
             terminals=tuple(terminals),
             groups=tuple(_group(row, members[row["id"]]) for row in rows["groups"]),
@@ -76,6 +80,14 @@ def build(tenant: Row, rows: Mapping[str, Sequence[Row]]) -> Snapshot:
             suspended=tenant["status"] == TenantStatus.SUSPENDED,
         )
     )
+
+
+def _shared(row: Row, ids: dict[Any, Any]) -> Row:
+    """The row with one object for each id, wherever it stands: ids are most of a snapshot."""
+    return {
+        column: ids.setdefault(value, value) if isinstance(value, UUID) else value
+        for column, value in row.items()
+    }
 
 
 def _grouped(pairs: Iterable[tuple[UUID, UUID]]) -> dict[UUID, tuple[UUID, ...]]:

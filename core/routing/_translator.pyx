@@ -1,7 +1,4 @@
-"""``translator.Translator``, compiled: the same answers, without a Python frame for each object.
-
-Ids are looked up by their integers: a ``UUID`` is hashed and compared by Python code, an ``int`` is not.
-"""
+"""``translator.Translator``, compiled: the same answers, without a Python frame for each object."""
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -32,15 +29,13 @@ cdef class Translator:
     """Knows the terminals and employees of one company by their place in the tables."""
 
     cdef tuple terminals, employees
-    cdef dict terminal_at, employee_at
+    cdef dict terminal_at, employee_at  # the place of an id
     cdef list rings  # per terminal: how it rang last, to be used again
     cdef int32_t *seconds  # per terminal: for how long that was
 
-    def __cinit__(self, terminals, employees):
-        self.terminals = tuple(terminals)
-        self.employees = tuple([employee.id for employee in employees])
-        self.terminal_at = {each.id.int: at for at, each in enumerate(self.terminals)}
-        self.employee_at = {each.int: at for at, each in enumerate(self.employees)}
+    def __cinit__(self, tuple terminals, tuple employees, dict terminal_at, dict employee_at):
+        self.terminals, self.employees = terminals, employees
+        self.terminal_at, self.employee_at = terminal_at, employee_at
         self.rings = [None] * len(self.terminals)
         self.seconds = <int32_t *>PyMem_Calloc(len(self.terminals) or 1, sizeof(int32_t))
         if not self.seconds:
@@ -54,20 +49,21 @@ cdef class Translator:
         cdef bytes registered = _zeros(len(self.terminals))
         cdef bytes calls = _zeros(len(self.terminals))
         cdef bytes talked = _zeros(len(self.employees) * sizeof(int32_t))
+        cdef object at
         cdef unsigned char *of_terminal = <unsigned char *>PyBytes_AS_STRING(registered)
         cdef int32_t *of_employee = <int32_t *>PyBytes_AS_STRING(talked)
         cdef dict by_terminal = live.calls, by_employee = live.talked
         for terminal in live.registered:
-            at = self.terminal_at.get(terminal.int)
+            at = self.terminal_at.get(terminal)
             if at is not None:
                 of_terminal[<Py_ssize_t>at] = 1
         of_terminal = <unsigned char *>PyBytes_AS_STRING(calls)
         for terminal, number in by_terminal.items():
-            at = self.terminal_at.get(terminal.int)
+            at = self.terminal_at.get(terminal)
             if at is not None:
                 of_terminal[<Py_ssize_t>at] = min(number, CALLS)
         for employee, seconds in by_employee.items():
-            at = self.employee_at.get(employee.int)
+            at = self.employee_at.get(employee)
             if at is not None:
                 of_employee[<Py_ssize_t>at] = min(seconds, SECONDS)
         return registered, calls, talked

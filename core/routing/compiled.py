@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
+from functools import cache
 from uuid import UUID
 
 from core._slowroute import Addressee as Code
@@ -15,6 +16,10 @@ from core.contracts import Addressee, AddresseeKind, Dial, Employee, Group, Snap
 from core.routing.tables import MODES, Core, Layout, the_core
 
 __all__ = ["Compilations", "Compiled", "compile_snapshot"]
+
+
+_NO_NUMBERS: frozenset[str] = frozenset()
+"""One for all companies, as an empty set is not small."""
 
 
 class Compiled:
@@ -27,9 +32,9 @@ class Compiled:
         self.core = core
         self.layout = Layout(snapshot)
         self.owners = self._extensions()
-        self.shown = frozenset(n.e164 for n in snapshot.numbers if n.shows_called)
+        self.shown = frozenset(n.e164 for n in snapshot.numbers if n.shows_called) or _NO_NUMBERS
         self.table = self.layout.tables(core)
-        self.translator = core.Translator(self.layout.terminals, snapshot.employees)
+        self.translator = self.layout.translator(core)
         self._packed = {
             id(step): self._pack(step)
             for row in self.layout.branches
@@ -93,8 +98,8 @@ class Compiled:
 
     def _extensions(self) -> dict[str, tuple[int, int]]:
         snapshot = self.snapshot
-        owners = {g.extension: (Code.GROUP, at) for at, g in enumerate(snapshot.groups)}
-        owners |= {e.extension: (Code.EMPLOYEE, at) for at, e in enumerate(snapshot.employees)}
+        owners = {g.extension: _one(Code.GROUP, at) for at, g in enumerate(snapshot.groups)}
+        owners |= {e.extension: _one(Code.EMPLOYEE, at) for at, e in enumerate(snapshot.employees)}
         return {extension: owner for extension, owner in owners.items() if extension}
 
 
@@ -115,6 +120,12 @@ class Compilations:
 def compile_snapshot(snapshot: Snapshot, core: Core = the_core) -> Compiled:
     """Tables of this snapshot. ``core`` chooses the module that answers; tests compare both."""
     return Compiled(snapshot, core)
+
+
+@cache
+def _one(kind: Code, at: int) -> tuple[int, int]:
+    """The same pair for all companies."""
+    return kind, at
 
 
 def _steps(steps: Iterable[Step]) -> Iterator[Dial]:

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from core._slowroute import RouteResult
+from core._slowroute import RouteResult, WhyNot
 from core.contracts import CallFacts, Chain, Decision, Dial, DialPlan, Direction, Live
 from core.routing.compiled import Compiled
 from core.routing.manager import for_caller
@@ -16,6 +16,7 @@ __all__ = ["plan", "route"]
 
 _INCOMING = Direction.INCOMING
 _CLOSED = int(RouteResult.CLOSED)
+_WHY_NOT = tuple(why.name.lower() for why in WhyNot)
 _NOTHING = Chain()
 
 
@@ -37,7 +38,7 @@ def route(compiled: Compiled, facts: CallFacts, instant: float) -> Decision | No
         return None
     rows = array("i", passed)
     closed = taken == _CLOSED
-    scenario, branch, told = layout.branches[rows[-2] if closed else taken // 2]
+    scenario, branch, name, handled_by = layout.branches[rows[-2] if closed else taken // 2]
     is_open = not closed and taken % 2 == 0
     chain = (branch.chain if is_open else branch.off_hours) or _NOTHING
     return Decision(
@@ -47,9 +48,9 @@ def route(compiled: Compiled, facts: CallFacts, instant: float) -> Decision | No
         chain=chain if facts.manager_id is None else for_caller(compiled, chain, facts),
         trace=(
             ("number", called),
-            told.scenario,
+            handled_by,
             *_passed(layout, rows),
-            told.open if is_open else told.off_hours,
+            ("branch", name) if is_open else ("branch", name, "off_hours"),
         ),
         open=is_open,
         shows_called=branch.shows_called or called in compiled.shown,
@@ -80,7 +81,7 @@ def plan(
 def _passed(layout: Layout, rows: Sequence[int]) -> Sequence[tuple[str, ...]]:
     """The branches before the one that took the call, and why they did not."""
     pairs = zip(rows[::2], rows[1::2], strict=True) if rows else ()
-    return [layout.branches[at].told.passed[why] for at, why in pairs]
+    return [("passed", layout.branches[at].name, _WHY_NOT[why]) for at, why in pairs]
 
 
 def _tags(layout: Layout, tags: Iterable[UUID]) -> bytes:

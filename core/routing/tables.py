@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from core import _slowroute
-from core._slowroute import DAY_OFF, Availability, Filter, Flag, Mode, PeriodKind, WhyNot
+from core._slowroute import DAY_OFF, Availability, Filter, Flag, Mode, PeriodKind
 from core.contracts import (
     AvailabilityMode,
     Branch,
@@ -85,7 +85,7 @@ class Core(NamedTuple):
     Hours: Callable[..., Any]
     NumberingPlan: Callable[[bytes, bytes], Plan]
     digits: Callable[[str | None], int]
-    Translator: Callable[[Sequence[Terminal], Sequence[Employee]], translator.Translator]
+    Translator: Callable[..., translator.Translator]
 
 
 SLOW = Core(
@@ -130,32 +130,13 @@ _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - of a wall clock
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
-class Told(NamedTuple):
-    """What a trace says of a branch, by what becomes of it; made once, for all calls."""
-
-    scenario: tuple[str, ...]
-    open: tuple[str, ...]
-    off_hours: tuple[str, ...]
-    passed: tuple[tuple[str, ...], ...]  # by ``WhyNot``
-
-    @classmethod
-    def of(cls, scenario: Scenario, branch: Branch) -> Told:
-        """The codes with the ids."""
-        which = str(branch.id)
-        return cls(
-            ("scenario", str(scenario.id), str(scenario.version)),
-            ("branch", which),
-            ("branch", which, "off_hours"),
-            tuple(("passed", which, why.name.lower()) for why in WhyNot),
-        )
-
-
 class BranchRow(NamedTuple):
-    """What an index of a branch means."""
+    """What an index of a branch means; ``name`` and ``handled_by`` are how a trace speaks of it."""
 
     scenario: Scenario
     branch: Branch
-    told: Told
+    name: str
+    handled_by: tuple[str, ...]
 
 
 class Layout:
@@ -186,8 +167,9 @@ class Layout:
         self.schedules = _index(schedule.id for schedule in snapshot.schedules)
         self.calendars = _index(calendar.id for calendar in snapshot.calendars)
         self.branches = tuple(
-            BranchRow(scenario, branch, Told.of(scenario, branch))
+            BranchRow(scenario, branch, str(branch.id), handled_by)
             for scenario in snapshot.scenarios
+            for handled_by in [("scenario", str(scenario.id), str(scenario.version))]
             for branch in (*scenario.branches, scenario.default)
         )
         filters = (row.branch.filter for row in self.branches)
@@ -218,6 +200,11 @@ class Layout:
             groups=groups,
             members=members,
         )
+
+    def translator(self, core: Core) -> translator.Translator:
+        """Of ids to indices and back."""
+        employees = tuple(employee.id for employee in self.snapshot.employees)
+        return core.Translator(self.terminals, employees, self.terminal_index, self.employees)
 
     def _numbers(self, core: Core) -> list[tuple[int, int]]:
         index = _index(scenario.id for scenario in self.snapshot.scenarios)

@@ -7,12 +7,12 @@ This is the plain form, to read, to compare with and to take over where nothing 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from uuid import UUID
 
 from core._slowroute import Node
 from core.contracts import (
     Addressee,
-    Employee,
     Live,
     Par,
     PlanNode,
@@ -36,11 +36,17 @@ _REASONS = tuple(SkipReason)
 class Translator:
     """Knows the terminals and employees of one company by their place in the tables."""
 
-    def __init__(self, terminals: Sequence[Terminal], employees: Sequence[Employee]) -> None:
-        self._terminals = tuple(terminals)
-        self._employees = tuple(employee.id for employee in employees)
-        self._terminal_at = {terminal.id: at for at, terminal in enumerate(terminals)}
-        self._employee_at = {employee.id: at for at, employee in enumerate(employees)}
+    def __init__(
+        self,
+        terminals: tuple[Terminal, ...],
+        employees: tuple[UUID, ...],
+        terminal_at: Mapping[UUID | None, int],
+        employee_at: Mapping[UUID | None, int],
+    ) -> None:
+        self._terminals = terminals
+        self._employees = employees
+        self._terminal_at = terminal_at
+        self._employee_at = employee_at
 
     def state(self, live: Live) -> tuple[bytes, bytes, bytes]:
         """One byte for each terminal: whether it is registered; one: its calls; 32 bits for each

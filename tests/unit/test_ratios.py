@@ -7,8 +7,9 @@ else the machine does falls on both or on neither. Each limit is about half of w
 
 import pytest
 
+from benchmarks import routing as decisions
+from benchmarks.companies import INSTANT, typical
 from benchmarks.parse import CANDIDATES, measure, quickest
-from benchmarks.test_routing import typical
 from core import routing
 from core.routing.tables import SLOW, Core, the_core
 from tests.support.sip_world import ANSWER, HERE, Peer, World
@@ -43,8 +44,8 @@ def decision(core: Core):
     compiled, facts, live = company.compile(), company.facts(), company.live()
 
     def decide():
-        decided = routing.route(compiled, facts, 1.8e9)
-        return routing.plan(compiled, decided.chain.steps[0], facts, live, 1.8e9, 7)
+        decided = routing.route(compiled, facts, INSTANT)
+        return routing.plan(compiled, decided.chain.steps[0], facts, live, INSTANT, 7)
 
     return decide
 
@@ -53,7 +54,7 @@ def routed(core: Core):
     """Which branch of a scenario takes a call, in the core alone."""
     company, _ = typical(core)
     table = company.compile().table
-    return lambda: table.route(74951234567, b"", b"", 1.8e9)
+    return lambda: table.route(74951234567, b"", b"", INSTANT)
 
 
 def planned(core: Core):
@@ -63,7 +64,7 @@ def planned(core: Core):
     packed, phones = compiled.packed(step), len(compiled.layout.terminals)
     people = bytes(4 * len(compiled.layout.employees))
     state = (b"\1" * phones, bytes(phones), people)
-    return lambda: compiled.table.plan(packed, *state, -1, 1.8e9, 7)
+    return lambda: compiled.table.plan(packed, *state, -1, INSTANT, 7)
 
 
 @pytest.mark.parametrize(("work", "wanted"), [(decision, 4.5), (planned, 80), (routed, 13)])
@@ -71,6 +72,18 @@ def test_the_compiled_core_beside_its_oracle(work, wanted):
     """160 times as quick to say who rings, 26 times which branch it is; 9 times with the objects that
     are made of the answers, which both make alike."""
     assert reaches(wanted, lambda: ratio(work(SLOW), work(the_core), 5))
+
+
+def test_the_benchmark_of_decisions_judges_every_goal():
+    result = decisions.measure(1, numbering=None, companies=2, many_decisions=10_000)
+    assert result["time"].keys() == decisions.CASES.keys()
+    every = [
+        figure for part in ("time", "size", "tenants", "growth") for figure in result[part].values()
+    ]
+    assert all({"value", "goal", "unit", "reached"} <= figure.keys() for figure in every)
+    # What no busy machine changes.
+    assert result["size"]["table_of_450000_ranges"]["reached"]
+    assert result["tenants"]["compiled_by_a_change"]["value"] == 1
 
 
 def test_a_call_through_the_stack():

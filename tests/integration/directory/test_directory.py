@@ -29,6 +29,7 @@ async def test_everything_is_there_after_the_start(directory, company):
     assert snapshot is directory.snapshot(company.id)
     assert [employee.name for employee in snapshot.employees] == ["Иванов"]
     assert snapshot.employees[0].terminals == (company.terminal_id,)
+    assert snapshot.employees[0].terminals[0] is snapshot.terminals[0].id, "each id is one object"
     assert [scenario.name for scenario in snapshot.scenarios] == ["По умолчанию"]
     line = directory.line(company.login)
     assert (line.tenant_id, line.terminal_id, line.ha1) == (company.id, company.terminal_id, HA1)

@@ -95,8 +95,8 @@ def test_who_does_not_ring(made):
     ids=str,
 )
 def test_nothing_is_read_outside_the_rows(rows):
-    company = Company()
+    company = Company(the_core)
     company.employee("a", 4)
-    compiled = Compiled(tuple(company.terminals.values()), tuple(company.employees.values()))
+    compiled = company.compile().translator
     with pytest.raises(IndexError):
         compiled.tree(numbers(*rows), (OUTSIDE,))
