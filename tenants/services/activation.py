@@ -32,6 +32,7 @@ from tenants.services import (
     lines,
     numbers,
     phones,
+    scenarios,
     tokens,
 )
 from tenants.services.actor import Actor, Role, operator, require_operator
@@ -41,13 +42,12 @@ from tenants.services.forms import checked, proper_name
 from tenants.services.lines import LineIssuer
 from tenants.services.numbers import NumberView
 from tenants.services.tokens import CreateToken
-from tenants.tables import Contract, Employee, Scenario, ScenarioVersion, Schedule, Tenant
+from tenants.tables import Contract, Employee, Schedule, Tenant
 
 __all__ = ["DEFAULT_NAME", "DEFAULT_WEEK", "ActivateContract", "Activated", "activate"]
 
 DEFAULT_NAME = "По умолчанию"
 MOST_CHANNELS = 10_000
-TOP_BRANCH = "Номера, не входящие в фильтры"
 SCHEDULE_NAME = "Рабочее время"
 DEFAULT_WEEK = [[[9 * 60, 18 * 60]]] * 5 + [[], []]
 """Monday to Friday 09:00-18:00 as local minutes since midnight, Saturday and Sunday off (ACC-04)."""
@@ -202,12 +202,6 @@ async def _scenario(actor: Actor, employee_id: UUID) -> None:
         id=new_id(),
         name=DEFAULT_NAME,
         version=1,
-        default=Branch(id=new_id(), name=TOP_BRANCH, chain=chain),
+        default=Branch(id=new_id(), name=scenarios.TOP_BRANCH, chain=chain),
     )
-    await Scenario.insert(
-        Scenario(id=body.id, name=body.name, enabled=body.enabled, is_default=True, version=1)
-    )
-    await ScenarioVersion.insert(
-        ScenarioVersion(scenario_id=body.id, version=1, body=msgspec.json.encode(body).decode())
-    )
-    await audit.record(actor, "scenario.create", body.id, after={"name": DEFAULT_NAME})
+    await scenarios.insert(actor, body, is_default=True)

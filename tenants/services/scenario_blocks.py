@@ -1,0 +1,209 @@
+"""What branches of a scenario may say: every reference exists, every number can be dialled.
+
+A draft of a branch is what its editor sends: a branch whose id is missing while it is new. What is
+wrong is named by its place, ``branches[0].chain.steps[1].addressees``, everything at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from core.contracts import Branch
+from core.errors import FieldError, Invalid
+from core.regions import SUBJECTS
+from core.scenarios import (
+    Addressee,
+    AddresseeKind,
+    Chain,
+    Dial,
+    Executor,
+    ExecutorKind,
+    HangUp,
+    RegionFilter,
+    Step,
+    TagFilter,
+)
+from tenants.services import phones
+from tenants.services.forms import proper_name
+from tenants.tables import Calendar, Employee, Group, Schedule
+
+__all__ = ["BranchDraft", "Known", "known", "verified"]
+
+_MOST_ADDRESSEES = 100
+_MOST_STEPS = 20
+
+BranchDraft: Any = msgspec.defstruct(
+    "BranchDraft",
+    [
+        ("chain", Chain),
+        ("id", UUID | None, None),
+        ("name", str, ""),
+        *(
+            (field.name, field.type, field.default)
+            for field in msgspec.structs.fields(Branch)
+            if field.name not in ("chain", "id", "name")
+        ),
+    ],
+    module=__name__,
+    namespace={
+        "__doc__": "A branch as it shall be; a new one has no ``id`` yet. " + str(Branch.__doc__)
+    },
+    frozen=True,
+    forbid_unknown_fields=True,
+)
+
+
+class Known(Struct, frozen=True):
+    """Ids of the company's own things that a scenario may name."""
+
+    employees: frozenset[UUID]
+    groups: frozenset[UUID]
+    schedules: frozenset[UUID]
+    calendars: frozenset[UUID]
+
+
+async def known() -> Known:
+    """What there is, in the open session."""
+    tables = (Employee, Group, Schedule, Calendar)
+    return Known(*[frozenset(row["id"] for row in await table.select(table.id)) for table in tables])
+
+
+def verified(drafts: dict[str, Any], there: Known) -> dict[str, Any]:
+    """The drafts by place, with their references in stored form. Raises Invalid with all places."""
+    check = _Check(there)
+    found = {place: check.branch(place, draft) for place, draft in drafts.items()}
+    if check.errors:
+        raise Invalid(**check.errors)
+    return found
+
+
+class _Check:
+    """Walks through branches and collects what is wrong."""
+
+    def __init__(self, there: Known) -> None:
+        self.there = there
+        self.errors: dict[str, FieldError] = {}
+
+    def branch(self, place: str, draft: Any) -> Any:
+        self._reference(f"{place}.schedule_id", draft.schedule_id, self.there.schedules)
+        self._reference(f"{place}.calendar_id", draft.calendar_id, self.there.calendars)
+        off = draft.off_hours
+        return replace(
+            draft,
+            name=self._value(f"{place}.name", proper_name, draft.name),
+            filter=self._filter(place, draft.filter),
+            chain=self._chain(f"{place}.chain", draft.chain),
+            off_hours=None if off is None else self._chain(f"{place}.off_hours", off),
+        )
+
+    def _filter(self, place: str, given: TagFilter | RegionFilter | None) -> Any:
+        """The branch for everybody else has none; any other needs one (FLT-06)."""
+        problem = None
+        if place == "default":
+            problem = "Callers who fit no filter have none." if given is not None else None
+        elif given is None or not (given.tags if isinstance(given, TagFilter) else given.regions):
+            problem = "Choose tags or regions."
+        elif isinstance(given, RegionFilter):
+            if not set(given.regions) <= SUBJECTS.keys():
+                problem = "There is no such region."
+            given = RegionFilter(tuple(sorted(set(given.regions))))
+        if problem:
+            self.errors[f"{place}.filter"] = FieldError(problem)
+        return given
+
+    def _chain(self, place: str, chain: Chain) -> Chain:
+        steps = self._steps(f"{place}.steps", chain.steps)
+        net = self._steps(f"{place}.net", chain.net)
+        first = {_who(step) for step in steps if isinstance(step, Dial)}
+        if any(_who(step) in first for step in net if isinstance(step, Dial)):
+            problem = "The safety net has the same addressees as the forwarding before it."
+            self.errors[f"{place}.net"] = FieldError(problem)
+        return replace(chain, steps=steps, net=net)
+
+    def _steps(self, place: str, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        if len(steps) > _MOST_STEPS:
+            self.errors[place] = FieldError("A chain has at most 20 blocks.")
+        return tuple(self._step(f"{place}[{at}]", step) for at, step in enumerate(steps))
+
+    def _step(self, place: str, step: Step) -> Step:
+        if isinstance(step, HangUp):
+            self._hang_up(place, step)
+        if not isinstance(step, Dial):
+            return step
+        self._seconds(f"{place}.ring_seconds", step.ring_seconds, 3600)
+        self._seconds(f"{place}.each_seconds", step.each_seconds, 600)
+        if step.queue is not None:
+            self._seconds(f"{place}.queue", step.queue.seconds, 7200)
+        if step.manager is not None:
+            self._seconds(f"{place}.manager", step.manager.ring_seconds, 600)
+            if step.manager.otherwise is not None:
+                self._hang_up(f"{place}.manager.otherwise", step.manager.otherwise)
+        if not 0 < len(step.addressees) <= _MOST_ADDRESSEES:
+            problem = "A forwarding has 1 to 100 addressees."
+            self.errors[f"{place}.addressees"] = FieldError(problem)
+        return replace(step, addressees=tuple(self._addressees(f"{place}.addressees", step)))
+
+    def _addressees(self, place: str, step: Dial) -> Iterator[Addressee]:
+        checks = {
+            AddresseeKind.EMPLOYEE: lambda ref: _one_of(ref, self.there.employees, _NO_EMPLOYEE),
+            AddresseeKind.GROUP: lambda ref: _one_of(ref, self.there.groups, _NO_GROUP),
+            AddresseeKind.EXTENSION: phones.extension,
+            AddresseeKind.EXTERNAL: phones.telephone,
+        }
+        for addressee in step.addressees:
+            yield replace(addressee, ref=self._value(place, checks[addressee.kind], addressee.ref))
+
+    def _hang_up(self, place: str, step: HangUp) -> None:
+        if not 400 <= step.sip_status <= 699:
+            self.errors[f"{place}.sip_status"] = FieldError("A call ends with a status of 400 to 699.")
+        if step.task is not None:
+            self._executor(f"{place}.task", step.task)
+
+    def _executor(self, place: str, executor: Executor) -> None:
+        if executor.kind is ExecutorKind.EMPLOYEE:
+            self._value(
+                place, lambda ref: _one_of(ref, self.there.employees, _NO_EMPLOYEE), executor.ref
+            )
+        if executor.kind is ExecutorKind.GROUP:
+            self._value(place, lambda ref: _one_of(ref, self.there.groups, _NO_GROUP), executor.ref)
+
+    def _seconds(self, place: str, seconds: int, most: int) -> None:
+        if not 1 <= seconds <= most:
+            self.errors[place] = FieldError("From 1 to {most} seconds are possible.", most=most)
+
+    def _reference(self, place: str, thing: UUID | None, there: frozenset[UUID]) -> None:
+        if thing is not None and thing not in there:
+            self.errors[place] = FieldError("There is no such thing in the company.")
+
+    def _value(self, place: str, check: Any, value: str) -> str:
+        try:
+            stored: str = check(value)
+        except FieldError as error:
+            self.errors[place] = error
+            return value
+        return stored
+
+
+_NO_EMPLOYEE = "There is no such employee."
+_NO_GROUP = "There is no such group."
+
+
+def _one_of(ref: str, there: frozenset[UUID], problem: str) -> str:
+    try:
+        found = UUID(ref)
+    except ValueError:
+        raise FieldError(problem) from None
+    if found not in there:
+        raise FieldError(problem)
+    return str(found)
+
+
+def _who(step: Dial) -> tuple[object, ...]:
+    """A list that differs in nothing but time is the same list (H-9)."""
+    return step.addressees, step.mode

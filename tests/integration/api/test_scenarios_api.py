@@ -1,0 +1,114 @@
+"""Groups and scenarios over the API."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.api.test_api import check_problem
+from tests.support.api import World
+
+
+def forward(kind: str, ref: str, **more) -> dict:
+    step = {"type": "dial", "addressees": [{"kind": kind, "ref": ref}], **more}
+    return {"steps": [step]}
+
+
+@pytest.mark.spec("SCN-02", "FLT-11", "NUM-02", at="rule")
+async def test_a_scenario_is_made_changed_and_given_to_a_number(world: World):
+    token, me = world.ours.token, world.ours.ids["employee_id"]
+    petersburg = {"name": "Питер", "filter": {"type": "regions", "regions": [78]}}
+    petersburg["chain"] = forward("employee", me, mode="sequential")
+    sent = {"name": "Продажи", "branches": [petersburg]}
+    made = await world.call("POST", "/scenarios", token, json=sent)
+    assert made.status_code == 201, made.text
+    scenario = made.json()
+    path = f"/scenarios/{scenario['id']}"
+    assert made.headers["location"] == f"/api/v1{path}"
+    assert scenario["branches"][0]["chain"]["steps"][0]["mode"] == "sequential"
+
+    moscow = petersburg | {"name": "Москва", "filter": {"type": "regions", "regions": [77]}}
+    change = {"version": 1, "branches": [moscow, *scenario["branches"]]}
+    changed = (await world.call("PATCH", path, token, json=change)).json()
+    assert [branch["name"] for branch in changed["branches"]] == ["Питер", "Москва"]
+    assert changed["branches"][0] == scenario["branches"][0]
+    assert (await world.call("GET", path, token)).json() == changed
+    check_problem(await world.call("PATCH", path, token, json=change), 409, "conflict")
+
+    number_id = world.ours.ids["number_id"]
+    number = (await world.call("GET", f"/numbers/{number_id}", token)).json()
+    chosen = {"version": number["version"], "scenario_id": scenario["id"]}
+    answer = await world.call("PATCH", f"/numbers/{number_id}", token, json=chosen)
+    assert answer.json()["scenario_name"] == "Продажи"
+    refused = await world.call("DELETE", path, token)
+    assert refused.status_code == 409
+    problem = refused.json()
+    assert problem["code"] == "in_use"
+    assert problem["uses"] == [{"kind": "number", "id": number_id, "name": number["e164"]}]
+    assert number["e164"] in problem["detail"]
+
+
+async def test_what_is_wrong_in_a_scenario_is_named_by_its_place(world: World):
+    (scenario,) = (await world.call("GET", "/scenarios", world.ours.token)).json()["items"]
+    path = f"/scenarios/{scenario['id']}"
+    theirs = world.theirs.ids["employee_id"]
+    for chain, field in (
+        (forward("employee", theirs), "default.chain.steps[0].addressees"),
+        ({"steps": [{"type": "sing"}]}, "default.chain.steps[0].type"),
+        ({"steps": [{"type": "dial"}]}, "default.chain.steps[0].addressees"),
+    ):
+        change = {"version": 1, "default": {"chain": chain}}
+        answer = await world.call("PATCH", path, world.ours.token, json=change)
+        problem = check_problem(answer, 422, "invalid")
+        assert [each["field"] for each in problem["errors"]] == [field]
+    assert (await world.call("GET", path, world.ours.token)).json() == scenario
+
+
+@pytest.mark.spec("GRP-02", "GRP-09", at="rule")
+async def test_a_group_is_made_changed_and_deleted(world: World):
+    token, me = world.ours.token, world.ours.ids["employee_id"]
+    card = {"name": "Борис Кузнецов", "extension": "102"}
+    boris = (await world.call("POST", "/employees", token, json=card)).json()["id"]
+    sent = {"name": "Склад", "extension": "300", "members": [boris, me], "ring_seconds": 20}
+    group = (await world.call("POST", "/groups", token, json=sent)).json()
+    assert group["members"] == [boris, me]
+    path = f"/groups/{group['id']}"
+    change = {"version": 1, "members": [me], "dial_mode": "least_busy"}
+    assert (await world.call("PATCH", path, token, json=change)).json()["members"] == [me]
+    employee = (await world.call("GET", f"/employees/{me}", token)).json()
+    assert employee["groups"] == [group["id"]]
+    answer = await world.call(
+        "PATCH", path, token, json={"version": 2, "members": [world.theirs.ids["employee_id"]]}
+    )
+    check_problem(answer, 422, "invalid")
+    assert (await world.call("DELETE", path, token)).status_code == 204
+    check_problem(await world.call("GET", path, token), 404, "not_found")
+
+
+@pytest.mark.spec("EMP-08", "EMP-15", "EMP-19", at="rule")
+async def test_a_card_has_telephones_and_periods(world: World):
+    path = f"/employees/{world.ours.ids['employee_id']}"
+    card = (await world.call("GET", path, world.ours.token)).json()
+    vacation = {"kind": "unavailable", "start": "2026-12-01T00:00", "end": "2026-12-15T00:00"}
+    change = {
+        "version": card["version"],
+        "terminals": {"web": {"main": False, "ring_seconds": 5}},
+        "extra_periods": [vacation],
+        "schedule_id": world.ours.ids["schedule_id"],
+        "calendar_id": world.ours.ids["calendar_id"],
+    }
+    changed = (await world.call("PATCH", path, world.ours.token, json=change)).json()
+    web = next(each for each in changed["terminals"] if each["kind"] == "web")
+    assert (web["main"], web["ring_seconds"], web["channels"]) == (False, 5, 1)
+    assert changed["extra_periods"] == [vacation]
+    assert changed["schedule_id"] == change["schedule_id"]
+    for wrong in (
+        {"terminals": {"web": {"mane": False}}},
+        {"terminals": {"fax": {}}},
+        {"extra_periods": [vacation | {"start": "2026-12-01T00:00:00Z"}]},
+        {"extra_periods": [vacation | {"end": "2026-11-01T00:00"}]},
+        {"schedule_id": world.theirs.ids["schedule_id"]},
+    ):
+        sent = wrong | {"version": changed["version"]}
+        answer = await world.call("PATCH", path, world.ours.token, json=sent)
+        problem = check_problem(answer, 422, "invalid")
+        assert problem["errors"][0]["field"].startswith(next(iter(wrong)))
