@@ -50,6 +50,7 @@ from tenants.directory import MemoryDirectory
 from tenants.jobs import run_worker
 from tenants.listener import CHANNELS, LIVE, Listener
 from tenants.live import DatabaseLiveBoard
+from tenants.regions import load_geocoder
 from tenants.secrets import Vault
 from tenants.services.chores import chores
 from tenants.services.lines import LineIssuer
@@ -178,6 +179,7 @@ def _web(common: Common) -> Litestar:
 
 async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None:
     settings, clock = common.settings, SystemClock()
+    await asyncio.to_thread(load_geocoder)  # or the first caller would wait for it
     directory = await common.open_directory(stack)
     store = DatabaseCallStore(common.database, settings.data.dir)
     _start(store, stack)

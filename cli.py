@@ -19,7 +19,6 @@ import core.settings
 from announce import announcement
 from core.errors import SettingError, SunSimError
 from core.settings import Address, Settings
-from demo import play
 from serve import ANYWHERE, ROLES, Everything, serve_all, serve_role
 from tenants.commands import groups
 from tenants.db import Database
@@ -124,6 +123,8 @@ def demo_command(given: Settings, data_dir: Path | None, as_json: bool) -> None:
 
     Uses the instance that runs in the data folder, or one that it starts and removes again.
     """
+    from demo import play  # half a telephone, which no other command needs
+
     say = (lambda text: None) if as_json else click.echo
     report = asyncio.run(play((data_dir or given.data.dir).resolve(), say))
     if as_json:

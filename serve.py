@@ -65,6 +65,7 @@ def serve_role(
     Raises what kept the role from starting, if it is a SunSimError. ``create`` makes the application
     in place of ``app.create_app``: a benchmark's with other media.
     """
+    gc.disable()  # until it is ready: hardly anything is garbage of what is loaded
     from app import create_app  # imports everything; the supervising parent needs none of it
 
     configure(settings.log, role)
@@ -86,6 +87,7 @@ def serve_role(
         # What is loaded now stays; the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        gc.enable()
         gc.set_threshold(10_000, 10, 20)  # a call is full of small objects that die by themselves
         host, port = listener.getsockname()[:2]
         said = {"pid": os.getpid(), "http": str(Address(host, port))}

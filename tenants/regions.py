@@ -6,16 +6,16 @@ has none for them.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
+from types import ModuleType
 from uuid import UUID
 
 import phonenumbers
-from phonenumbers import geocoder
 
 from core.regions import subjects_in
 from core.routing.tables import the_core
 
-__all__ = ["Regions"]
+__all__ = ["Regions", "load_geocoder"]
 
 
 class Regions:
@@ -39,6 +39,15 @@ class Regions:
         return self._plan.subjects(the_core.digits(e164))
 
 
+@cache
+def load_geocoder() -> ModuleType:
+    """What libphonenumber knows of places, half a second's work: before the first call, and only where
+    there are calls."""
+    from phonenumbers import geocoder
+
+    return geocoder
+
+
 @lru_cache(maxsize=10_000)
 def _geocoded(e164: str) -> tuple[int, ...]:
     if not e164.startswith("+7"):
@@ -47,4 +56,4 @@ def _geocoded(e164: str) -> tuple[int, ...]:
         number = phonenumbers.parse(e164)
     except phonenumbers.NumberParseException:
         return ()
-    return subjects_in(geocoder.description_for_number(number, "ru"))[:2]
+    return subjects_in(load_geocoder().description_for_number(number, "ru"))[:2]

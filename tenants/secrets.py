@@ -28,6 +28,7 @@ from uuid import UUID
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -148,8 +149,18 @@ def open_trunk_password(vault: Vault, trunk_id: UUID, sealed: str) -> str:
 # --- passwords and tokens ---------------------------------------------------------------------
 
 _hasher = PasswordHasher()
+
+
+def _of_nothing(hasher: PasswordHasher) -> str:
+    """A hash with its parameters that no password was made into: it costs no time to make."""
+    kind = f"$argon2id$v={ARGON2_VERSION}"
+    cost = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    random = (secrets.token_bytes(size) for size in (hasher.salt_len, hasher.hash_len))
+    return "$".join((kind, cost, *(base64.b64encode(part).decode().rstrip("=") for part in random)))
+
+
 # What is verified when there is no such user, so that both cases cost the same time.
-_NOBODY = _hasher.hash(secrets.token_hex(16))
+_NOBODY = _of_nothing(_hasher)
 # A flood of logins must not take all memory: argon2id needs 64 MiB a time.
 _HASHES_AT_ONCE = 2
 
