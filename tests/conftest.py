@@ -1,11 +1,16 @@
 """Shared by all tests."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.support.database", "tests.support.instance", "tests.spec_report"]
+
+# A shell that runs us in the background ignores Ctrl-C for us, and every child would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A machine that is busy with something else must not fail a property: no deadline, no complaint about
 # slow data. The suite tries the same examples every time; `make proof` looks for new ones.

@@ -15,16 +15,48 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.instance import Instance
+from tests.support.instance import Instance, grown_folder, own_instance
 from tests.support.processes import descendants, gone
 
 
 @pytest.fixture
 def folder():
-    # Not tmp_path: the database's own user must reach the folder.
+    """Of an instance that never ran. Not tmp_path: the database's own user must reach it."""
     path = Path(tempfile.mkdtemp(prefix="sunsim-run-"))
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def grown():
+    """Of an instance that ran before."""
+    path = grown_folder("run")
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def healing():
+    """A running instance whose parts these tests kill."""
+    with own_instance("healing") as running:
+        yield running
+
+
+@pytest.fixture(scope="module", autouse=True)
+def intruder(healing):
+    """A second instance in its folder, which waits for a while: it is asked for what it said last."""
+    words = [sys.executable, "-m", "cli", "run", "--data-dir", str(healing.folder)]
+    words += ["--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
+
+
+@pytest.fixture
+def instance(healing):
+    """The same, knowing which processes it has now."""
+    healing.endpoints = json.loads((healing.folder / "endpoints.json").read_text())
+    return healing
 
 
 def until(condition, seconds=90):
@@ -97,8 +129,8 @@ def test_first_start_makes_a_demo_company_and_the_second_knows_it(folder):
     assert "migrated" not in again
 
 
-def test_a_killed_parent_leaves_no_orphan(folder):
-    instance = Instance(folder)
+def test_a_killed_parent_leaves_no_orphan(grown):
+    instance = Instance(grown)
     instance.start()
     pids = descendants(instance.process.pid)
     os.kill(instance.process.pid, signal.SIGKILL)
@@ -108,58 +140,29 @@ def test_a_killed_parent_leaves_no_orphan(folder):
     assert '"exception"' not in instance.log()
 
 
-def test_a_role_that_dies_is_started_again(folder):
-    instance = Instance(folder)
-    instance.start()
-    try:
-        os.kill(instance.endpoints["roles"]["worker"]["pid"], signal.SIGKILL)
-        now = restarted(instance, "worker")
-        assert well(f"http://{now['roles']['worker']['http']}/health/ready")
-    finally:
-        instance.stop()
+def test_a_role_that_dies_is_started_again(instance):
+    os.kill(instance.endpoints["roles"]["worker"]["pid"], signal.SIGKILL)
+    now = restarted(instance, "worker")
+    assert well(f"http://{now['roles']['worker']['http']}/health/ready")
 
 
-def test_a_role_that_is_started_again_listens_where_it_did(folder):
-    instance = Instance(folder)
-    instance.start()
-    try:
-        os.kill(instance.endpoints["roles"]["web"]["pid"], signal.SIGKILL)
-        assert restarted(instance, "web")["http"] == instance.http
-        assert well(f"{instance.http}/health/live")
-    finally:
-        instance.stop()
+def test_a_role_that_is_started_again_listens_where_it_did(instance):
+    os.kill(instance.endpoints["roles"]["web"]["pid"], signal.SIGKILL)
+    assert restarted(instance, "web")["http"] == instance.http
+    assert well(f"{instance.http}/health/live")
 
 
-def test_a_database_that_dies_is_started_again(folder):
-    instance = Instance(folder)
-    instance.start()
-    try:
-        told = folder / "postgres" / "endpoint.json"
-        before = json.loads(told.read_text())["pid"]
-        os.kill(before, signal.SIGKILL)
+def test_a_database_that_dies_is_started_again(instance):
+    told = instance.folder / "postgres" / "endpoint.json"
+    before = json.loads(told.read_text())["pid"]
+    os.kill(before, signal.SIGKILL)
 
-        def another():
-            with contextlib.suppress(FileNotFoundError):
-                return json.loads(told.read_text())["pid"] != before
+    def another():
+        with contextlib.suppress(FileNotFoundError):
+            return json.loads(told.read_text())["pid"] != before
 
-        until(another)
-        assert well(f"{instance.http}/health/ready")
-    finally:
-        assert instance.stop() == 0
-
-
-def test_a_second_instance_in_the_same_folder_is_told_so(folder):
-    instance = Instance(folder)
-    instance.start()
-    try:
-        again = run("--data-dir", str(folder), "--http", "127.0.0.1:0", "--sip", "127.0.0.1:0")
-        assert again.returncode == 1
-        assert again.stderr.startswith("sunsim: Another SunSim runs")
-        assert again.stderr.count("\n") == 1
-        # ``sunsim demo`` and others still find the first one.
-        assert json.loads((folder / "endpoints.json").read_text()) == instance.endpoints
-    finally:
-        instance.stop()
+    until(another)
+    assert well(f"{instance.http}/health/ready")
 
 
 @pytest.mark.parametrize("option", ["http", "sip"])
@@ -209,9 +212,9 @@ def interrupted(folder):
         process.wait()
 
 
-def test_ctrl_c_ends_a_start(folder):
+def test_ctrl_c_ends_a_start(grown):
     for _ in range(5):
-        told = interrupted(folder)
+        told = interrupted(grown)
         assert "Traceback" not in told
         if "ready" not in told:
             break  # else the machine paused us for so long that we came too late
@@ -263,17 +266,12 @@ def test_the_demo_plays_a_call_and_checks_its_audio(folder):
     assert all(Path(path).stat().st_size > 10_000 for path in report["recordings"])
 
 
-def test_the_demo_uses_a_running_instance_and_leaves_no_phone_there(folder):
-    instance = Instance(folder, "--demo")
-    instance.start()
-    try:
-        told = instance.cli("demo")
-        assert told.startswith(f"Using the SunSim that runs in {folder}")
-        assert "Caller → employee: heard" in told
-        assert told.endswith("Passed.\n")
-        assert instance.metrics()["sunsim_sip_lines"] == 0
-    finally:
-        instance.stop()
+def test_the_demo_uses_a_running_instance_and_leaves_no_phone_there(instance):
+    told = instance.cli("demo")
+    assert told.startswith(f"Using the SunSim that runs in {instance.folder}")
+    assert "Caller → employee: heard" in told
+    assert told.endswith("Passed.\n")
+    assert instance.metrics()["sunsim_sip_lines"] == 0
 
 
 def test_a_demo_that_fails_says_so_in_its_json(folder):
@@ -292,3 +290,13 @@ def test_a_demo_that_fails_says_so_in_its_json(folder):
     assert done.returncode == 1
     assert not report["answered"]
     assert "503" in report["problem"]
+
+
+def test_a_second_instance_in_the_same_folder_is_told_so(instance, intruder):
+    _, told = intruder.communicate(timeout=90)
+    assert intruder.returncode == 1
+    assert told.startswith("sunsim: Another SunSim runs")
+    assert told.count("\n") == 1
+    # ``sunsim demo`` and others still find the first one.
+    assert json.loads((instance.folder / "endpoints.json").read_text())["http"] == instance.http
+    assert well(f"{instance.http}/health/live")
