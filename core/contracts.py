@@ -53,6 +53,7 @@ __all__ = [
     "CarrierAccount",
     "Cdr",
     "Chain",
+    "Contact",
     "ContactKind",
     "ContactTag",
     "Decision",
@@ -369,6 +370,14 @@ class ContactKind(StrEnum):
     UNSAVED = "unsaved"
     BUSINESS = "business"
     PERSONAL = "personal"
+
+
+class Contact(Struct, frozen=True):
+    """What a call must know of whoever calls."""
+
+    kind: ContactKind
+    tags: frozenset[UUID] = frozenset()
+    manager_id: UUID | None = None
 
 
 class CallFacts(Struct, frozen=True):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from core.contracts import CallFacts, Cdr, Line, Number, Snapshot, Trunk
+from core.contracts import CallFacts, Cdr, Contact, Line, Number, Snapshot, Trunk
 from core.events import Event
 from core.sdp import PLAIN, Profile
 
@@ -69,6 +69,10 @@ class TenantDirectory(Protocol):
     def regions(self, number: str | None) -> tuple[int, ...]:
         """From which federal subjects a number is, by code: two where a range is shared, none if
         unknown."""
+        ...
+
+    def contact(self, tenant_id: UUID, number: str | None) -> Contact | None:
+        """What the tenant has saved of a number; ``None`` for strangers."""
         ...
 
     def trunks_for(self, number: Number) -> Sequence[Trunk]:

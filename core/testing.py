@@ -16,6 +16,7 @@ import pytest
 from core.contracts import (
     CallFacts,
     Cdr,
+    Contact,
     Direction,
     Line,
     Number,
@@ -72,6 +73,8 @@ class MemoryDirectory:
         self._further: dict[str, list[Trunk]] = {}
         self.regions_of: dict[str, tuple[int, ...]] = {}
         """The subjects that numbers are from, for tests to fill."""
+        self.contacts: dict[tuple[UUID, str], Contact] = {}
+        """What companies have saved of numbers, for tests to fill."""
 
     def put(self, snapshot: Snapshot) -> None:
         """Add a company, or replace it by a newer configuration."""
@@ -124,6 +127,10 @@ class MemoryDirectory:
     def trunks(self) -> Sequence[Trunk]:
         """All carriers."""
         return tuple(self._trunks)
+
+    def contact(self, tenant_id: UUID, number: str | None) -> Contact | None:
+        """What a test put into ``contacts``."""
+        return self.contacts.get((tenant_id, number or ""))
 
     def regions(self, number: str | None) -> tuple[int, ...]:
         """Those that a test gave a number in ``regions_of``."""

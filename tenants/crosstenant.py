@@ -25,9 +25,11 @@ __all__ = [
     "clear_board",
     "configuration_versions",
     "configurations",
+    "contact_versions",
     "events_to_do",
     "forget_events",
     "kept_snapshots",
+    "known_contacts",
     "note_trunk_states",
     "number_routes",
     "operator_session",
@@ -143,6 +145,10 @@ _TABLES = {
     "numbers": "ORDER BY position, id",
     "schedules": "ORDER BY id",
     "calendars": "ORDER BY id",
+    "tags": "ORDER BY id",
+    "media": "ORDER BY id",
+    "menus": "ORDER BY id",
+    "extension_lists": "ORDER BY id",
 }
 _SCENARIOS = """
 SELECT s.tenant_id, s.id, s.name, s.enabled, s.version, v.body
@@ -151,7 +157,8 @@ JOIN scenario_versions v ON v.tenant_id = s.tenant_id AND v.scenario_id = s.id A
 WHERE s.tenant_id = ANY($1) ORDER BY s.id
 """
 _TENANTS = """
-SELECT t.id, t.name, t.status, t.timezone, t.config_version, c.plugins
+SELECT t.id, t.name, t.status, t.timezone, t.config_version, c.plugins, c.recording, c.announcement,
+    c.off_hours_media, c.default_manager, c.missed_manager
 FROM tenants t LEFT JOIN contracts c ON c.tenant_id = t.id
 WHERE t.id = ANY($1) ORDER BY t.id
 """
@@ -187,6 +194,46 @@ async def configurations(database: Database, tenant_ids: Collection[UUID]) -> li
             for row in await session.fetch(query, tenant_ids):
                 found[row["tenant_id"]].rows[name].append(row)
     return list(found.values())
+
+
+async def contact_versions(database: Database) -> dict[UUID, int]:
+    """The version of the contacts of every tenant that has some."""
+    async with database.directory() as session:
+        rows = await session.fetch("SELECT tenant_id, version FROM contact_versions")
+    return {row["tenant_id"]: row["version"] for row in rows}
+
+
+_KNOWN = """
+WITH tagged AS (
+    SELECT contact_id, array_agg(tag_id ORDER BY tag_id) AS tags FROM contact_tags
+    WHERE tenant_id = ANY($1) GROUP BY contact_id
+), known AS (
+    SELECT n.tenant_id, right(n.e164, -1)::bigint AS number, c.kind, c.manager_id, t.tags
+    FROM contact_numbers n JOIN contacts c ON c.id = n.contact_id
+    LEFT JOIN tagged t ON t.contact_id = c.id
+    WHERE n.tenant_id = ANY($1)
+        AND (c.kind <> 'unsaved' OR c.manager_id IS NOT NULL OR t.tags IS NOT NULL)
+)
+SELECT tenant_id, kind, manager_id, tags, array_agg(number) AS numbers
+FROM known GROUP BY tenant_id, kind, manager_id, tags
+"""
+
+
+async def known_contacts(
+    database: Database, tenant_ids: Collection[UUID]
+) -> tuple[dict[UUID, int], list[Row]]:
+    """The version of these tenants' contacts, and rows of what a call must know of them: ``tenant_id``,
+    ``kind``, ``manager_id``, ``tags``, and the ``numbers`` of all to whom that applies, as integers.
+
+    Whoever merely called once, and has neither tag nor manager, is not among them.
+    """
+    async with database.directory() as session:
+        await session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        versions = await session.fetch(
+            "SELECT tenant_id, version FROM contact_versions WHERE tenant_id = ANY($1)", tenant_ids
+        )
+        rows = await session.fetch(_KNOWN, tenant_ids)
+    return {row["tenant_id"]: row["version"] for row in versions}, rows
 
 
 async def trunks(database: Database) -> list[Row]:

@@ -2,7 +2,8 @@
 
 Loaded whole at the start, then tenant by tenant: a change of configuration raises the tenant's version
 and notifies ``sunsim_config``; the tenant is read again (all of it at one instant) and its snapshot,
-numbers and lines are exchanged together, between two steps of the event loop. Whenever the connection
+numbers and lines are exchanged together, between two steps of the event loop; contacts, which change
+more often, have a version of their own (``tenants.contacts``). Whenever the connection
 that listens was lost, and once a minute, versions are compared, so a missed notification costs a moment
 only. While the database is away, calls go by what was known last.
 
@@ -23,6 +24,7 @@ from msgspec import Struct
 
 from core.contracts import (
     CarrierAccount,
+    Contact,
     Encryption,
     IdentityHeader,
     Line,
@@ -33,6 +35,7 @@ from core.contracts import (
     TrunkTransport,
 )
 from tenants import snapshot as snapshots
+from tenants.contacts import ContactIndex
 from tenants.crosstenant import (
     Configuration,
     configuration_versions,
@@ -44,7 +47,7 @@ from tenants.crosstenant import (
 )
 from tenants.db import Database
 from tenants.failures import DATABASE_AWAY
-from tenants.listener import CONFIG, Listener, Notice, Subscription
+from tenants.listener import CONFIG, CONTACTS, Listener, Notice, Subscription
 from tenants.networks import NetworkMap
 from tenants.regions import Regions
 from tenants.secrets import SealBroken, Vault, open_ha1, open_trunk_password
@@ -97,6 +100,7 @@ class MemoryDirectory:
         self._networks: NetworkMap[Trunk] = NetworkMap(())
         self._routes: dict[str, list[UUID]] = {}
         self._regions = Regions()
+        self._contacts = ContactIndex(database)
         self._unkept: dict[tuple[str, int], Snapshot] = {}
         self._some_unkept = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -187,6 +191,10 @@ class MemoryDirectory:
         """From which federal subjects a number is: their codes."""
         return self._regions.of(number)
 
+    def contact(self, tenant_id: UUID, number: str | None) -> Contact | None:
+        """What the tenant has saved of a number."""
+        return self._contacts.of(tenant_id, number)
+
     def _open(self, tenant_id: UUID, line: _SealedLine) -> Line | None:
         try:
             ha1 = open_ha1(self._vault, line.login, line.ha1)
@@ -210,6 +218,9 @@ class MemoryDirectory:
                     await self._compare()
                 else:
                     await self._load(self._news(notices))
+                    await self._contacts.load(
+                        notice.tenant_id for notice in notices if notice.kind == CONTACTS
+                    )
                 behind = False
             except DATABASE_AWAY as error:
                 behind = True
@@ -221,7 +232,7 @@ class MemoryDirectory:
     def _news(self, notices: Iterable[Notice]) -> Iterator[UUID]:
         """Tenants of which we do not have the version that a notice speaks of."""
         for notice in notices:
-            if notice.tenant_id is None:
+            if notice.tenant_id is None or notice.kind == CONTACTS:
                 continue
             held = self._tenants.get(notice.tenant_id)
             if held is None or not notice.version or held.snapshot.version < notice.version:
@@ -239,6 +250,7 @@ class MemoryDirectory:
             for tenant_id, version in versions.items()
             if (held := self._tenants.get(tenant_id)) is None or held.snapshot.version != version
         )
+        await self._contacts.compare()
         self.comparisons += 1
 
     async def _load(self, tenant_ids: Iterable[UUID]) -> None:

@@ -29,6 +29,7 @@ __all__ = [
     "CALLS",
     "COMMANDS",
     "CONFIG",
+    "CONTACTS",
     "LIVE",
     "NOBODY",
     "RESYNC",
@@ -45,6 +46,8 @@ COMMANDS = "sunsim_commands"
 CHANNELS = (CONFIG, LIVE, COMMANDS)
 CALLS = "calls"
 """On ``sunsim_live``: the history has a new call."""
+CONTACTS = "contacts"
+"""On ``sunsim_config``, with a version of its own: who is known as whom has changed."""
 RESYNC = "resync"
 NOBODY = UUID(int=0)
 """No tenant: who subscribes for it hears of lost connections only."""

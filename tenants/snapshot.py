@@ -10,17 +10,24 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from core.contracts import (
+    Addressee,
     AvailabilityMode,
+    ContactTag,
     DialMode,
     Employee,
+    ExtensionList,
     Group,
+    Media,
+    Menu,
+    MissedManager,
     Number,
+    Recording,
     Scenario,
     Snapshot,
     Terminal,
@@ -28,11 +35,12 @@ from core.contracts import (
 )
 from core.hours import Calendar, CalendarDay, ExtraPeriod, Interval, Minute, Schedule
 from tenants.db import Database, Session
-from tenants.tables import TenantStatus, TerminalState
+from tenants.tables import TagKind, TenantStatus, TerminalState
 
 __all__ = ["Row", "build", "content", "find", "from_content", "of_version", "sealed", "store"]
 
 Row = Mapping[str, Any]
+T = TypeVar("T")
 
 _NO_PLUGINS: frozenset[str] = frozenset()
 
@@ -77,6 +85,11 @@ def build(tenant: Row, rows: Mapping[str, Sequence[Row]]) -> Snapshot:
             scenarios=tuple(_scenario(row) for row in rows["scenarios"]),
             schedules=tuple(_schedule(row) for row in rows["schedules"]),
             calendars=tuple(_calendar(row) for row in rows["calendars"]),
+            tags=tuple(_tag(row) for row in rows["tags"] if row["kind"] == TagKind.CONTACT),
+            media=tuple(Media(row["id"], row["name"]) for row in rows["media"]),
+            menus=tuple(_voice(row, Menu) for row in rows["menus"]),
+            extension_lists=tuple(_voice(row, ExtensionList) for row in rows["extension_lists"]),
+            **_services(tenant),
             suspended=tenant["status"] == TenantStatus.SUSPENDED,
         )
     )
@@ -121,6 +134,8 @@ def _employee(row: Row, terminals: tuple[UUID, ...]) -> Employee:
         dial_mode=DialMode(row["dial_mode"]),
         caller_id=row["caller_id"],
         terminals=terminals,
+        dialled_from_menu=row["dialled_from_menu"],
+        recording=Recording(row["recording"]),
         timezone=row["timezone"],
         schedule_id=row["schedule_id"],
         calendar_id=row["calendar_id"],
@@ -136,6 +151,7 @@ def _group(row: Row, members: tuple[UUID, ...]) -> Group:
         dial_mode=DialMode(row["dial_mode"]),
         ring_seconds=row["ring_seconds"],
         members=members,
+        dialled_from_menu=row["dialled_from_menu"],
     )
 
 
@@ -158,7 +174,33 @@ def _number(row: Row) -> Number:
         scenario_id=row["scenario_id"],
         trunk_id=row["trunk_id"],
         shows_called=row["shows_called"],
+        records=row["records"],
+        announces=row["announces"],
     )
+
+
+def _tag(row: Row) -> ContactTag:
+    return ContactTag(row["id"], row["name"])
+
+
+def _voice(row: Row, kind: type[T]) -> T:
+    """The body says everything but id and name."""
+    body = msgspec.json.decode(row["body"])
+    return msgspec.convert({**body, "id": row["id"], "name": row["name"]}, kind)
+
+
+def _services(tenant: Row) -> dict[str, Any]:
+    """What the contract says; nothing of a company that has none yet."""
+    if tenant["missed_manager"] is None:
+        return {}
+    manager = tenant["default_manager"]
+    return {
+        "recording": tenant["recording"],
+        "announcement": tenant["announcement"],
+        "off_hours_media": tenant["off_hours_media"],
+        "default_manager": msgspec.json.decode(manager, type=Addressee) if manager else None,
+        "missed_manager": MissedManager(tenant["missed_manager"]),
+    }
 
 
 def _scenario(row: Row) -> Scenario:

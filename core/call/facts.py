@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from uuid import UUID
 
-from core.contracts import CallFacts, Direction, Employee, Line, Number, Snapshot, Trunk
+from core.contracts import CallFacts, Contact, Direction, Employee, Line, Number, Snapshot, Trunk
 from core.ids import new_id
 from core.numbers import is_extension, normalize, public_short
 from core.sip._wire import Message
@@ -50,8 +50,10 @@ def from_outside(
     snapshot: Snapshot,
     number: Number,
     regions: tuple[int, ...] = (),
+    contact: Contact | None = None,
 ) -> CallFacts:
-    """A carrier brings a call for one of the company's numbers; ``regions`` are the caller's."""
+    """A carrier brings a call for one of the company's numbers; ``regions`` are the caller's, and
+    ``contact`` is what the company has saved of him."""
     return CallFacts(
         call_id=new_id(),
         tenant_id=snapshot.tenant_id,
@@ -62,6 +64,9 @@ def from_outside(
         number_id=number.id,
         trunk_id=trunk.id,
         regions=regions,
+        tags=contact.tags if contact else frozenset(),
+        contact_kind=contact.kind if contact else None,
+        manager_id=contact.manager_id if contact else None,
     )
 
 

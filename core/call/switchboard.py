@@ -252,7 +252,8 @@ class Switchboard:
         session.account = trunk.account
         caller = caller_of(request, trunk)
         regions = self._directory.regions(caller.number)
-        facts = from_outside(caller, trunk, snapshot, owned, regions)
+        contact = self._directory.contact(snapshot.tenant_id, caller.number)
+        facts = from_outside(caller, trunk, snapshot, owned, regions, contact)
         self._begin(session, facts, snapshot, caller)
         self._trunks.take(trunk)
         self._channels[facts.call_id] = trunk

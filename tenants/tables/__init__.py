@@ -18,6 +18,7 @@ from tenants.tables.base import GlobalTable, TenantTable
 from tenants.tables.calls import Call, CallStep, Outbox, OutboxDone
 from tenants.tables.carriers import LiveTrunk, NumberRoute, NumberStock, Trunk
 from tenants.tables.company import Calendar, Contract, Schedule, Tenant, TenantStatus
+from tenants.tables.contacts import Contact, ContactNumber, ContactTag, ContactVersion, Tag, TagKind
 from tenants.tables.live import CallCommand, LineBindings, LiveCall, LiveCallState, LiveLine
 from tenants.tables.media import Media, UploadedFile
 from tenants.tables.numbering import NumberingPlan
@@ -31,6 +32,7 @@ from tenants.tables.people import (
     TerminalState,
 )
 from tenants.tables.telephony import Number, Scenario, ScenarioVersion, SnapshotStore, SnapshotVersion
+from tenants.tables.voice import ExtensionList, Menu
 
 __all__ = [
     "ApiToken",
@@ -39,10 +41,15 @@ __all__ = [
     "Call",
     "CallCommand",
     "CallStep",
+    "Contact",
+    "ContactNumber",
+    "ContactTag",
+    "ContactVersion",
     "Contract",
     "Employee",
     "EmployeeRole",
     "Extension",
+    "ExtensionList",
     "GlobalTable",
     "Group",
     "GroupMember",
@@ -53,6 +60,7 @@ __all__ = [
     "LiveTrunk",
     "LoginSession",
     "Media",
+    "Menu",
     "Number",
     "NumberRoute",
     "NumberStock",
@@ -66,6 +74,8 @@ __all__ = [
     "Schedule",
     "SnapshotStore",
     "SnapshotVersion",
+    "Tag",
+    "TagKind",
     "Tenant",
     "TenantStatus",
     "TenantTable",

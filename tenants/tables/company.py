@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from piccolo.columns import JSONB, Array, BigInt, Boolean, Integer, Text, Timestamptz
+from piccolo.columns import JSONB, UUID, Array, BigInt, Boolean, Integer, Text, Timestamptz
 from piccolo.columns.defaults.timestamptz import TimestamptzNow
 
+from core.contracts import MissedManager
 from tenants.tables.base import GlobalTable, TenantTable
 
 __all__ = ["Calendar", "Contract", "Schedule", "Tenant", "TenantStatus"]
@@ -37,6 +38,13 @@ class Contract(TenantTable, tablename="contracts"):
     plugins = Array(base_column=Text(), help_text="Names of the enabled plugins.")
     tariff = Text(default="start")
     channels = Integer(default=10, help_text="Calls at once.")
+    recording = Boolean(default=False, help_text="The service «Запись разговоров» (SET-03).")
+    announcement = UUID(default=None, null=True, help_text="Media of the announcement (SET-04).")
+    off_hours_media = UUID(default=None, null=True, help_text="Where nothing handles a call (H-3).")
+    default_manager = JSONB(
+        default=None, null=True, help_text="core.contracts.Addressee, of new contacts (PMA-02)."
+    )
+    missed_manager = Text(default=MissedManager.DEFAULT, help_text="After a missed call (PMA-03).")
     outgoing_calls = Integer(default=None, null=True, help_text="Limit of its own; else the setting's.")
     activated_at = Timestamptz(default=TimestamptzNow())
 

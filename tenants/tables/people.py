@@ -7,7 +7,7 @@ from enum import StrEnum
 from piccolo.columns import JSONB, UUID, Boolean, Integer, Text, Timestamptz
 from piccolo.columns.defaults.timestamptz import TimestamptzNow
 
-from core.contracts import AvailabilityMode, DialMode, Encryption
+from core.contracts import AvailabilityMode, DialMode, Encryption, Recording
 from tenants.tables.base import TenantTable
 
 __all__ = [
@@ -48,6 +48,8 @@ class Employee(TenantTable, tablename="employees"):
     schedule_id = UUID(default=None, null=True, help_text="NULL: round the clock (EMP-18).")
     calendar_id = UUID(default=None, null=True)
     extra_periods = JSONB(default="[]", help_text="List of core.hours.ExtraPeriod (EMP-19).")
+    dialled_from_menu = Boolean(default=False, help_text="Callers may dial the extension (EMP-13).")
+    recording = Text(default=Recording.INHERIT)
     caller_id = UUID(default=None, null=True, help_text="Number shown for outgoing calls (EMP-14).")
     position = Integer(default=0)
     created_at = Timestamptz(default=TimestamptzNow())
@@ -82,6 +84,7 @@ class Group(TenantTable, tablename="groups"):
     extension = Text(default=None, null=True)
     dial_mode = Text(default=DialMode.PARALLEL)
     ring_seconds = Integer(default=30)
+    dialled_from_menu = Boolean(default=False, help_text="Callers may dial the extension (GRP-03).")
     position = Integer(default=0)
     version = Integer(default=1)
 

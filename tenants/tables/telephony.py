@@ -21,6 +21,8 @@ class Number(TenantTable, tablename="numbers"):
     shows_called = Boolean(
         default=False, help_text="Phones are shown this number in place of who calls (NUM-05)."
     )
+    records = Boolean(default=False, help_text="Its conversations are recorded (NUM-06).")
+    announces = Boolean(default=False, help_text="Its callers are told so.")
     position = Integer(default=0)
     created_at = Timestamptz(default=TimestamptzNow())
     version = Integer(default=1)
