@@ -22,7 +22,7 @@ __all__ = ["MediaNode", "MediaStatistics", "Seat", "figures", "packets"]
 
 _TRANSCODED = 15  # streams relayed for the cost of transcoding one (measured: a call 30 times)
 _SHUN = 2.0  # seconds without new calls for a server that failed, unless no other is left
-_NEXT = 1.0  # seconds until another server is tried
+_NEXT = 0.5  # seconds until another server is tried
 _SKEW = 0.5  # seconds by which the clocks of two machines may differ
 _LISTED = 1000  # more calls make a list that fits no datagram
 
@@ -53,6 +53,7 @@ class MediaNode:
         self.full = 0  # calls that it had no port for
         self.seats: dict[str, Seat] = {}
         self.reported = MediaStatistics()
+        self.answered_at = float("-inf")  # loop time of its last answer to a ping or a report
         self.suspected = asyncio.Event()
         self._client = client
         self._failed_at = float("-inf")
@@ -87,6 +88,7 @@ class MediaNode:
         """Ask how it is, and notice if it was started anew since the last time."""
         seats = len(self.seats)  # what is asked from now on comes after the figures
         reply = await self._way().request("statistics", deadline=deadline)
+        self.answered_at = asyncio.get_running_loop().time()
         self.reported, self._counted = figures(reply), seats
         born = asyncio.get_running_loop().time() - self.reported.uptime
         before, self._born = self._born, born
@@ -95,6 +97,12 @@ class MediaNode:
     async def ping(self, deadline: float) -> None:
         """Raises MediaUnavailable if it does not answer."""
         await self._way().request("ping", deadline=deadline)
+        self.answered_at = asyncio.get_running_loop().time()
+
+    def abandon(self) -> None:
+        """It is down: whoever still waits for an answer hears so at once."""
+        with suppress(MediaUnavailable):
+            self._client().abandon()
 
     async def clean(self, prefix: str) -> int:
         """Delete our calls that nobody owns any more; returns how many. Of others none is touched."""

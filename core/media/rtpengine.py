@@ -126,10 +126,15 @@ class NgClient(asyncio.DatagramProtocol):
         return _checked(command, reply)
 
     def close(self) -> None:
-        """Close the socket. What still waits for an answer gets MediaUnavailable."""
+        """Close the socket. What still waits for an answer gets ServerGone."""
         if self._transport is not None:
             self._transport.close()
-        self._fail()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """What still waits for an answer gets ServerGone."""
+        for cookie in list(self._waiting):
+            self._give_up(cookie, ServerGone)
 
     def _tick(self) -> None:
         """Send again what waits too long. One timer for all: nearly all are answered before."""
@@ -147,10 +152,6 @@ class NgClient(asyncio.DatagramProtocol):
         waiting = self._waiting.pop(cookie, None)
         if waiting is not None and not waiting.answer.done():
             waiting.answer.set_exception(why())
-
-    def _fail(self) -> None:
-        for cookie in list(self._waiting):
-            self._give_up(cookie, ServerGone)
 
     # --- asyncio.DatagramProtocol ---
 
@@ -174,11 +175,11 @@ class NgClient(asyncio.DatagramProtocol):
 
     def error_received(self, exc: Exception) -> None:
         """Nobody listens there (ICMP port unreachable): no reason to wait."""
-        self._fail()
+        self.abandon()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is gone."""
-        self._fail()
+        self.abandon()
 
 
 def _checked(command: str, reply: Reply) -> Reply:

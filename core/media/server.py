@@ -140,8 +140,8 @@ class RtpengineServer:
         nodes = (watch.node for watch in self._watches)
         return sorted((n for n in nodes if n.up and not n.draining), key=MediaNode.preference)
 
-    def _others(self, node: MediaNode) -> bool:
-        return any(other is not node for other in self._servers())
+    def _others(self, node: MediaNode) -> list[MediaNode]:
+        return [other for other in self._servers() if other is not node]
 
     def _draining(self, name: str) -> bool:
         return name in drained(self._folder)

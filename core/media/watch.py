@@ -1,8 +1,9 @@
-"""The health of one rtpengine: asked twice a second, found dead at once or after three silences.
+"""The health of one rtpengine: asked twice a second, found dead at once or after two or three silences.
 
 A port that refuses is certain. Silence may be ours: a loop that stood still lets one question expire,
-not three in a row. When a server is there again it may be another process: what we left there without
-an owner is deleted, and of our calls those that it forgot are told to ``lost``.
+not three in a row; two are enough if another server answered meanwhile. When a server is there again it
+may be another process: what we left there without an owner is deleted, and of our calls those that it
+forgot are told to ``lost``.
 
 While another server is well the calls of a dead one are lost at once. If it was the only one they
 wait for it, a few seconds: with Redis behind it, it comes back with all its calls.
@@ -36,8 +37,8 @@ Lost = Callable[[Sequence[Seat]], None]
 
 
 class Watch:
-    """Looks after one server. ``prefix`` marks our calls; ``draining`` and ``others`` say whether it
-    or another one takes new calls; ``lost`` hears which calls must be moved."""
+    """Looks after one server. ``prefix`` marks our calls; ``draining`` says whether it takes no
+    new calls, ``others`` which other ones do; ``lost`` hears which calls must be moved."""
 
     def __init__(
         self,
@@ -45,7 +46,7 @@ class Watch:
         prefix: str,
         *,
         draining: Callable[[str], bool],
-        others: Callable[[MediaNode], bool],
+        others: Callable[[MediaNode], Sequence[MediaNode]],
         lost: Lost,
     ) -> None:
         self.node = node
@@ -54,6 +55,7 @@ class Watch:
         self._others = others
         self._lost = lost
         self._silences = 0
+        self._silent_since = 0.0
         self._looks = 0
         self._down_since = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -93,7 +95,7 @@ class Watch:
             self._down()
         except MediaUnavailable:
             self._silences += 1
-            if self._silences >= _SILENCES:
+            if self._silences >= _SILENCES or (self._silences > 1 and self._alone_silent()):
                 self._down()
         else:
             self._silences = 0
@@ -103,7 +105,13 @@ class Watch:
                 await self._clean()
         self._looks += 1
 
+    def _alone_silent(self) -> bool:
+        """Whether another one answered since this one was asked what it did not answer."""
+        return any(other.answered_at > self._silent_since for other in self._others(self.node))
+
     async def _ask(self) -> None:
+        if not self._silences:
+            self._silent_since = asyncio.get_running_loop().time()
         if self._looks % _REPORT and self.node.up:
             await self.node.ping(_DEADLINE)
         else:
@@ -115,6 +123,7 @@ class Watch:
             log.error("media.server_down", server=node.name, calls=len(node.seats))
             self._down_since = now
         node.up = False
+        node.abandon()
         if node.seats and (self._others(node) or now - self._down_since > _PATIENCE):
             self._give_up(list(node.seats.values()))
 

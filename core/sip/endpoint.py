@@ -235,8 +235,8 @@ class Endpoint:
         Events go to ``listener``, the first of them after this returns. A host that cannot be
         resolved ends as Failed(503). ``account`` answers the carrier's challenges; after
         ``patience`` seconds without any answer it is Failed(408), else after 32; ``on_close`` is
-        called once when all is over; ``owner`` is the call that this is a leg of. WireError if a
-        header would break the message.
+        called once, when that is so or all is over; ``owner`` is the call that this is a leg of.
+        WireError if a header would break the message.
         """
         agent, transports = self._agent, self._transports
         assert agent is not None and transports is not None, "start() comes first"

@@ -160,13 +160,20 @@ class OutboundSession(Session):
         if self.state is SessionState.EARLY and not self._provisional and self._cancel is None:
             listener, self.listener = self.listener, None
             self.cancel()
+            self._free()  # whoever is silent carries no call, and others may want the channel
             self._call(listener, Failed(408, "Request Timeout"))
 
     def _close(self) -> None:
-        invite, self._invite = self._invite, None
         super()._close()
+        self._free()
+        self._invite = None
+
+    def _free(self) -> None:
+        """Say once that the carrier has nothing to do with it any more."""
+        invite = self._invite
         if invite is not None and invite.on_close is not None:
-            invite.on_close()
+            on_close, invite.on_close = invite.on_close, None
+            on_close()
 
     def _send_cancel(self) -> None:
         transaction, head, flow = self._transaction, self._head, self._flow

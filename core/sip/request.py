@@ -20,9 +20,9 @@ __all__ = ["OutgoingInvite", "OutgoingRequest"]
 
 class OutgoingInvite:
     """What an INVITE says. ``account`` answers challenges; ``patience`` is how many seconds to wait
-    for the first sign of life before it counts as failed (408); ``on_close`` is called once when
-    the session has ended, whoever ended it. With ``any_transport`` one that is too large for UDP goes
-    by TCP, and by UDP after all where TCP is refused (RFC 3261 §18.1.1)."""
+    for the first sign of life before it counts as failed (408); ``on_close`` is called once, then
+    or when the session has ended, whoever ended it. With ``any_transport`` one that is too large for
+    UDP goes by TCP, and by UDP after all where TCP is refused (RFC 3261 §18.1.1)."""
 
     __slots__ = (
         "account",
