@@ -18,18 +18,17 @@ import sys
 import time
 from array import array
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from asyncpg.pgproto import pgproto
 from msgspec.structs import replace
 
 from benchmarks.companies import (
     INSTANT,
     RANGES,
-    Numbering,
     callers,
     filtered,
     large,
@@ -58,13 +57,16 @@ class Case(NamedTuple):
     goal: float
     unit: int
     many: int
-    make: Callable[[Core, int], Work]
+    make: Callable[..., Work]
     oracle_many: int
 
 
-def lookups(core: Core, many: int) -> Work:
+def lookups(core: Core, many: int, ranges: int = RANGES) -> Work:
     """Regions of callers who differ each time."""
-    of, digits = core.NumberingPlan(*_plan()).subjects, [caller.digits for caller in callers(many)]
+    of, digits = (
+        core.NumberingPlan(*_plan(ranges)).subjects,
+        [caller.digits for caller in callers(many)],
+    )
 
     def work() -> None:
         for number in digits:
@@ -73,10 +75,10 @@ def lookups(core: Core, many: int) -> Work:
     return work
 
 
-def routes(core: Core, many: int) -> Work:
+def routes(core: Core, many: int, ranges: int = RANGES) -> Work:
     """The caller's regions, then which of fifty branches takes his call."""
     compiled = filtered(core).compile()
-    route, of = compiled.table.route, core.NumberingPlan(*_plan()).subjects
+    route, of = compiled.table.route, core.NumberingPlan(*_plan(ranges)).subjects
     everybody = callers(many, len(compiled.layout.tags))
     packed = {codes: array("i", codes).tobytes() for codes in {of(each.digits) for each in everybody}}
 
@@ -113,9 +115,11 @@ def normalisations(core: Core, many: int) -> Work:
     return work
 
 
-def decisions(core: Core, many: int) -> Work:
+def decisions(core: Core, many: int, *, read: bool = True) -> Work:
     """From facts to the tree of telephones, with the objects and the trace."""
-    snapshot = _as_read(typical(core)[0].snapshot, {})
+    snapshot = typical(core)[0].snapshot
+    if read:
+        snapshot = _as_read(snapshot, {})
     compiled = routing.compile(snapshot, core)
     facts, live = call(snapshot)
 
@@ -136,10 +140,7 @@ CASES = {
 }
 
 
-def _plan(kept: list[Numbering] = []) -> Numbering:  # noqa: B006 - made once
-    if not kept:
-        kept.append(numbering())
-    return kept[0]
+_plan = cache(numbering)
 
 
 def quickest(work: Work, many: int) -> float:
@@ -169,7 +170,7 @@ def judged(value: float, goal: float, unit: str) -> dict[str, Any]:
 
 def sizes(folder: Path | None) -> dict[str, Any]:
     """Bytes of the numbering table: generated, and of the real files if they are there."""
-    found = {f"table_of_{RANGES}_ranges": _megabytes(_plan())}
+    found = {f"table_of_{RANGES}_ranges": _megabytes(_plan(RANGES))}
     if folder and folder.is_dir():
         from tenants.numbering import read
 
@@ -221,6 +222,8 @@ def call(snapshot: Snapshot) -> tuple[CallFacts, Live]:
 
 def _as_read(value: Any, ids: dict[UUID, UUID]) -> Any:
     """The same with ids as they come from the database, one object for each."""
+    from asyncpg.pgproto import pgproto  # here, as it takes longer to import than all else
+
     if isinstance(value, UUID):
         return ids.setdefault(value, pgproto.UUID(value.bytes))
     if isinstance(value, tuple):
