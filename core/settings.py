@@ -27,6 +27,7 @@ __all__ = [
     "LogSettings",
     "MailSettings",
     "MediaSettings",
+    "NumberingSettings",
     "Settings",
     "SipSettings",
     "load",
@@ -231,6 +232,22 @@ class MailSettings(Struct, frozen=True):
     sender: Annotated[str, Doc(description="From address.")] = "sunsim@localhost"
 
 
+class NumberingSettings(Struct, frozen=True):
+    """The registry of the numbering plan, for `sunsim numbering update`."""
+
+    urls: Annotated[
+        tuple[Annotated[str, Doc(pattern=r"^https://\S", extra={"expected": "an https URL"})], ...],
+        Doc(description="Addresses of the registry's CSV files; `sunsim numbering update` reads them."),
+    ] = ()
+    ca: Annotated[
+        Path | None,
+        Doc(description="PEM file with authorities to trust there, besides those of the system."),
+    ] = None
+    megabytes: Annotated[
+        int, Doc(ge=1, le=1024, description="Largest file of the registry that is read.")
+    ] = 64
+
+
 class LogSettings(Struct, frozen=True):
     """Logs."""
 
@@ -248,6 +265,7 @@ class Settings(Struct, frozen=True):
     sip: SipSettings = SipSettings()
     media: MediaSettings = MediaSettings()
     mail: MailSettings = MailSettings()
+    numbering: NumberingSettings = NumberingSettings()
     log: LogSettings = LogSettings()
 
 

@@ -1,4 +1,4 @@
-"""``sunsim numbering import|show``: which numbers are from which region."""
+"""``sunsim numbering import|update|show``: which numbers are from which region."""
 
 from __future__ import annotations
 
@@ -33,6 +33,12 @@ def group() -> None:
 async def load(office: Office, folder: Path) -> Output:
     """Put the registry's CSV files in FOLDER into force, in place of those before."""
     return _told(await numbering.load(office.db, office.actor, folder))
+
+
+@office_command(group, "update")
+async def update(office: Office) -> Output:
+    """Download the registry's CSV files from SUNSIM_NUMBERING_URLS and put them into force."""
+    return _told(await numbering.update(office.db, office.actor, office.settings.numbering))
 
 
 @office_command(group, "show")
