@@ -274,6 +274,7 @@ def test_the_demo_uses_a_running_instance_and_leaves_no_phone_there(instance):
     assert instance.metrics()["sunsim_sip_lines"] == 0
 
 
+@pytest.mark.proof  # an instance of its own for one 503
 def test_a_demo_that_fails_says_so_in_its_json(folder):
     # The production settings of this shell do not concern an instance that goes away again.
     wrong = {"SUNSIM_DATA_DSN": "postgresql://nobody@127.0.0.1:1/none"}

@@ -33,7 +33,14 @@ def counted(company, name):
     return company.instance.metrics().get(f"sunsim_sip_{name}", 0)
 
 
-@pytest.mark.parametrize("options", [[], ["-c"]], ids=["by name", "without a name"])
+LONG = pytest.mark.proof
+"""The tools wait long for answers."""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [pytest.param([], id="by name", marks=LONG), pytest.param(["-c"], id="without a name")],
+)
 async def test_scan_unknown_domain_is_silent(company, options):
     causes = [f'dropped_total{{cause="{cause}"}}' for cause in ("unknown_domain", "scanner")]
     before = sum(counted(company, cause) for cause in causes)
@@ -42,7 +49,9 @@ async def test_scan_unknown_domain_is_silent(company, options):
     assert sum(counted(company, cause) for cause in causes) > before, "it was here"
 
 
-@pytest.mark.parametrize("method", ["REGISTER", "INVITE", "OPTIONS"])
+@pytest.mark.parametrize(
+    "method", ["REGISTER", pytest.param("INVITE", marks=LONG), pytest.param("OPTIONS", marks=LONG)]
+)
 async def test_svwar_cannot_enumerate(company, tmp_path, method):
     own = [line.login for line in company.admin.lines.values()]
     names = [*own, "0050000001", "0050000002", "0050000003", "100", "admin", "root"]
@@ -57,7 +66,7 @@ async def test_svwar_cannot_enumerate(company, tmp_path, method):
     assert "found nothing" in printed, printed
 
 
-@pytest.mark.proof  # it waits long for answers
+@LONG
 async def test_svcrack_is_blocked_before_its_20th_guess(company, tmp_path):
     line = company.admin.sip
     guesses = [f"guess{number}" for number in range(600)]

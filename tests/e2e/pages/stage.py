@@ -10,7 +10,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -84,6 +84,10 @@ class Stage:
     def run(self, work: Coroutine[Any, Any, T], seconds: float = 20) -> T:
         """Do something in the server's loop and wait for it."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(seconds)
+
+    async def all_of(self, work: Iterable[Coroutine[Any, Any, Any]]) -> None:
+        """Several things at once."""
+        await asyncio.gather(*work)
 
     def _serve(self) -> None:
         try:
