@@ -13,6 +13,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,7 +33,8 @@ from core.drain import Drain
 from core.errors import SettingError, SunSimError
 from core.host import Host
 from core.media.server import Lost, RtpengineServer
-from core.ports import MediaServer
+from core.ports import Clock, MediaServer
+from core.routing.zones import day
 from core.settings import MediaSettings, Settings, SipSettings
 from core.sip.endpoint import Endpoint
 from core.sip.guard import Lift
@@ -45,6 +47,7 @@ from core.trunk.keeper import TrunkKeeper
 from tenants.bindings import DatabaseBindings
 from tenants.callcommands import CommandExecutor
 from tenants.callstore import DatabaseCallStore
+from tenants.crosstenant import talk_times
 from tenants.db import Database
 from tenants.directory import MemoryDirectory
 from tenants.jobs import run_worker
@@ -215,6 +218,7 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         clock=clock,
         trunks=carriers,
     )
+    await _remember_talks(common.database, directory, switchboard, clock)
     endpoint = Endpoint(
         listen=_listen(settings),
         domain=settings.sip.domain,
@@ -254,6 +258,18 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
     measures.directory(directory)
     if isinstance(media, RtpengineServer):
         measures.media(media)
+
+
+async def _remember_talks(
+    database: Database, directory: MemoryDirectory, switchboard: Switchboard, clock: Clock
+) -> None:
+    """How long people have talked today before this process began (H-10)."""
+    now = clock.now()
+    since = {
+        tenant_id: datetime.fromtimestamp(day(zone, now)[0], UTC)
+        for tenant_id, zone in directory.timezones().items()
+    }
+    switchboard.talk.load(await talk_times(database, since), now)
 
 
 def _quota(settings: SipSettings, switchboard: Switchboard) -> Quota:

@@ -38,6 +38,7 @@ __all__ = [
     "purge_commands",
     "purge_sessions",
     "renew_lines",
+    "talk_times",
     "tenant_of_session",
     "tenant_of_token",
     "tenants_with_commands",
@@ -368,6 +369,25 @@ async def kept_snapshots(database: Database, hashes: Sequence[str]) -> set[tuple
             "SELECT hash, version FROM snapshot_versions WHERE hash = ANY($1)", hashes
         )
     return {(row["hash"], row["version"]) for row in rows}
+
+
+async def talk_times(
+    database: Database, since: Mapping[UUID, datetime]
+) -> list[tuple[UUID, UUID, float]]:
+    """Tenant, employee, and the seconds of the conversations after an instant of each tenant's."""
+    async with database.directory() as session:
+        rows = await session.fetch(
+            "SELECT c.tenant_id, e.id, sum(extract(epoch FROM"
+            " c.ended_at - greatest(c.answered_at, day.since)))::float8 AS seconds"
+            " FROM unnest($1::uuid[], $2::timestamptz[]) AS day (tenant_id, since)"
+            " JOIN calls c ON c.tenant_id = day.tenant_id AND c.answered_at IS NOT NULL"
+            " AND c.started_at > day.since - interval '1 day' AND c.ended_at > day.since"
+            " CROSS JOIN LATERAL (SELECT c.answered_employee_id AS id UNION"
+            " SELECT c.caller_employee_id) AS e WHERE e.id IS NOT NULL GROUP BY c.tenant_id, e.id",
+            list(since),
+            list(since.values()),
+        )
+    return [(row["tenant_id"], row["id"], row["seconds"]) for row in rows]
 
 
 # --- the outbox ---------------------------------------------------------------------------------

@@ -147,6 +147,10 @@ class MemoryDirectory:
         held = self._tenants.get(tenant_id)
         return held.snapshot if held else None
 
+    def timezones(self) -> dict[UUID, str]:
+        """The time zone of every company."""
+        return {tenant_id: held.snapshot.timezone for tenant_id, held in self._tenants.items()}
+
     def number(self, e164: str) -> tuple[Snapshot, Number] | None:
         """Whose number this is, or ``None`` for a number that nobody has."""
         return self._numbers.get(e164)

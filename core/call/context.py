@@ -43,6 +43,7 @@ from core.tenant_hooks import TenantHooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from uuid import UUID
 
     from core.ports import LiveBoard
 
@@ -74,8 +75,9 @@ class Moment(Protocol):
         """Where the moment is shown."""
         ...
 
-    def live(self, terminals: Iterable[Terminal]) -> Live:
-        """Which of the lines are registered and how many conversations each terminal has."""
+    def live(self, tenant_id: UUID, terminals: Iterable[Terminal], employees: Iterable[UUID]) -> Live:
+        """Which of the lines are registered, how many conversations each terminal has, and how long
+        these employees have talked today."""
         ...
 
     def show(self, tell: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
@@ -184,9 +186,10 @@ class CallContext:
 
     def _planned(self, step: Dial, record: CallRecord) -> DialPlan:
         """Who rings now; the record keeps what it takes to ask again."""
-        facts, live = record.facts, self._moment.live(self._compiled.consulted(step))
+        facts, compiled = record.facts, self._compiled
+        live = self._moment.live(facts.tenant_id, compiled.consulted(step), compiled.weighed(step))
         at = record.attempt(step, live)
-        return routing.plan(self._compiled, step, facts, live, at, seed_of(facts.call_id))
+        return routing.plan(compiled, step, facts, live, at, seed_of(facts.call_id))
 
     async def step(self, call: Call, step: PluginStep) -> Next:
         """Run a plugin's step; one that the contract does not have is passed over."""

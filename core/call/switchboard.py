@@ -22,6 +22,7 @@ from core.call.encryption import accept, asked_of
 from core.call.facts import called_number, from_company, from_outside
 from core.call.placing import Placing
 from core.call.record import CallRecord
+from core.call.talktime import TalkTime
 from core.contracts import (
     CallFacts,
     Cdr,
@@ -109,6 +110,7 @@ class Switchboard:
         self._outside: Counter[UUID] = Counter()
         self._by_tenant: Counter[UUID] = Counter()
         self._compiled = routing.Compilations()
+        self.talk = TalkTime(self._zone_of)
         self._draining = False
 
     # --- what the endpoint calls -------------------------------------------------------------------
@@ -193,8 +195,9 @@ class Switchboard:
         """How many of the tenant's calls go outside now."""
         return self._outside[tenant_id]
 
-    def live(self, terminals: Iterable[Terminal]) -> Live:
-        """Which of the lines are registered and how many conversations each terminal has."""
+    def live(self, tenant_id: UUID, terminals: Iterable[Terminal], employees: Iterable[UUID]) -> Live:
+        """Which of the lines are registered, how many conversations each terminal has, and how long
+        these employees have talked today."""
         assert self.endpoint is not None
         registered, calls = set(), {}
         for terminal in terminals:
@@ -202,12 +205,14 @@ class Switchboard:
                 registered.add(terminal.id)
             if terminal.id in self._talking:
                 calls[terminal.id] = self._talking[terminal.id]
-        return Live(frozenset(registered), calls)
+        talked = self.talk.of(tenant_id, employees, self._clock.now())
+        return Live(frozenset(registered), calls, talked)
 
     def answered(self, facts: CallFacts, ring: Ring) -> None:
         """Two parties talk: their terminals are busy, and the board shows who talks."""
         at = self._clock.now()
         self._talking.update(_terminals(facts.terminal_id, ring.terminal_id))
+        self.talk.began(facts.tenant_id, facts.call_id, (facts.employee_id, ring.employee_id), at)
         self.show(self.board.call_answered, facts, at, ring.employee_id, ring.terminal_id)
         self.show(
             self._publish,
@@ -220,6 +225,10 @@ class Switchboard:
                 terminal_id=ring.terminal_id,
             ),
         )
+
+    def _zone_of(self, tenant_id: UUID) -> str:
+        snapshot = self._directory.snapshot(tenant_id)
+        return snapshot.timezone if snapshot else "UTC"
 
     def moved(self) -> None:
         """A call found another media server."""
@@ -384,6 +393,7 @@ class Switchboard:
         if cdr.answered_at is not None:
             caller = cdr.facts.terminal_id if cdr.facts else None
             _less(self._talking, *_terminals(caller, cdr.answered_terminal_id))
+            self.talk.ended(cdr.tenant_id, cdr.call_id, cdr.ended_at)
 
 
 def _less(counter: Counter[UUID], *keys: UUID) -> None:

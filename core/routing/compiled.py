@@ -12,7 +12,17 @@ from functools import cache
 from uuid import UUID
 
 from core._slowroute import Addressee as Code
-from core.contracts import Addressee, AddresseeKind, Dial, Employee, Group, Snapshot, Step, Terminal
+from core.contracts import (
+    Addressee,
+    AddresseeKind,
+    Dial,
+    DialMode,
+    Employee,
+    Group,
+    Snapshot,
+    Step,
+    Terminal,
+)
 from core.routing.tables import MODES, Core, Layout, the_core
 
 __all__ = ["Compilations", "Compiled", "compile_snapshot"]
@@ -70,6 +80,16 @@ class Compiled:
                 yield from groups[index].members
             elif kind == Code.EMPLOYEE:
                 yield employees[index].id
+
+    def weighed(self, step: Dial) -> Iterator[UUID]:
+        """The employees on whose talk time a plan of this step depends, some perhaps twice (H-10)."""
+        if step.mode is DialMode.LEAST_BUSY:
+            yield from self.asked(step)
+            return
+        for addressee in step.addressees:
+            owner = self.owner(addressee)
+            if isinstance(owner, Group) and owner.dial_mode is DialMode.LEAST_BUSY:
+                yield from owner.members
 
     def owner(self, addressee: Addressee) -> Employee | Group | None:
         """The employee or group that is meant; ``None`` for external numbers and who is unknown."""

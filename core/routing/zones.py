@@ -7,12 +7,12 @@ compares them with the files of ``tzdata``.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-__all__ = ["FIRST", "LAST", "transitions"]
+__all__ = ["FIRST", "LAST", "day", "transitions"]
 
 FIRST = int(datetime(1970, 1, 1, tzinfo=UTC).timestamp())
 LAST = int(datetime(2101, 1, 1, tzinfo=UTC).timestamp())
@@ -30,8 +30,7 @@ def transitions(name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """
     if name not in _names():
         return (), (0,)
-    with (_DATA / "zoneinfo" / name).open("rb") as file:
-        zone = ZoneInfo.from_file(file, name)
+    zone = _zone(name)
     instants: list[int] = []
     offsets = [_offset(zone, FIRST)]
     for start in range(FIRST, LAST, _WEEK):
@@ -42,12 +41,31 @@ def transitions(name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(instants), tuple(offsets)
 
 
+def day(name: str, instant: float) -> tuple[float, float]:
+    """The day of a zone's wall clock that the instant is in: its first second and that of the next."""
+    zone = _zone(name)
+    today = datetime.fromtimestamp(instant, zone).date()
+    start, end = (
+        datetime(each.year, each.month, each.day, tzinfo=zone).timestamp()
+        for each in (today, today + timedelta(days=1))
+    )
+    return start, end
+
+
+@cache
+def _zone(name: str) -> tzinfo:
+    if name not in _names():
+        return UTC
+    with (_DATA / "zoneinfo" / name).open("rb") as file:
+        return ZoneInfo.from_file(file, name)
+
+
 @cache
 def _names() -> frozenset[str]:
     return frozenset((_DATA / "zones").read_text().split())
 
 
-def _change(zone: ZoneInfo, before: int, after: int) -> int:
+def _change(zone: tzinfo, before: int, after: int) -> int:
     """The first instant of a new offset between two instants whose offsets differ."""
     old = _offset(zone, before)
     while after - before > 1:
@@ -59,7 +77,7 @@ def _change(zone: ZoneInfo, before: int, after: int) -> int:
     return after
 
 
-def _offset(zone: ZoneInfo, instant: int) -> int:
+def _offset(zone: tzinfo, instant: int) -> int:
     offset = datetime.fromtimestamp(instant, zone).utcoffset()
     assert offset is not None
     return int(offset.total_seconds())
