@@ -31,7 +31,7 @@ from core.drain import Drain
 from core.errors import SettingError, SunSimError
 from core.logs import configure
 from core.settings import Address, Settings
-from core.supervisor import Child, Supervisor
+from core.supervisor import Child, Supervisor, await_orphans
 from tenants.embedded import EmbeddedPostgres
 from tenants.migrate import migrate
 from tenants.secrets import Vault
@@ -170,6 +170,16 @@ def _try_addresses(settings: Settings) -> None:
     _bind(settings.sip.listen, socket.SOCK_DGRAM, "SUNSIM_SIP_LISTEN").close()
 
 
+async def _await_killed(folder: Path) -> None:
+    """The roles of one that was killed hold its addresses until they have closed."""
+    try:
+        said = json.loads((folder / ENDPOINTS).read_bytes())
+        parent, roles = said["pid"], [role["pid"] for role in said["roles"].values()]
+    except (OSError, ValueError, LookupError):
+        return
+    await await_orphans(parent, roles, str(folder), STOP_SECONDS + 1)
+
+
 class Everything:
     """All processes of one machine; ``start`` returns when they are ready, ``stop`` when gone."""
 
@@ -185,6 +195,7 @@ class Everything:
 
     async def start(self, prepare: Prepare) -> None:
         """Database, migrations, then what ``prepare`` does with them, then the roles."""
+        await _await_killed(self._folder)
         _try_addresses(self.settings)
         _make_folder(self._folder)
         Vault.open(self.settings.data)  # a wrong key, too

@@ -13,18 +13,20 @@ import ctypes
 import json
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import structlog
 
 from core.errors import Unavailable
 
-__all__ = ["Child", "Supervisor", "die_with_parent"]
+__all__ = ["Child", "Supervisor", "await_orphans", "die_with_parent"]
 
 log = structlog.get_logger(__name__)
 
 _PR_SET_PDEATHSIG = 1
+_GLANCE = 0.05  # seconds until it is looked again whether orphans are gone
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -41,6 +43,35 @@ def die_with_parent(number: int = signal.SIGTERM) -> Callable[[], None]:
             os._exit(1)
 
     return arrange
+
+
+async def await_orphans(parent: int, children: Iterable[int], mark: str, seconds: float) -> None:
+    """Wait, so long at most, until the children of a parent that was killed are gone.
+
+    The kernel told them to end; they say goodbye first, and hold their ports meanwhile. ``mark`` is one
+    of their arguments: a process id may have been given to somebody else. While their parent lives
+    they are no orphans, and nothing is waited for.
+    """
+    until = asyncio.get_running_loop().time() + seconds
+    waits = [pid for pid in children if _orphan(pid, parent, mark)]
+    if waits:
+        log.info("orphans.awaited", pids=waits)
+    while any(_orphan(pid, parent, mark) for pid in waits):
+        if asyncio.get_running_loop().time() > until:
+            log.warning("orphans.left", pids=waits)
+            return
+        await asyncio.sleep(_GLANCE)
+
+
+def _orphan(pid: int, parent: int, mark: str) -> bool:
+    """Whether a process with this argument runs whose parent is another one than it was."""
+    try:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    now = int(status.rpartition(")")[2].split()[1])  # after the name, which may hold anything
+    return os.fsencode(mark) in arguments and now != parent
 
 
 class Child:

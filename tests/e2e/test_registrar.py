@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import socket
 
 import pytest
 
@@ -12,7 +11,6 @@ from tenants.services.throttle import LoginThrottle
 from tests.e2e.test_calls import answering, calling
 from tests.support.instance import company_in, own_instance
 from tests.support.sipp import free_port
-from tests.support.waiting import until
 
 
 async def kept(company, count):
@@ -23,18 +21,6 @@ async def kept(company, count):
                 if await session.fetchval("SELECT count(*) FROM line_bindings") == count:
                     return
             await asyncio.sleep(0.1)
-
-
-def free(address):
-    """Whether nobody listens there, by UDP and TCP."""
-    try:
-        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-            with socket.socket(socket.AF_INET, kind) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, kind == socket.SOCK_STREAM)
-                probe.bind(address)
-    except OSError:
-        return False
-    return True
 
 
 async def test_a_phone_is_called_after_a_restart_and_after_a_kill_without_registering_again():
@@ -57,9 +43,11 @@ async def start_again(company, number):
     """Stop the company's instance by this signal and start it again on the same port."""
     instance = company.instance
     await company.db.close()
-    instance.stop(number)
-    await until(lambda: free(instance.sip))  # children that were left die a moment later
-    (instance.folder / "endpoints.json").unlink(missing_ok=True)
+    if number == signal.SIGKILL:
+        instance.process.kill()
+        instance.process.wait()  # children that are left die a moment later
+    else:
+        instance.stop(number)
     instance.start()
     company.db = await Database.open(instance.settings.data)
 

@@ -83,11 +83,12 @@ class Instance:
             )
         deadline = time.monotonic() + seconds
         path = self.folder / "endpoints.json"
-        while not path.exists():
+        while self.endpoints.get("pid") != self.process.pid:  # else of one that was killed
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"SunSim did not start:\n{self.log()}")
             time.sleep(0.05)
-        self.endpoints = json.loads(path.read_text())
+            if path.exists():
+                self.endpoints = json.loads(path.read_text())
 
     def stop(self, number=signal.SIGTERM, seconds=60):
         """End it and wait for the end of its children too; returns the exit status."""

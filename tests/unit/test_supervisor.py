@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from core.errors import Unavailable
-from core.supervisor import Child, Supervisor
+from core.supervisor import Child, Supervisor, await_orphans
 from tests.support.waiting import until
 
 READY = "import os, sys, time; os.write(int(sys.argv[2]), b'{\"n\": 1}\\n'); time.sleep(60)"
@@ -130,3 +132,42 @@ async def test_one_that_cannot_be_started_again_is_tried_further():
     await until(lambda: len(starts) == 2)
     await supervisor.stop()
     assert ended([one]) == [True]
+
+
+@pytest.fixture
+def sleeper():
+    """Starts a process that sleeps for so many seconds and has this argument."""
+    started = []
+
+    def start(seconds, mark):
+        code = f"import time; time.sleep({seconds})"
+        started.append(subprocess.Popen([sys.executable, "-S", "-c", code, mark]))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def has_begun(process):
+    """Whether it has its own arguments already, not those of its parent."""
+    return b"/a/folder" in Path(f"/proc/{process.pid}/cmdline").read_bytes()
+
+
+async def test_orphans_of_a_killed_parent_are_awaited(sleeper):
+    orphan = sleeper(0.5, "/a/folder")
+    await until(lambda: has_begun(orphan) or orphan.poll() is not None)
+    await await_orphans(1, [orphan.pid], "/a/folder", 60)
+    assert orphan.poll() == 0
+
+
+@pytest.mark.parametrize(
+    ("parent", "mark", "seconds"),
+    [(os.getpid(), "/a/folder", 60), (1, "/other", 60), (1, "/a/folder", 0)],
+)
+async def test_nobody_waits_for_others_children_nor_for_ever(sleeper, parent, mark, seconds):
+    lives = sleeper(100, "/a/folder")
+    await until(lambda: has_begun(lives))
+    await asyncio.wait_for(await_orphans(parent, [lives.pid, 2**22 + 1], mark, seconds), 30)
+    assert lives.poll() is None
