@@ -7,8 +7,10 @@ them and turns every error of ours into one line on stderr and a status that scr
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import zoneinfo
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,10 @@ from core.errors import SettingError, SunSimError
 from core.settings import Address, Settings
 from serve import ANYWHERE, ROLES, Everything, serve_all, serve_role
 from tenants.commands import groups
+from tenants.commands.frame import LANGUAGE
 from tenants.db import Database
 from tenants.demo import Demo, create_demo
+from web.i18n import language
 
 __all__ = ["main"]
 
@@ -69,6 +73,14 @@ def main(ctx: click.Context, data_dir: Path | None) -> None:
     """SunSim, a multi-tenant cloud PBX. All else is set by SUNSIM_… (docs/operations.md)."""
     zoneinfo.reset_tzpath(())  # the pinned tzdata decides, not what the system happens to have
     ctx.obj = core.settings.load(data={"dir": data_dir})
+    ctx.meta[LANGUAGE] = _words
+
+
+def _words() -> Callable[[str], str]:
+    """Words in the language of the terminal (POSIX: LC_ALL, then LC_MESSAGES, then LANG)."""
+    named = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    spoken = next(filter(None, named), "")
+    return language("ru" if spoken.startswith("ru") else "en").gettext
 
 
 @main.command()

@@ -39,6 +39,7 @@ __all__ = [
     "purge_sessions",
     "renew_lines",
     "talk_times",
+    "tenant_of_call",
     "tenant_of_session",
     "tenant_of_token",
     "tenants_with_commands",
@@ -303,6 +304,12 @@ async def present_calls(database: Database, tenant_id: UUID | None) -> list[Row]
             " ORDER BY c.started_at, c.call_id, e.position",
             tenant_id,
         )
+
+
+async def tenant_of_call(database: Database, call_id: UUID) -> UUID | None:
+    """Whose call it was, for the operator."""
+    async with database.directory() as session:
+        return await session.fetchval("SELECT tenant_id FROM calls WHERE id = $1", call_id)
 
 
 async def tenants_with_commands(database: Database) -> list[UUID]:

@@ -167,6 +167,11 @@ class Words:
         owner = self.employee(employee_id or (terminal.employee_id if terminal else None))
         return owner, device if owner or device else self.gettext("telephone")
 
+    def address(self, terminal_id: UUID | None) -> str:
+        """The login or the number of a telephone."""
+        terminal = self._terminals.get(terminal_id) if terminal_id else None
+        return terminal.address if terminal else ""
+
     def addressee(self, kind: Any, ref: Any) -> str:
         """Whom an entry of a list means; of somebody who is gone only what kind it was."""
         _, ref = self.gettext, str(ref)

@@ -9,11 +9,13 @@ from core.routing.compiled import Compilations, Compiled, compile_snapshot
 from core.routing.compiled import compile_snapshot as compile  # noqa: A004 - read as routing.compile
 from core.routing.decide import plan, route
 from core.routing.dryrun import Path, Stage, Unrouted, dry_run, unrouted
+from core.routing.replay import Evidence, replay, replay_under
 from core.routing.until import closed_until, skipped_until
 
 __all__ = [
     "Compilations",
     "Compiled",
+    "Evidence",
     "Path",
     "Stage",
     "Unrouted",
@@ -22,6 +24,8 @@ __all__ = [
     "compile_snapshot",
     "dry_run",
     "plan",
+    "replay",
+    "replay_under",
     "route",
     "skipped_until",
     "unrouted",

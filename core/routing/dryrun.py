@@ -40,11 +40,15 @@ class Unrouted(StrEnum):
 
 
 class Stage(Struct, frozen=True):
-    """A step, the instant at which it begins, and of a dialling who rings and who does not."""
+    """A step, the instant at which it begins, and of a dialling who rings and who does not.
+
+    ``net`` says that it belongs to «Страховка» (INS-01).
+    """
 
     at: float
     step: Step
     plan: DialPlan | None = None
+    net: bool = False
 
 
 class Path(Struct, frozen=True):
@@ -67,9 +71,10 @@ def dry_run(compiled: Compiled, facts: CallFacts, live: Live, instant: float, se
         return Path(None, unrouted=unrouted(compiled, facts))
     stages: list[Stage] = []
     at = instant
-    for step in decision.chain.all_steps:
+    regular = len(decision.chain.steps)
+    for place, step in enumerate(decision.chain.all_steps):
         found = plan(compiled, step, facts, live, at, seed) if isinstance(step, Dial) else None
-        stages.append(Stage(at, step, found))
+        stages.append(Stage(at, step, found, net=place >= regular))
         if isinstance(step, HangUp):
             break
         if isinstance(step, Dial) and found is not None and found.root is not None:

@@ -78,7 +78,9 @@ class _Working:
         schedule = _named(snapshot.schedules, schedule_id)
         calendar = _named(snapshot.calendars, calendar_id)
         days = schedule_rows(schedule) if schedule else []
-        self.edges = {0} | {edge % DAY for day in days for edge in day}
+        self.edges = {edge % DAY for day in days for edge in day}
+        if schedule is None or self.edges:  # else it never opens
+            self.edges.add(0)
         self._hours = Hours([days] if days else [], [calendar_rows(calendar)] if calendar else [])
         self._schedule, self._calendar = (0 if schedule else -1), (0 if calendar else -1)
 

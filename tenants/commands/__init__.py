@@ -1,4 +1,4 @@
-"""The operator's commands, ``sunsim tenant|number|trunk|calls|media|sip|plugin|…``, for ``cli.py``.
+"""The operator's commands, ``sunsim tenant|number|trunk|calls|route|media|…``, for ``cli.py``.
 
 ``ctx.obj`` of click is the ``Settings``. Every command takes ``--json`` and prints one JSON value with
 it. What goes wrong is one line on stderr and an exit code (see ``frame.EXIT_CODES``).
@@ -8,19 +8,32 @@ from __future__ import annotations
 
 import click
 
-from tenants.commands import calls, db, media, number, numbering, plugin, sip, tenant, token, trunk
+from tenants.commands import (
+    calls,
+    db,
+    media,
+    number,
+    numbering,
+    plugin,
+    route,
+    sip,
+    tenant,
+    token,
+    trunk,
+)
 
 __all__ = ["groups"]
 
 
-def groups() -> list[click.Group]:
-    """The groups, to be added to the main command."""
+def groups() -> list[click.Command]:
+    """The groups and commands, to be added to the main command."""
     return [
         tenant.group,
         number.group,
         numbering.group,
         trunk.group,
         calls.group,
+        route.command,
         media.group,
         sip.group,
         plugin.group,

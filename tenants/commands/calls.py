@@ -1,4 +1,4 @@
-"""``sunsim calls list|hangup``: the calls of this moment."""
+"""``sunsim calls list|hangup|decision``: the calls of this moment, and why one went where it went."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from uuid import UUID
 
 import click
 
-from core.errors import FieldError, Invalid
-from tenants.commands.frame import Office, Output, office_command, table
-from tenants.services import callcontrol, contracts
+from core.errors import FieldError, Invalid, NotFound
+from tenants import crosstenant
+from tenants.commands.frame import Office, Output, gettext, office_command, table
+from tenants.explain import lines
+from tenants.services import callcontrol, contracts, decisions
+from tenants.services.actor import operator
 from tenants.services.callcontrol import PresentCallAnywhere
 
 __all__ = ["group"]
@@ -19,7 +22,7 @@ _TENANT = click.option("--tenant", help="Only of this company (an id or the exac
 
 @click.group("calls")
 def group() -> None:
-    """Calls that go on now."""
+    """Calls that go on now, and why calls went where they went."""
 
 
 @office_command(group, "list")
@@ -61,6 +64,20 @@ async def hangup(office: Office, call: str | None, tenant: str | None, everythin
         chosen = [await callcontrol.find(office.db, office.actor, call, tenant_id)]
     ended = await callcontrol.hang_up_all(office.db, office.actor, chosen)
     return Output(ended, [f"{_name(one)} is ended" for one in ended] or ["no call was ended"])
+
+
+@office_command(group, "decision")
+@click.argument("call", type=click.UUID)
+@click.option("--snapshot", help="Another configuration: the number of its version, or now.")
+async def decision(office: Office, call: UUID, snapshot: str | None) -> Output:
+    """Decide a past CALL again: by the configuration that it had, or by another one."""
+    tenant_id = await crosstenant.tenant_of_call(office.db, call)
+    if tenant_id is None:
+        raise NotFound("There is no record of this call.")
+    company = await contracts.get(office.db, office.actor, tenant_id)
+    actor, words = operator(office.actor.name, tenant_id), gettext()
+    found = await decisions.of_call(office.db, actor, call, snapshot, words)
+    return Output(found, lines(found, words, company.timezone))
 
 
 async def _id(office: Office, tenant: str | None) -> UUID | None:

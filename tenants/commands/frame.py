@@ -20,8 +20,22 @@ from tenants.embedded import running_or_started
 from tenants.secrets import Vault
 from tenants.services.actor import Actor, operator
 from tenants.services.lines import LineIssuer
+from tenants.words import Gettext
 
-__all__ = ["EXIT_CODES", "Office", "Output", "command", "office_command", "owner_dsn", "table"]
+__all__ = [
+    "EXIT_CODES",
+    "LANGUAGE",
+    "Office",
+    "Output",
+    "command",
+    "gettext",
+    "office_command",
+    "owner_dsn",
+    "table",
+]
+
+LANGUAGE = "sunsim.gettext"
+"""In click's ``meta``: a function that gives the ``gettext`` of the terminal."""
 
 EXIT_CODES: dict[type[SunSimError], int] = {
     Invalid: 2,  # like click's own for a wrong option
@@ -102,6 +116,13 @@ def owner_dsn(settings: Settings, *, make: bool) -> Iterator[str]:
         return
     with running_or_started(settings.data.dir, make=make) as dsn:
         yield dsn
+
+
+def gettext() -> Gettext:
+    """The words in the language of whoever sits at the terminal; English unless ``cli`` says else."""
+    make = click.get_current_context().meta.get(LANGUAGE)
+    words: Gettext = make() if make else str
+    return words
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:

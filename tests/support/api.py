@@ -34,11 +34,12 @@ from core.hookspecs import hookimpl
 from core.host import Host
 from core.ids import new_id
 from core.settings import DataSettings, Settings, SipSettings
+from tenants import snapshot as snapshots
 from tenants.callstore import DatabaseCallStore
 from tenants.db import Database
 from tenants.listener import Listener
 from tenants.secrets import Vault
-from tenants.services import calendars, groups, schedules, tokens
+from tenants.services import calendars, decisions, groups, schedules, tokens
 from tenants.services.actor import operator
 from tenants.services.calendars import CreateCalendar
 from tenants.services.groups import CreateGroup
@@ -153,6 +154,8 @@ class World:
         employee, e164 = company.activated.employee, company.activated.numbers[0].e164
         line, began = employee.lines[1], began or max(_midnight(), time.time() - 60)
         call_id = new_id()
+        snapshot = await decisions.present_snapshot(company.db, company.id)
+        await snapshots.store(company.db, snapshot)
         facts = CallFacts(call_id, company.id, Direction.INCOMING, "+79162041833", e164)
         here = {"terminal_id": line.id, "employee_id": employee.id, "address": line.login}
         await self.store.save(
@@ -177,6 +180,7 @@ class World:
                     CallStep(began + 40, StepCode.ENDED, data={"by": "caller"}),
                 ),
                 facts=facts,
+                snapshot_hash=snapshot.hash,
             )
         )
         return call_id

@@ -29,6 +29,7 @@ from web.api.lines import LinesController
 from web.api.media import MediaController
 from web.api.numbers import NumbersController
 from web.api.plugins import plugin_routes, tenant_of
+from web.api.route import RouteController
 from web.api.scenarios import ScenariosController
 from web.api.tenants import TenantsController
 from web.api.tokens import TokensController
@@ -73,6 +74,7 @@ def application(context: WebContext, gate: Gate | None = None) -> Litestar:
             LinesController,
             MediaController,
             NumbersController,
+            RouteController,
             ScenariosController,
             SchedulesController,
             TenantsController,

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from core.contracts import Direction
 from core.errors import FieldError, Invalid
-from tenants.services import callcontrol, calls, contracts
+from tenants.explain import Explanation
+from tenants.services import callcontrol, calls, contracts, decisions
 from tenants.services.calls import CallCard, CallQuery, CallRow, PresentCall
 from web.api.access import TheActor, needs
 from web.api.schema import ApiOperation
@@ -44,6 +45,14 @@ Limit = Annotated[
 ]
 Way = Annotated[Direction | None, QueryParameter(description=N_("Only calls that go this way."))]
 Unanswered = Annotated[bool, QueryParameter(description=N_("Only calls that nobody answered."))]
+
+
+Under = Annotated[
+    str | None,
+    QueryParameter(
+        description=N_("The version of another configuration, or “now”; without it the call’s own.")
+    ),
+]
 
 
 class CallList(Struct, frozen=True):
@@ -125,6 +134,24 @@ class CallsController(Controller):
         """
         words = language(negotiate(request.headers.get("Accept-Language", "")))
         return await calls.card(context.database, actor, call_id, words.gettext)
+
+    @get("/{call_id:uuid}/decision", operation_class=ApiOperation, **needs("calls:read"))
+    async def decision(
+        self,
+        request: Request[Any, Any, Any],
+        context: TheContext,
+        actor: TheActor,
+        call_id: FromPath[UUID],
+        snapshot: Under = None,
+    ) -> Explanation:
+        """Decide a past call again.
+
+        Under the configuration that the call had, the answer is what it was, to the last second.
+        Under another one it says what would have become of the call: telephones whose state nobody
+        noted then count as registered and free, and are named.
+        """
+        words = language(negotiate(request.headers.get("Accept-Language", "")))
+        return await decisions.of_call(context.database, actor, call_id, snapshot, words.gettext)
 
 
 def _instant(name: str, value: datetime | None) -> datetime | None:

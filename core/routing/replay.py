@@ -1,0 +1,96 @@
+"""Past decisions asked for again: the same ones, or what another configuration would have said.
+
+Under the call's own snapshot the answers are the same to the last bit: the functions are pure, and the
+record has everything that they were given. Under another one it may be that telephones were not looked
+at then; they count as registered and free, and are named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from core.contracts import Attempt, CallFacts, Decision, Dial, Direction, Live
+from core.routing.compiled import Compiled
+from core.routing.decide import plan, route
+from core.routing.dryrun import Path, Stage, dry_run, unrouted
+
+__all__ = ["Evidence", "replay", "replay_under"]
+
+
+class Evidence(Struct, frozen=True):
+    """What a call's record keeps for this (``contracts.Cdr``); ``decision`` if a plugin took it."""
+
+    facts: CallFacts
+    instant: float
+    seed: int
+    attempts: tuple[Attempt, ...] = ()
+    decision: Decision | None = None
+
+    def asked(self) -> Iterator[tuple[float, Dial, Live]]:
+        """Every dialling with what was left out because it had not changed."""
+        step, live = Dial(()), Live()
+        for attempt in self.attempts:
+            step = step if attempt.step is None else attempt.step
+            live = live if attempt.live is None else attempt.live
+            yield attempt.at, step, live
+
+
+def replay(compiled: Compiled, evidence: Evidence) -> Path:
+    """The decisions of the call, and a stage for each dialling that came to pass."""
+    facts = evidence.facts
+    decision = evidence.decision or route(compiled, facts, evidence.instant)
+    regular = decision.chain.steps if decision else ()
+    net = decision.chain.net if decision else ()
+    stages = tuple(
+        Stage(
+            at,
+            step,
+            plan(compiled, step, facts, live, at, evidence.seed),
+            net=step in net and step not in regular,
+        )
+        for at, step, live in evidence.asked()
+    )
+    return Path(decision, stages, None if decision else unrouted(compiled, facts))
+
+
+def replay_under(other: Compiled, own: Compiled, evidence: Evidence) -> tuple[Path, tuple[UUID, ...]]:
+    """What would become of the call under another configuration, and the telephones whose state then
+    is not known; ``own`` is the call's."""
+    facts = evidence.facts
+    if facts.direction is not Direction.INCOMING:
+        asked = [(at, step) for at, step, _ in evidence.asked()]
+    else:
+        decision = route(other, facts, evidence.instant)
+        steps = decision.chain.all_steps if decision else ()
+        asked = [(evidence.instant, step) for step in steps if isinstance(step, Dial)]
+    live, known = _then(own, evidence)
+    consulted = {t.id for _, step in asked for t in other.consulted(step)}
+    assumed = tuple(sorted(consulted - known))
+    live = replace(live, registered=live.registered | set(assumed))
+    if facts.direction is Direction.INCOMING:
+        return dry_run(other, facts, live, evidence.instant, evidence.seed), assumed
+    stages = (Stage(at, step, plan(other, step, facts, live, at, evidence.seed)) for at, step in asked)
+    return Path(None, tuple(stages), unrouted(other, facts)), assumed
+
+
+def _then(own: Compiled, evidence: Evidence) -> tuple[Live, set[UUID]]:
+    """The live state of that time, of each telephone as it was first looked at; and which were."""
+    registered: set[UUID] = set()
+    calls: dict[UUID, int] = {}
+    talked: dict[UUID, int] = {}
+    known: set[UUID] = set()
+    for _, step, live in evidence.asked():
+        fresh = set(_ids(own, step)) - known
+        known |= fresh
+        registered |= fresh & live.registered
+        calls |= {key: count for key, count in live.calls.items() if key in fresh}
+        talked = {**live.talked, **talked}
+    return Live(frozenset(registered), calls, talked), known
+
+
+def _ids(own: Compiled, step: Dial) -> Iterable[UUID]:
+    return (terminal.id for terminal in own.consulted(step))

@@ -1,0 +1,47 @@
+"""``sunsim route``: where a call would go, and why (the dry run)."""
+
+from __future__ import annotations
+
+import click
+
+from tenants import crosstenant
+from tenants.commands.frame import Office, Output, gettext, office_command
+from tenants.explain import lines
+from tenants.regions import Regions
+from tenants.services import contracts, dryrun
+from tenants.services.actor import operator
+from tenants.services.dryrun import DryRun
+
+__all__ = ["command"]
+
+_root = click.Group("sunsim")
+
+
+@office_command(_root, "route")
+@click.option("--tenant", required=True, help="The company: an id or the exact name.")
+@click.option("--to", "called", required=True, help="The number of the company that is called.")
+@click.option("--from", "caller", help="Who calls; without it the number is hidden.")
+@click.option("--at", help="A moment, 2026-12-31T18:00, by the company's clock; without it now.")
+@click.option(
+    "--live",
+    default="{}",
+    help="JSON of employees by extension or id: "
+    '\'{"101": {"mode": "available", "registered": true, "busy": false, "talked": 60}}\'.',
+)
+async def command(
+    office: Office, tenant: str, called: str, caller: str | None, at: str | None, live: str
+) -> Output:
+    """Try a call without making it: who would ring, who would not, and why."""
+    found = await contracts.find(office.db, office.actor, tenant)
+    regions = Regions()
+    if (plan := await crosstenant.numbering_plan(office.db, None)) is not None:
+        regions.put(plan["id"], plan["edges"], plan["subjects"])
+    words = gettext()
+    told = await dryrun.dry_run(
+        office.db,
+        operator(office.actor.name, found.id),
+        DryRun(called, caller, at, dryrun.states(live)),
+        regions.of,
+        words,
+    )
+    return Output(told, lines(told, words, found.timezone))
