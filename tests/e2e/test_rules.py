@@ -260,3 +260,67 @@ async def test_the_channels_of_a_telephone_are_set_on_the_card(office):
     card = await office.card(office.anna, terminals={"sip": {"channels": 2}})
     found = {each["kind"]: each["channels"] for each in card["terminals"]}
     assert (found[TerminalKind.SIP], found[TerminalKind.WEB]) == (2, 1)
+
+
+async def saved(office, number, **contact):
+    """What the company knows of a caller: kind, tags, manager."""
+    (contact_id,) = await office.company.sql(
+        "INSERT INTO contacts (tenant_id, kind, manager_id) VALUES ($1, 'business', $2) RETURNING id",
+        *(office.company.id, contact.get("manager")),
+    )
+    await office.company.sql(
+        "INSERT INTO contact_numbers (tenant_id, contact_id, e164) VALUES ($1, $2, $3)",
+        *(office.company.id, contact_id["id"], number),
+    )
+    for tag_id in contact.get("tags", ()):
+        await office.company.sql(
+            "INSERT INTO contact_tags (tenant_id, contact_id, tag_id) VALUES ($1, $2, $3)",
+            *(office.company.id, contact_id["id"], tag_id),
+        )
+
+
+@pytest.mark.spec("FLT-08", "FLT-10", "TAG-07", at="call")
+async def test_a_filter_by_tag_takes_the_calls_of_contacts_who_have_it(office):
+    (vip,) = await office.company.sql(
+        "INSERT INTO tags (tenant_id, kind, name) VALUES ($1, 'contact', 'VIP') RETURNING id",
+        office.company.id,
+    )
+    branch = {
+        "name": "VIP",
+        "chain": chain(dial(("employee", office.boris.id))),
+        "filter": {"type": "tags", "tags": [str(vip["id"])]},
+    }
+    await office.handle(dial(("employee", office.anna.id)), branches=[branch])
+    assert (await office.called("+79160000005")).call.employee.name == office.anna.name
+    await saved(office, "+79160000005", tags=[vip["id"]])
+    assert (await office.called("+79160000005")).call.employee.name == office.boris.name
+    assert (await office.called("+79160000006")).call.employee.name == office.anna.name
+
+
+@pytest.mark.spec("PRC-05", "PRC-06", at="call")
+async def test_the_personal_manager_is_tried_first(office):
+    client, regular = "+79160000007", "+79160000008"
+    await saved(office, client, manager=office.vera.id)
+    await saved(office, regular, manager=office.boris.id)
+    first = {"ring_seconds": 1}
+    await office.handle(dial(("employee", office.anna.id), manager=first))
+    assert rang(await office.called("+79160000009")) == [office.anna.sip.login]
+    assert rang(await office.called(regular)) == [office.boris.sip.login]
+    assert rang(await office.called(client)) == [office.vera.sip.login, office.anna.sip.login]
+    first["otherwise"] = {"type": "hang_up", "sip_status": 486}
+    await office.handle(dial(("employee", office.anna.id), manager=first))
+    assert rang(await office.called(client, status=486)) == [office.vera.sip.login]
+    assert rang(await office.called("+79160000009")) == [office.anna.sip.login]
+
+
+@pytest.mark.spec("PRC-07", at="call")
+async def test_who_has_talked_less_today_is_tried_first(office):
+    await office.handle(dial(("employee", office.anna.id)))
+    talk = office.company.caller().invite(office.company.number).expect(180).expect(200).ack()
+    await office.company.dial_in(talk.pause(2000).bye().expect(200))
+    office.calls += 1
+    people = (("employee", office.anna.id), ("employee", office.vera.id))
+    await office.handle(dial(*people, mode="least_busy", each_seconds=1))
+    first, *others = rang(await office.called())
+    assert first == office.vera.sip.login
+    assert office.anna.sip.login in others
