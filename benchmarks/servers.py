@@ -219,6 +219,7 @@ async def _companies(settings: Settings, carrier: Carrier) -> list[Account]:
                 phone=f"+7916000{index:04}",
                 numbers=(number,),
                 password=PASSWORD,
+                channels=10_000,
             )
             made = await activation.activate(database, issuer, everywhere, company)
             async with database.tenant(made.tenant.id) as session:

@@ -220,6 +220,9 @@ class Snapshot(Struct, frozen=True):
     ``default_manager`` is that of every new contact, an employee or an extension (PMA-02, H-6);
     ``missed_manager`` says who it is after a missed call (PMA-03).
 
+    ``channels`` is how many calls with the outside there may be at once, ``outgoing_calls`` how many
+    of them to the outside if not as many as the settings say.
+
     Fields are only ever added, with defaults: old snapshots are read for replay.
     """
 
@@ -246,6 +249,8 @@ class Snapshot(Struct, frozen=True):
     off_hours_media: UUID | None = None
     default_manager: Addressee | None = None
     missed_manager: MissedManager = MissedManager.DEFAULT
+    channels: int | None = None
+    outgoing_calls: int | None = None
 
     @property
     def tenant(self) -> Tenant:

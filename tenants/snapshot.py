@@ -200,6 +200,8 @@ def _services(tenant: Row) -> dict[str, Any]:
         "off_hours_media": tenant["off_hours_media"],
         "default_manager": msgspec.json.decode(manager, type=Addressee) if manager else None,
         "missed_manager": MissedManager(tenant["missed_manager"]),
+        "channels": tenant["channels"],
+        "outgoing_calls": tenant["outgoing_calls"],
     }
 
 

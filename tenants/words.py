@@ -50,6 +50,7 @@ REASONS = {
     "not_main": N_("not a main telephone"),
     "not_registered": N_("not online"),
     "no_carrier": N_("no carrier could take the call"),
+    "channels": N_("all channels of the contract are taken"),
     "busy": N_("busy with another call"),
     "caller": N_("the caller’s own telephone"),
     "no_terminals": N_("nobody to ring"),

@@ -53,7 +53,9 @@ P = ParamSpec("P")
 log = structlog.get_logger(__name__)
 
 _FORBIDDEN = 403
+_BUSY = 486
 _NOT_ACCEPTABLE = 488
+_NOT_NOW = 503
 
 
 class CallRefused(SunSimError):
@@ -103,16 +105,19 @@ class CallContext:
         settings: SipSettings,
         usable: bool,
         outgoing: int,
+        external: int,
         snapshot: Snapshot,
         compiled: routing.Compiled,
         hooks: TenantHooks,
         placing: Placing,
     ) -> None:
         """``usable`` says whether the audio that is offered may be used as it is (``encryption``);
-        ``outgoing`` is how many calls of the tenant went outside when this one came."""
+        ``outgoing`` is how many calls of the tenant went outside when this one came, ``external`` how
+        many went there or came from there."""
         self.snapshot = snapshot
         self._usable = usable
         self._outgoing = outgoing
+        self._external = external
         self._moment = moment
         self._settings = settings
         self._compiled = compiled
@@ -220,6 +225,10 @@ class CallContext:
         """Show who talks."""
         self._moment.answered(record.facts, ring)
 
+    def _full(self) -> bool:
+        channels = self.snapshot.channels
+        return channels is not None and self._external >= channels
+
     def _admit(self, record: CallRecord) -> None:
         facts = record.facts
         if facts.direction is Direction.OUTGOING and facts.called in EMERGENCY:
@@ -233,8 +242,13 @@ class CallContext:
                 raise CallRefused(_FORBIDDEN, "the contract has no number to call from")
             if not is_domestic(facts.called):
                 raise CallRefused(_FORBIDDEN, "only domestic destinations are open")
-            if self._outgoing >= self._settings.outgoing_calls:
+            own = self.snapshot.outgoing_calls
+            if self._outgoing >= (self._settings.outgoing_calls if own is None else own):
                 raise CallRefused(_FORBIDDEN, "too many outgoing calls at once")
+        if facts.direction is not Direction.INTERNAL and self._full():
+            record.add(StepCode.ADMISSION_REFUSED, reason="channels")
+            status = _BUSY if facts.direction is Direction.INCOMING else _NOT_NOW
+            raise CallRefused(status, "all channels of the contract are taken")
         refused = self._hooks.admit_call(self.tenant, facts)
         if refused is not None:
             refusal = refused.item

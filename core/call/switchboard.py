@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 import structlog
@@ -55,6 +55,7 @@ __all__ = ["Switchboard"]
 log = structlog.get_logger(__name__)
 
 P = ParamSpec("P")
+K = TypeVar("K")
 
 _NOT_FOUND = 404
 _INCOMPLETE = 484
@@ -107,8 +108,7 @@ class Switchboard:
         self._calls: dict[UUID, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._talking: Counter[UUID] = Counter()
-        self._outside: Counter[UUID] = Counter()
-        self._by_tenant: Counter[UUID] = Counter()
+        self._counted: Counter[tuple[UUID, Direction]] = Counter()  # of each company
         self._compiled = routing.Compilations()
         self.talk = TalkTime(self._zone_of)
         self._draining = False
@@ -181,7 +181,7 @@ class Switchboard:
 
     def calls_of(self, tenant_id: UUID) -> int:
         """How many calls a company has now."""
-        return self._by_tenant[tenant_id]
+        return sum(self._counted[tenant_id, direction] for direction in Direction)
 
     def tenant_of(self, request: Message, origin: Origin) -> UUID | None:
         """Whose call a request begins."""
@@ -193,7 +193,11 @@ class Switchboard:
 
     def outgoing(self, tenant_id: UUID) -> int:
         """How many of the tenant's calls go outside now."""
-        return self._outside[tenant_id]
+        return self._counted[tenant_id, Direction.OUTGOING]
+
+    def external(self, tenant_id: UUID) -> int:
+        """How many of the tenant's calls go outside or came from there."""
+        return self.outgoing(tenant_id) + self._counted[tenant_id, Direction.INCOMING]
 
     def live(self, tenant_id: UUID, terminals: Iterable[Terminal], employees: Iterable[UUID]) -> Live:
         """Which of the lines are registered, how many conversations each terminal has, and how long
@@ -297,6 +301,7 @@ class Switchboard:
                 settings=self._settings,
                 usable=profile is not None,
                 outgoing=self.outgoing(facts.tenant_id),
+                external=self.external(facts.tenant_id),
                 snapshot=snapshot,
                 compiled=self._compiled.of(snapshot),
                 hooks=self._host.for_tenant(snapshot.plugins),
@@ -315,9 +320,7 @@ class Switchboard:
             profile=profile or PLAIN,
         )
         self._calls[facts.call_id] = call
-        self._by_tenant[facts.tenant_id] += 1
-        if outgoing:
-            self._outside[facts.tenant_id] += 1
+        self._counted[facts.tenant_id, facts.direction] += 1
         self._keep(asyncio.create_task(self._run(call)))
 
     def _accept(self, session: Session, encryption: Encryption) -> Profile | None:
@@ -349,12 +352,10 @@ class Switchboard:
             cdr = await call.run()
         finally:
             del self._calls[facts.call_id]
-            _less(self._by_tenant, facts.tenant_id)
+            _less(self._counted, (facts.tenant_id, facts.direction))
             trunk = self._channels.pop(facts.call_id, None)
             if trunk is not None:
                 self._trunks.release(trunk)
-            if facts.direction is Direction.OUTGOING:
-                _less(self._outside, facts.tenant_id)
             self.show(self.board.call_ended, facts)
         self._ended(cdr)
         try:
@@ -396,7 +397,7 @@ class Switchboard:
             self.talk.ended(cdr.tenant_id, cdr.call_id, cdr.ended_at)
 
 
-def _less(counter: Counter[UUID], *keys: UUID) -> None:
+def _less(counter: Counter[K], *keys: K) -> None:
     """One less of each; what is down to nothing leaves the counter."""
     for key in keys:
         counter[key] -= 1

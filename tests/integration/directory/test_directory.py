@@ -55,6 +55,19 @@ async def test_a_change_is_visible_and_leaves_running_calls_alone(directory, dat
     assert before.employees[0].name == "Иванов"
 
 
+async def test_the_limits_of_a_contract_reach_its_calls(directory, database, company):
+    limits = tables.Contract.update(channels=3, outgoing_calls=2)
+    async with database.tenant(company.id):
+        await limits.where(tables.Contract.tenant_id == company.id)
+    await until(lambda: directory.snapshot(company.id).channels == 3)
+    assert directory.snapshot(company.id).outgoing_calls == 2
+    async with database.tenant(company.id):
+        again = tables.Contract.update(channels=10, outgoing_calls=None)
+        await again.where(tables.Contract.tenant_id == company.id)
+    await until(lambda: directory.snapshot(company.id).channels == 10)
+    assert directory.snapshot(company.id).outgoing_calls is None
+
+
 async def test_a_suspended_company_has_no_lines(directory, database, company):
     async with database.directory():
         await tables.Tenant.update(status="suspended").where(tables.Tenant.id == company.id)

@@ -180,6 +180,58 @@ def test_outgoing_calls_at_once_are_limited():
     assert ("answer", b"answer leg1") in seen[0].did
 
 
+def limited(**limits):
+    office = Office()
+    office.snapshot = replace(office.snapshot, **limits)
+    office.directory.put(office.snapshot)
+    office.phone(ANNA, answers(1), hangs_up(9))
+    office.phone(BORIS, answers(1), hangs_up(9))
+    for number in ("+79161112233", "112"):
+        office.phone(number, answers(1), hangs_up(9))
+    return office
+
+
+def test_a_contract_has_so_many_channels_for_calls_with_the_outside():
+    office, seen = limited(channels=1), []
+
+    async def scene():
+        seen.append(office.from_carrier())
+        seen.append(office.from_carrier())
+        seen.append(office.from_line(BORIS, "+79161112233"))
+        seen.append(office.from_line(BORIS, "112"))  # help is for everybody
+        await asyncio.sleep(20)
+        seen.append(office.from_carrier())
+
+    records = play(office, scene)
+    assert [session.did[0] for session in seen[1:3]] == [("reject", 486), ("reject", 503)]
+    assert ("answer", b"answer leg1") in seen[0].did and ("answer", b"answer leg1") in seen[4].did
+    refused = [cdr for cdr in records if cdr.steps[0].code is StepCode.ADMISSION_REFUSED]
+    assert [(cdr.outcome, cdr.steps[0].data["reason"]) for cdr in refused] == [
+        (Outcome.BUSY, "channels"),
+        (Outcome.FAILED, "channels"),
+    ]
+
+
+def test_calls_within_the_company_take_no_channel():
+    office, seen = limited(channels=0), []
+
+    async def scene():
+        seen.append(office.from_line(ANNA, "102"))
+
+    (cdr,) = play(office, scene)
+    assert cdr.outcome is Outcome.ANSWERED
+
+
+def test_a_contract_may_have_a_limit_of_outgoing_calls_of_its_own():
+    office = limited(outgoing_calls=0)
+
+    async def scene():
+        office.from_line(ANNA, "+79161112233")
+
+    (cdr,) = play(office, scene)
+    assert (cdr.outcome, cdr.sip_status) == (Outcome.REFUSED, 403)
+
+
 def test_more_calls_than_allowed_are_told_to_try_later():
     office = Office(max_calls=1)
     office.phone(ANNA, answers(1), hangs_up(9))
