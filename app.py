@@ -55,6 +55,7 @@ from tenants.listener import CHANNELS, LIVE, Listener
 from tenants.live import DatabaseLiveBoard
 from tenants.regions import load_geocoder
 from tenants.secrets import Vault
+from tenants.services.checks import CheckKeeper
 from tenants.services.chores import chores
 from tenants.services.lines import LineIssuer
 from tenants.trunkstate import TrunkStateWriter
@@ -168,6 +169,9 @@ def _web(common: Common) -> Litestar:
     async def opener(common: Common, stack: AsyncExitStack, state: State) -> None:
         directory = await common.open_directory(stack)
         context.attach(common.database, directory, common.listener)
+        keeper = CheckKeeper(context.checks, common.listener)
+        keeper.start()
+        stack.push_async_callback(keeper.close)
 
     return build(
         context,

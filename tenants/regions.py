@@ -6,6 +6,8 @@ has none for them.
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from types import ModuleType
 from uuid import UUID
@@ -15,7 +17,7 @@ import phonenumbers
 from core.regions import subjects_in
 from core.routing.tables import the_core
 
-__all__ = ["Regions", "load_geocoder"]
+__all__ = ["Regions", "load_geocoder", "origins_of"]
 
 
 class Regions:
@@ -46,6 +48,17 @@ def load_geocoder() -> ModuleType:
     from phonenumbers import geocoder
 
     return geocoder
+
+
+def origins_of(edges: bytes, subjects: bytes) -> Mapping[tuple[int, ...], str]:
+    """In which sets the regions of a plan come, each with a number from there, ``+E.164``.
+
+    ``edges`` and ``subjects`` are those of ``core._slownumbering``.
+    """
+    numbers, codes = array("Q", edges), array("H", subjects)
+    plan = the_core.NumberingPlan(edges, subjects)
+    some = {code: f"+7{numbers[codes.index(code)]:010}" for code in set(codes) if code}
+    return {plan.subjects(the_core.digits(number)): number for number in some.values()}
 
 
 @lru_cache(maxsize=10_000)

@@ -26,7 +26,7 @@ from core.contracts import (
 )
 from core.numbers import pretty
 
-__all__ = ["N_", "Gettext", "Words", "joined", "uuid_of"]
+__all__ = ["N_", "Gettext", "Words", "clock", "joined", "uuid_of"]
 
 Gettext = Callable[[str], str]
 
@@ -128,7 +128,7 @@ class Words:
         self.gettext = gettext
         self.facts = facts
         self.snapshot = snapshot
-        self._zone = _clock(zone or (snapshot.timezone if snapshot else "UTC"))
+        self._zone = clock(zone or (snapshot.timezone if snapshot else "UTC"))
         self._employees: dict[UUID, Employee] = {}
         self._terminals: dict[UUID, Terminal] = {}
         self._scenarios: dict[UUID, Scenario] = {}
@@ -265,7 +265,8 @@ def uuid_of(value: Any) -> UUID | None:
     return UUID(value) if isinstance(value, str) else value
 
 
-def _clock(name: str) -> ZoneInfo:
+def clock(name: str) -> ZoneInfo:
+    """The clock of a zone; UTC for a name that IANA does not know."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):  # calls are routed by UTC then, too

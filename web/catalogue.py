@@ -80,7 +80,7 @@ def _marked() -> Iterator[tuple[Path, Msgid]]:
             for _, _, message, _ in babel_extract(source, list(_KEYWORDS), (), {"silent": "no"}):
                 if msgid := _msgid(message):
                     yield path, msgid
-    worded = (ROOT / "tenants" / f"{name}.py" for name in ("words", "trace", "explain"))
+    worded = (ROOT / "tenants" / f"{name}.py" for name in ("words", "trace", "explain", "checktext"))
     for path in [*sorted((ROOT / "web").rglob("*.py")), *filter(Path.exists, worded)]:
         if path == Path(__file__):
             continue

@@ -8,6 +8,7 @@ from core.settings import Settings
 from tenants.db import Database
 from tenants.listener import Listener
 from tenants.secrets import Vault
+from tenants.services.checks import Checks
 from tenants.services.lines import LineIssuer
 from tenants.services.media import Library
 from tenants.services.throttle import LoginThrottle
@@ -47,6 +48,7 @@ class WebContext:
         self.database = database
         self.directory = directory
         self.listener = listener
+        self.checks = Checks(database)
         self.library = Library(database, self._storage, self.settings.data.sound_megabytes)
 
     @property

@@ -1,4 +1,4 @@
-"""The operator's commands, ``sunsim tenant|number|trunk|calls|route|media|…``, for ``cli.py``.
+"""The operator's commands, ``sunsim tenant|number|trunk|calls|route|check|media|…``, for ``cli.py``.
 
 ``ctx.obj`` of click is the ``Settings``. Every command takes ``--json`` and prints one JSON value with
 it. What goes wrong is one line on stderr and an exit code (see ``frame.EXIT_CODES``).
@@ -10,6 +10,7 @@ import click
 
 from tenants.commands import (
     calls,
+    check,
     db,
     media,
     number,
@@ -34,6 +35,7 @@ def groups() -> list[click.Command]:
         trunk.group,
         calls.group,
         route.command,
+        check.command,
         media.group,
         sip.group,
         plugin.group,

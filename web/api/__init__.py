@@ -20,6 +20,7 @@ from tenants.services.actor import Actor
 from web.api import intake, problems, schema
 from web.api.access import AnyConnection, Gate, caller_of
 from web.api.calls import CallsController
+from web.api.checks import ChecksController
 from web.api.company import ContractController
 from web.api.docs import docs, openapi
 from web.api.employees import EmployeesController
@@ -68,6 +69,7 @@ def application(context: WebContext, gate: Gate | None = None) -> Litestar:
         route_handlers=[
             CalendarsController,
             CallsController,
+            ChecksController,
             ContractController,
             EmployeesController,
             GroupsController,

@@ -108,7 +108,7 @@ def companies(draw: DrawFn) -> Case:
     def employee(key: UUID) -> Employee:
         return Employee(
             key,
-            "",
+            "Иванов",
             draw(st.sampled_from([None, "101"])),
             draw(st.sampled_from([*[AvailabilityMode.SCHEDULE] * 7, *AvailabilityMode])),
             draw(st.sampled_from(DialMode)),
@@ -147,7 +147,14 @@ def companies(draw: DrawFn) -> Case:
             employees=tuple(map(employee, people)),
             terminals=tuple(map(terminal, phones)),
             groups=tuple(
-                Group(key, "", "102", draw(st.sampled_from(DialMode)), 30, draw(_some([*people, GONE])))
+                Group(
+                    key,
+                    "Группа",
+                    "102",
+                    draw(st.sampled_from(DialMode)),
+                    30,
+                    draw(_some([*people, GONE])),
+                )
                 for key in teams
             ),
             numbers=tuple(
@@ -214,7 +221,7 @@ def _menu(draw: DrawFn, key: UUID, targets: SearchStrategy[Addressee], menus: li
         return MenuKey(name, action, draw(targets) if action is KeyAction.FORWARD else None, target)
 
     keys = tuple(pressed(name) for name in "12"[: draw(st.integers(0, 2))])
-    return Menu(key, "", keys=keys, enabled=draw(st.sampled_from([True, True, False])))
+    return Menu(key, "Меню", keys=keys, enabled=draw(st.sampled_from([True, True, False])))
 
 
 def _scenario(
@@ -234,7 +241,7 @@ def _scenario(
     def branch(at: int) -> Branch:
         return Branch(
             UUID(int=key.int + (1 << 80) + (at << 32)),
-            "",
+            "Фильтр",
             draw(chains),
             filter=draw(filters),
             schedule_id=draw(maybe(plans)),
@@ -244,7 +251,7 @@ def _scenario(
 
     branches = tuple(branch(at) for at in range(draw(st.sampled_from([0, 0, 1, 2, 4]))))
     return Scenario(
-        key, "", 1, branch(9), branches, enabled=draw(st.sampled_from([*[True] * 9, False]))
+        key, "Сценарий", 1, branch(9), branches, enabled=draw(st.sampled_from([*[True] * 9, False]))
     )
 
 
