@@ -300,6 +300,7 @@ async def test_a_filter_by_tag_takes_the_calls_of_contacts_who_have_it(office):
 @pytest.mark.spec("PRC-05", "PRC-06", at="call")
 async def test_the_personal_manager_is_tried_first(office):
     client, regular = "+79160000007", "+79160000008"
+    await office.card(office.anna, external_number=OUTSIDE, terminals={"external": {"main": False}})
     await saved(office, client, manager=office.vera.id)
     await saved(office, regular, manager=office.boris.id)
     first = {"ring_seconds": 1}
