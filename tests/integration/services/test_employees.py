@@ -116,6 +116,7 @@ async def test_everybody_sees_the_cards_but_only_their_own_lines(company):
     assert [len(c.lines) for c in await employees.employees(company.db, company.admin)] == [3, 3]
 
 
+@pytest.mark.spec("AVL-02", at="rule")
 async def test_an_employee_changes_only_a_few_things_of_only_themselves(company):
     boris = await company.hire("Борис Кузнецов")
     me = person(boris, company.id)
@@ -129,6 +130,13 @@ async def test_an_employee_changes_only_a_few_things_of_only_themselves(company)
             await change(company, structs.replace(mine, version=mine.version + 1), me, **forbidden)
     with pytest.raises(Forbidden):
         await change(company, company.activated.employee, me, mode=AvailabilityMode.AVAILABLE)
+    mine = await change(
+        company,
+        structs.replace(mine, version=mine.version + 1),
+        company.admin,
+        mode=AvailabilityMode.AVAILABLE,
+    )
+    assert mine.mode is AvailabilityMode.AVAILABLE
     with pytest.raises(Forbidden):
         await employees.create(company.db, company.issuer, me, employees.CreateEmployee("Ещё один"))
 

@@ -22,6 +22,7 @@ from core.contracts import (
 )
 from core.hours import PeriodKind
 from core.ids import new_id
+from core.scenarios import MENU
 from tests.unit.routing.company import CALLER, NUMBER, text
 
 SEQUENTIAL, PARALLEL, LEAST_BUSY = DialMode.SEQUENTIAL, DialMode.PARALLEL, DialMode.LEAST_BUSY
@@ -169,3 +170,21 @@ def test_each_branch_has_options_of_its_own(office):
     assert office.route(at=noon, tags=frozenset({vip})).chain.options == mine.options
     assert office.route(at=noon, caller=CALLER).chain.options == others.options
     assert office.route(at=night, caller=CALLER).chain.options == off_hours.options
+
+
+@pytest.mark.spec("SCN-04", at="rule")
+def test_the_blocks_of_a_scenario_come_in_their_order(office):
+    menu = PluginStep(MENU, {"menu_id": str(new_id())})
+    first, second = (Dial((office.addressee(name),)) for name in ("ann", "bob"))
+    chain = Chain((menu, first), Options(greeting=new_id()), net=(second, END))
+    scenario = office.scenario(chain=chain)
+    office.numbers = [replace(office.numbers[0], scenario_id=scenario.id)]
+    decision = office.route()
+    assert decision.branch_id == scenario.default.id  # «Фильтры»
+    assert decision.chain.options == chain.options  # «Опции»
+    assert decision.chain.all_steps == (
+        menu,
+        first,
+        second,
+        END,
+    )  # menu, «Обработка звонка», «Страховка»

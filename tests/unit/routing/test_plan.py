@@ -117,6 +117,7 @@ def test_inactive_terminals_and_those_without_an_address_are_skipped(company):
     assert set(company.reasons(ivanov).values()) == {"inactive"}
 
 
+@pytest.mark.spec("EMP-09", "EMP-10", "EMP-11", at="rule")
 @pytest.mark.parametrize(
     ("channels", "talking", "rings"), [(1, 0, True), (1, 1, False), (3, 2, True), (3, 3, False)]
 )

@@ -290,7 +290,7 @@ def test_steps_behind_the_end_are_not_reached(company):
 
 
 @pytest.mark.spec("INS-05", at="rule")
-def test_a_safety_net_for_the_same_people(company):
+def test_trap_17_a_safety_net_for_the_same_people(company):
     step = office(company, extension="101")
     same = Dial((Addressee(AddresseeKind.EXTENSION, "101"),), DialMode.SEQUENTIAL)
     chain = Chain((step,), net=(same,))
