@@ -1,17 +1,16 @@
 """A phone in a browser: WebRTC over secure WebSocket, calls in and out, audio in both directions."""
 
-from contextlib import asynccontextmanager
-
 import pytest
 
 from core import sdp
 from core.contracts import Direction, Encryption, Outcome, TerminalKind
-from core.media.rtp import RtpPeer
+from core.media.g711 import PCMA
 from core.media.tones import tone
 from tests.e2e.test_calls import answering
 from tests.e2e.test_media_loss import kill_rtpengine
 from tests.e2e.test_srtp import by_tls, until_heard
 from tests.support.browser_phone import browser_phone
+from tests.support.media import peers
 from tests.support.sipp import Script
 
 BROWSER, OTHER = 620, 440
@@ -22,15 +21,6 @@ OFFER = r"^INVITE .*?^(v=0.*?)^-----"
 def in_a_browser(company, **options):
     line, server = company.admin.lines[TerminalKind.WEB], company.instance.sip_by("wss")
     return browser_phone(line, company.domain, server, BROWSER, **options)
-
-
-@asynccontextmanager
-async def peer():
-    opened = await RtpPeer.open()
-    try:
-        yield opened
-    finally:
-        opened.close()
 
 
 async def both_hear(phone, other):
@@ -45,7 +35,7 @@ async def test_a_browser_answers_beside_a_desk_phone_holds_and_takes_back(compan
     losing.cancelled()
     async with (
         in_a_browser(company) as phone,
-        peer() as caller,
+        peers(PCMA) as (caller,),
         company.phone(company.admin.sip, losing) as desk,
     ):
         script = company.caller(media=caller.address).invite(company.number).expect(180).expect(200)
@@ -81,7 +71,7 @@ async def test_a_browser_with_opus_alone_calls_outside(company):
     """The carrier has G.711 alone, so this call is transcoded."""
     async with (
         in_a_browser(company, codecs=["opus", "telephone-event"]) as phone,
-        peer() as client,
+        peers(PCMA) as (client,),
         company.outside(answering(media=client.address)) as carrier,
     ):
         await phone.do("call", "89161112233")

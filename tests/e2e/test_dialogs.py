@@ -5,9 +5,10 @@ import re
 from contextlib import asynccontextmanager
 
 from core.contracts import Outcome
-from core.media.rtp import RtpPeer
+from core.media.g711 import PCMA
 from core.media.tones import heard_seconds, tone
 from tests.e2e.test_calls import answering, calling
+from tests.support.media import peers
 from tests.support.sipp import Script
 
 CLIENT = "89161112233"
@@ -75,19 +76,9 @@ def received(seen, start):
     return [part[part.index("v=0") :] for part in parts if start in part and "m=audio" in part]
 
 
-@asynccontextmanager
-async def talkers():
-    caller, callee = await RtpPeer.open(), await RtpPeer.open()
-    try:
-        yield caller, callee
-    finally:
-        caller.close()
-        callee.close()
-
-
 async def hears(peer, frequency, seconds=0.6):
     """Wait until the peer heard so much of a tone."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while heard_seconds(peer.heard, frequency) < seconds:
             await asyncio.sleep(0.05)
 
@@ -99,7 +90,7 @@ def held(body):
 @asynccontextmanager
 async def early(company, client, script):
     """An employee's call that the carrier lets hear something: both sides as SIPp, both as RTP."""
-    async with talkers() as (caller, callee):
+    async with peers(PCMA, PCMA) as (caller, callee):
         client.steps, script.steps = [
             [step.replace("m=audio 9 ", f"m=audio {peer.address[1]} ") for step in side.steps]
             for side, peer in ((client, callee), (script, caller))
@@ -289,7 +280,7 @@ async def test_too_short_a_session_is_refused(company):
 
 
 async def test_a_carrier_without_an_offer_gets_ours_and_both_hear_each_other(company):
-    async with talkers() as (caller, callee):
+    async with peers(PCMA, PCMA) as (caller, callee):
         script = company.caller(media=caller.address).invite(company.number, body=False)
         script.expect(180).expect(200)
         inside(script, "ACK", body=script.sdp).wait_for("BYE").ok()

@@ -8,8 +8,8 @@ import pytest
 from core.contracts import Direction, Outcome
 from tenants.services import numbers
 from tests.e2e.test_calls import answering, calling
-from tests.e2e.test_trunks import ACCOUNT, CLIENT, OPERATOR, Carrier, change
-from tests.support.kamailio import proxy, registrar
+from tests.e2e.test_trunks import CLIENT, OPERATOR, Carrier, change
+from tests.support.kamailio import ACCOUNT, proxy, registrar
 from tests.support.sipp import Script, free_port
 
 

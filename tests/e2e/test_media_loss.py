@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from core.contracts import Outcome, StepCode
-from core.media.rtp import RtpPeer
+from core.media.g711 import PCMA
 from core.media.tones import hears, tone
 from tests.e2e.test_calls import codes
-from tests.support.media import until_hears
+from tests.support.media import peers, until_hears
 from tests.support.sipp import Script
 
 CALLER, CALLEE = 440, 620
@@ -27,16 +27,6 @@ def rtpengine_of(instance):
             if "rtpengine" in Path(f"/proc/{pid}/cmdline").read_text(errors="replace"):
                 return int(pid)
     return None
-
-
-@asynccontextmanager
-async def two_peers():
-    peers = [await RtpPeer.open(), await RtpPeer.open()]
-    try:
-        yield peers
-    finally:
-        for peer in peers:
-            peer.close()
 
 
 async def kill_rtpengine(instance):
@@ -101,7 +91,7 @@ async def call(company, caller_script, callee_script):
 
 
 async def test_both_hear_each_other_again_after_it_was_killed(company):
-    async with two_peers() as (caller, callee):
+    async with peers(PCMA, PCMA) as (caller, callee):
         talk = asked_again(calling(company, caller)).until_told().bye().expect(200)
         answer = asked_again(called(callee)).wait_for("BYE").ok()
         async with call(company, talk, answer) as (at_caller, at_callee):
@@ -127,7 +117,7 @@ async def test_both_hear_each_other_again_after_it_was_killed(company):
 
 
 async def test_who_rings_is_asked_again_when_it_answers(company):
-    async with two_peers() as (caller, callee):
+    async with peers(PCMA, PCMA) as (caller, callee):
         talk = calling(company, caller).until_told().bye().expect(200)
         answer = asked_again(called(callee, pause=1500)).wait_for("BYE").ok()
         async with call(company, talk, answer) as (at_caller, at_callee):
@@ -145,7 +135,7 @@ async def test_who_rings_is_asked_again_when_it_answers(company):
 
 async def test_killed_at_rest_the_next_call_has_audio(company):
     await kill_rtpengine(company.instance)
-    async with two_peers() as (caller, callee):
+    async with peers(PCMA, PCMA) as (caller, callee):
         talk = calling(company, caller).until_told().bye().expect(200)
         answer = called(callee).wait_for("BYE").ok()
         async with asyncio.timeout(60):
@@ -161,7 +151,7 @@ async def test_killed_at_rest_the_next_call_has_audio(company):
 
 
 async def test_a_held_call_stays_held_and_is_resumed(company):
-    async with two_peers() as (caller, callee):
+    async with peers(PCMA, PCMA) as (caller, callee):
         talk = calling(company, caller).pause(100).reinvite("sendonly").expect(200).ack()
         asked_again(talk, talk.sdp.replace("sendrecv", "sendonly"))
         talk.until_told().reinvite("sendrecv").expect(200).ack().until_told().bye().expect(200)
@@ -187,7 +177,7 @@ async def test_a_held_call_stays_held_and_is_resumed(company):
 
 @pytest.mark.parametrize("side", ["caller", "callee"])
 async def test_a_side_that_refuses_ends_the_call_for_both(company, side):
-    async with two_peers() as (caller, callee):
+    async with peers(PCMA, PCMA) as (caller, callee):
         refused = {"caller": (488, 200), "callee": (200, 488)}[side]
         talk = asked_again(calling(company, caller), status=refused[0]).wait_for("BYE").ok()
         answer = asked_again(called(callee), status=refused[1]).wait_for("BYE").ok()
@@ -206,7 +196,7 @@ async def test_a_side_that_refuses_ends_the_call_for_both(company, side):
 async def test_forty_calls_at_once(company):
     """All are moved, none is lost, and all ports are free at the end."""
     calls = 40
-    async with two_peers() as (caller, callee):
+    async with peers(PCMA, PCMA) as (caller, callee):
         await company.sql("UPDATE terminals SET channels = 100")
         talk = asked_again(calling(company, caller)).pause(1000).bye().expect(200)
         answer = asked_again(called(callee)).wait_for("BYE").ok()

@@ -7,10 +7,11 @@ import signal
 import pytest
 
 from core.contracts import StepCode
+from core.media.g711 import PCMA
 from tests.e2e.test_calls import codes
-from tests.e2e.test_media_loss import asked_again, called, calling, hear_each_other, offered, two_peers
+from tests.e2e.test_media_loss import asked_again, called, calling, hear_each_other, offered
 from tests.support.instance import company_in, own_instance
-from tests.support.media import Rtpengine
+from tests.support.media import Rtpengine, peers
 from tests.support.sipp import Script
 from tests.support.waiting import until
 
@@ -48,9 +49,9 @@ async def company(pool, engines):
         yield made
 
 
-@pytest.fixture
-async def peers():
-    async with two_peers() as made:
+@pytest.fixture(name="peers")
+async def _peers():
+    async with peers(PCMA, PCMA) as made:
         yield made
 
 

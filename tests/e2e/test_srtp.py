@@ -7,10 +7,11 @@ import pytest
 
 from core import sdp
 from core.contracts import Direction, Encryption, Outcome
-from core.media.rtp import RtpPeer
+from core.media.g711 import PCMA
 from core.media.tones import hears, tone
 from tests.e2e.test_calls import answering, talking
 from tests.support.baresip import baresip
+from tests.support.media import peers
 from tests.support.sipp import Script
 
 ANSWER = r"SIP/2\.0 200 OK.*?^(v=0.*?)^-----"
@@ -32,15 +33,6 @@ async def by_tls(company, line, wanted, how, frequency=PHONE):
         yield phone
 
 
-@asynccontextmanager
-async def peer():
-    opened = await RtpPeer.open()
-    try:
-        yield opened
-    finally:
-        opened.close()
-
-
 async def until_heard(peer, frequency):
     """A second of the tone from now on, in pieces on a busy machine."""
     peer.forget()
@@ -54,7 +46,7 @@ async def until_heard(peer, frequency):
     ("wanted", "how"), [(Encryption.PREFERRED, "srtp"), (Encryption.REQUIRED, "srtp-mand")]
 )
 async def test_a_phone_by_tls_answers_encrypted_and_stays_so_after_hold(company, wanted, how):
-    async with by_tls(company, company.admin.sip, wanted, how) as phone, peer() as caller:
+    async with by_tls(company, company.admin.sip, wanted, how) as phone, peers(PCMA) as (caller,):
         script = talking(company.caller(media=caller.address), company.number)
         async with script.running(company.instance.sip, company.carrier_host) as sipp:
             told = (await sipp.wait_for_text(ANSWER))[1].encode()
@@ -82,7 +74,7 @@ async def test_a_phone_by_tls_answers_encrypted_and_stays_so_after_hold(company,
 async def test_a_phone_that_insists_on_encryption_calls_outside(company):
     async with (
         by_tls(company, company.admin.sip, Encryption.REQUIRED, "srtp-mand") as phone,
-        peer() as client,
+        peers(PCMA) as (client,),
         company.outside(answering(media=client.address)) as carrier,
     ):
         await phone.command("dial", "89161112233")

@@ -12,12 +12,12 @@ from tenants.secrets import seal_trunk_password
 from tenants.services import numbers, trunks
 from tenants.services.actor import operator
 from tests.e2e.test_calls import answering, calling, talking
+from tests.support.kamailio import ACCOUNT
 from tests.support.sipp import Script, free_port
 from tests.support.waiting import eventually
 
 OPERATOR = operator("test")
 CLIENT = "89161112233"
-ACCOUNT = {"login": "sunsim", "password": "s3cret", "realm": "carrier"}
 
 
 class Carrier:

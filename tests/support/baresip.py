@@ -85,9 +85,7 @@ class Baresip:
 
 
 @asynccontextmanager
-async def baresip(
-    login, password, domain, server, frequency=600, answer="auto", by="udp", more="", account=""
-):
+async def baresip(login, password, domain, server, frequency=600, by="udp", more="", account=""):
     """A phone registered with a line ``by`` udp, tcp or tls; it plays ``frequency`` when in a call.
     ``more`` are further lines of its configuration, ``account`` further parameters of its account."""
     with TemporaryDirectory(prefix="baresip-") as name:
@@ -108,7 +106,7 @@ async def baresip(
         (folder / "contacts").write_text("")
         outbound = f"sip:{server[0]}:{server[1]};transport={by}"
         (folder / "accounts").write_text(
-            f"<sip:{login}@{domain}>;auth_user={login};auth_pass={password};answermode={answer};"
+            f"<sip:{login}@{domain}>;auth_user={login};auth_pass={password};answermode=auto;"
             f'outbound="{outbound}";regint=60;audio_codecs=PCMA/8000/1,PCMU/8000/1{account}\n'
         )
         write_wav(folder / "source.wav", tone(frequency, 60))

@@ -14,6 +14,9 @@ from tempfile import TemporaryDirectory
 
 from tests.support.sipp import free_port
 
+ACCOUNT = {"login": "sunsim", "password": "s3cret", "realm": "carrier"}
+"""Ours at the registrar."""
+
 _COMMON = """
 debug=1
 log_stderror=yes
@@ -118,9 +121,9 @@ def proxy(host, server, gateway=("127.0.0.1", 9), transport=""):
     return _running(_PROXY, host, server, gateway, transport=by)
 
 
-def registrar(host, server, gateway, login="sunsim", password="s3cret", realm="carrier"):
-    """A carrier where ``login`` is an account of ours, and ``gateway`` the telephone network."""
-    return _running(_REGISTRAR, host, server, gateway, login=login, password=password, realm=realm)
+def registrar(host, server, gateway):
+    """A carrier where ``ACCOUNT`` is ours, and ``gateway`` the telephone network."""
+    return _running(_REGISTRAR, host, server, gateway, **ACCOUNT)
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from uuid import UUID
 import pytest
 
 from core.errors import MediaUnavailable
+from core.media.g711 import Codec
 from core.media.node import MediaStatistics
 from core.media.ports import free_range
 from core.media.rtp import RtpPeer
@@ -27,7 +28,7 @@ from core.media.tones import heard_seconds
 from core.settings import Address, MediaSettings
 from core.supervisor import die_with_parent
 
-__all__ = ["Rtpengine", "media", "media_settings", "running_media", "until_hears"]
+__all__ = ["Rtpengine", "media", "media_settings", "peers", "running_media", "until_hears"]
 
 
 _lent = ExitStack()
@@ -56,13 +57,12 @@ async def figures(server: RtpengineServer) -> MediaStatistics:
 class Rtpengine:
     """An rtpengine that somebody else runs, at an address that it keeps when it is started again."""
 
-    def __init__(self, folder: Path, size: int = 100, *options: str) -> None:
+    def __init__(self, folder: Path, size: int = 100) -> None:
         self.ports = media_settings(size)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
             free.bind(("127.0.0.1", 0))
             self.address = Address(*free.getsockname())
         self._log = folder / f"rtpengine-{self.address.port}.log"
-        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> Rtpengine:
@@ -74,7 +74,7 @@ class Rtpengine:
                 ["rtpengine", "--config-file=none", "--foreground", "--log-stderr", "--log-level=4"]
                 + ["--table=-1", "--interface=127.0.0.1", f"--listen-ng={self.address}"]
                 + [f"--port-min={self.ports.port_min}", f"--port-max={self.ports.port_max}"]
-                + ["--timeout=3600", "--silent-timeout=3600", *self._options],
+                + ["--timeout=3600", "--silent-timeout=3600"],
                 stdout=log,
                 stderr=log,
                 preexec_fn=die_with_parent(signal.SIGKILL),  # noqa: PLW1509 - forked from one thread
@@ -138,6 +138,17 @@ async def media(tmp_path: Path) -> AsyncIterator[RtpengineServer]:
     """A started server for one test."""
     async with running_media(tmp_path / "media") as server:
         yield server
+
+
+@asynccontextmanager
+async def peers(*codecs: Codec) -> AsyncIterator[list[RtpPeer]]:
+    """Telephones' audio, one for each codec."""
+    opened = [await RtpPeer.open(codec=codec) for codec in codecs]
+    try:
+        yield opened
+    finally:
+        for peer in opened:
+            peer.close()
 
 
 async def until_hears(peer: RtpPeer, frequency: float, seconds: float) -> None:

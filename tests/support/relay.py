@@ -18,11 +18,9 @@ _LATE = 0.08  # seconds that a packet is held back for others to overtake it
 class Network:
     """Links with one kind of weather. ``lost`` and ``late`` count packets of all of them."""
 
-    def __init__(self, seed, loss=LOSS, reordered=REORDERED):
+    def __init__(self, seed):
         self.seed = seed
-        self.loss = loss
-        self.reordered = reordered
-        self.carried = self.lost = self.late = 0
+        self.lost = self.late = 0
         self._links = 0
         self._open = AsyncExitStack()
 
@@ -39,9 +37,9 @@ class Network:
 
 
 @asynccontextmanager
-async def network(seed, **weather):
+async def network(seed):
     """A network for the block."""
-    made = Network(seed, **weather)
+    made = Network(seed)
     try:
         yield made
     finally:
@@ -78,9 +76,9 @@ class _Direction(asyncio.DatagramProtocol):
 
     def datagram_received(self, data, _):
         weather, fate = self._weather, self._dice.random()
-        if fate < weather.loss:
+        if fate < LOSS:
             weather.lost += 1
-        elif fate < weather.loss + weather.reordered:
+        elif fate < LOSS + REORDERED:
             weather.late += 1
             asyncio.get_running_loop().call_later(_LATE, self._send, data)
         else:
@@ -88,7 +86,6 @@ class _Direction(asyncio.DatagramProtocol):
 
     def _send(self, data):
         if not self.out.is_closing():
-            self._weather.carried += 1
             self.out.sendto(data, self._goal)
 
 

@@ -10,7 +10,7 @@ import asyncio
 import re
 import socket
 import tempfile
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
@@ -373,6 +373,10 @@ class Sipp:
 
 
 def free_port(host):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    """A port that nobody has there, neither by UDP nor by TCP."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, socket.socket() as other:
+            probe.bind((host, 0))
+            with suppress(OSError):
+                other.bind(probe.getsockname())
+                return probe.getsockname()[1]

@@ -9,8 +9,8 @@ from core.media.g711 import PCMA
 from core.media.rtp import RtpPeer
 from core.media.tones import hears, tone
 from tests.integration.media.test_reoffer import directed
-from tests.integration.media.test_session import CALLEE, CALLER, peers, talk
-from tests.support.media import until_hears
+from tests.integration.media.test_session import CALLEE, CALLER, talk
+from tests.support.media import peers, until_hears
 
 STRANGER = 1000
 

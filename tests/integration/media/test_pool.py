@@ -14,8 +14,8 @@ from core.media.rtp import RtpPeer
 from core.media.rtpengine import NgClient, ServerGone
 from core.media.server import RtpengineServer
 from core.settings import MediaSettings
-from tests.integration.media.test_session import peers, talk
-from tests.support.media import Rtpengine, figures
+from tests.integration.media.test_session import talk
+from tests.support.media import Rtpengine, figures, peers
 from tests.support.waiting import until
 
 

@@ -5,7 +5,8 @@ import asyncio
 from core.ids import new_id
 from core.media.g711 import PCMA
 from tests.integration.media.test_reoffer import directed
-from tests.integration.media.test_session import peers, talk
+from tests.integration.media.test_session import talk
+from tests.support.media import peers
 
 
 async def at_rest(session):

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from core.ids import new_id
 from core.media.g711 import PCMA
 from core.media.server import RtpengineServer
-from tests.integration.media.test_session import peers, talk
-from tests.support.media import figures, media_settings
+from tests.integration.media.test_session import talk
+from tests.support.media import figures, media_settings, peers
 from tests.support.waiting import until
 
 PASSWORD = "open-sesame-42"

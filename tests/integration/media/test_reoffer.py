@@ -9,8 +9,8 @@ from core.errors import MediaRefused
 from core.ids import new_id
 from core.media.g711 import PCMA
 from core.media.tones import tone
-from tests.integration.media.test_session import CALLEE, CALLER, audio, peers, talk, until_silent
-from tests.support.media import figures
+from tests.integration.media.test_session import CALLEE, CALLER, audio, talk, until_silent
+from tests.support.media import figures, peers
 
 
 def directed(body: bytes, direction: str) -> bytes:

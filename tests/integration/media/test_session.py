@@ -1,7 +1,6 @@
 """Calls through a real rtpengine, heard by real RTP peers."""
 
 import asyncio
-from contextlib import asynccontextmanager
 
 import pytest
 
@@ -9,21 +8,10 @@ from core import sdp
 from core.errors import MediaRefused, MediaUnavailable
 from core.ids import new_id
 from core.media.g711 import PCMA, PCMU
-from core.media.rtp import RtpPeer
 from core.media.tones import hears, tone
-from tests.support.media import figures, until_hears
+from tests.support.media import figures, peers, until_hears
 
 CALLER, CALLEE, LOSER = 440, 620, 1000
-
-
-@asynccontextmanager
-async def peers(*codecs):
-    opened = [await RtpPeer.open(codec=codec) for codec in codecs]
-    try:
-        yield opened
-    finally:
-        for peer in opened:
-            peer.close()
 
 
 async def talk(caller, callee, seconds=1.0):
