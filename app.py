@@ -58,6 +58,7 @@ from tenants.secrets import Vault
 from tenants.services.checks import CheckKeeper
 from tenants.services.chores import chores
 from tenants.services.lines import LineIssuer
+from tenants.sounds import SoundFiles
 from tenants.trunkstate import TrunkStateWriter
 from web.api import api
 from web.context import WebContext
@@ -221,6 +222,7 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         publish=bus.publish,
         clock=clock,
         trunks=carriers,
+        sounds=await SoundFiles.open(settings.data.dir.resolve() / "sound"),
     )
     await _remember_talks(common.database, directory, switchboard, clock)
     endpoint = Endpoint(

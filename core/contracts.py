@@ -501,6 +501,7 @@ class StepCode(StrEnum):
     ROUTED = "routed"  # scenario_id, version, branch_id, open, passed: pairs of a branch and why not
     UNROUTED = "unrouted"  # no scenario handles it: reason
     NOT_RUNG = "not_rung"  # terminal or employee, else kind and ref of the addressee: reason
+    PLAYED = "played"  # the caller is answered and hears something: media
     RINGING = "ringing"  # a leg was offered
     LEG_ENDED = "leg_ended"  # a leg that was not answered: status, reason
     ANSWERED = "answered"  # a leg answered

@@ -7,6 +7,7 @@ where records go (``tenants``) or what relays the audio (``core.media``).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
@@ -23,6 +24,7 @@ __all__ = [
     "MediaSession",
     "MovableMediaSession",
     "OnKey",
+    "Sounds",
     "TenantDirectory",
 ]
 
@@ -202,6 +204,17 @@ class MediaSession(Protocol):
         """Our last body to that party."""
         ...
 
+    async def play(self, clip: Path, *, again: bool = False) -> float:
+        """Let the caller hear a WAV file, once or ``again`` and again; how many seconds it lasts.
+
+        It takes the place of the one before. The caller hears it while nobody is connected.
+        """
+        ...
+
+    async def hush(self) -> None:
+        """Play no more."""
+        ...
+
     async def drop(self, leg: str) -> None:
         """Forget a callee that lost, declined or hung up.
 
@@ -232,6 +245,18 @@ class MovableMediaSession(MediaSession, Protocol):
         """After ``renew``: an offer for the re-INVITE of a callee who rang or talked; its answer goes
         to ``connect``.
         """
+        ...
+
+
+class Sounds(Protocol):
+    """Clips to be played: local files that the media server can read."""
+
+    def clip(self, tenant_id: UUID, sound: str) -> Path | None:
+        """A clip of a company by its hash, or ``None`` if it is gone."""
+        ...
+
+    def ringback(self) -> Path | None:
+        """What a caller hears while somebody rings (ITU-T E.180)."""
         ...
 
 

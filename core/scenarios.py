@@ -292,10 +292,11 @@ class ContactTag(Struct, frozen=True):
 
 
 class Media(Struct, frozen=True):
-    """Something to play (MED-06)."""
+    """Something to play (MED-06). ``sound`` is the SHA-256 of its clip, hex; "" if there is none."""
 
     id: UUID
     name: str
+    sound: str = ""
 
 
 class KeyAction(StrEnum):

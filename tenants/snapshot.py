@@ -86,7 +86,7 @@ def build(tenant: Row, rows: Mapping[str, Sequence[Row]]) -> Snapshot:
             schedules=tuple(_schedule(row) for row in rows["schedules"]),
             calendars=tuple(_calendar(row) for row in rows["calendars"]),
             tags=tuple(_tag(row) for row in rows["tags"] if row["kind"] == TagKind.CONTACT),
-            media=tuple(Media(row["id"], row["name"]) for row in rows["media"]),
+            media=tuple(Media(row["id"], row["name"], row["hash"]) for row in rows["media"]),
             menus=tuple(_voice(row, Menu) for row in rows["menus"]),
             extension_lists=tuple(_voice(row, ExtensionList) for row in rows["extension_lists"]),
             **_services(tenant),

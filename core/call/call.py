@@ -8,30 +8,34 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple, Protocol
+from uuid import UUID
 
 import structlog
 
-from core.call.conversation import converse
+from core.call.conversation import Side, converse
 from core.call.dialling import Answer, Dialler, InTurn, NotAnswered, Place, Result
 from core.call.early import CallerLeft, Early
 from core.call.keys import Keys
 from core.call.lasting import LastingMedia
 from core.call.leg import Header, Leg
+from core.call.playing import Playing
 from core.call.record import CallRecord, outcome_of
 from core.contracts import (
     CallFacts,
     Cdr,
+    Chain,
     Dial,
     DialPlan,
     Direction,
     HangUp,
+    Options,
     Outcome,
     PlanNode,
     PluginStep,
     Ring,
     SkipReason,
-    Step,
     StepCode,
     Tenant,
 )
@@ -52,6 +56,7 @@ _RANG_OUT = 408
 _NOBODY_HAS_IT = 404
 _BUSY_OR_DECLINED = frozenset({486, 600, 603})
 _FAILED = 500
+_PLAIN = Options()
 _NOT_NOW = 503
 _ENDED: dict[str, Header] = {
     "shutdown": ("Reason", 'SIP;cause=503;text="Service stopped"'),
@@ -69,8 +74,16 @@ class Surroundings(Protocol):
         """Whose call it is."""
         ...
 
-    def route(self, record: CallRecord) -> tuple[Step, ...]:
-        """The steps of this call; the decision goes into the record. Raises CallRefused."""
+    def route(self, record: CallRecord) -> Chain:
+        """The blocks of this call; the decision goes into the record. Raises CallRefused."""
+        ...
+
+    def clip(self, media: UUID | None) -> Path | None:
+        """What to play for a media of the company; ``None`` if there is nothing."""
+        ...
+
+    def ringback(self) -> Path | None:
+        """What a caller who is answered hears while somebody rings."""
         ...
 
     def plan(self, step: Dial, record: CallRecord) -> DialPlan:
@@ -140,6 +153,9 @@ class Call:
             on_failed=lambda: self.leave("media_lost"),
         )
         self._keys = Keys(self.caller, self._media)
+        self._playing = Playing(self._media)
+        self._options = _PLAIN
+        self._line: Side | None = None  # a caller whom we have answered, and nobody else yet
         self._surroundings = surroundings
         self._limit = limit
         follows = record.facts.direction is Direction.OUTGOING
@@ -166,6 +182,9 @@ class Call:
             self._session.reject(end.sip_status)
             if end.outcome is not Outcome.CANCELLED:
                 self._early.heard()
+        elif self._line is not None:  # nobody but us talked with him
+            self._line.close()
+            self.caller.end(self._why())
         await self._media.close()
         return self.record.finish(*end)
 
@@ -206,6 +225,27 @@ class Call:
         """Keys that were pressed before, on another occasion, are not meant."""
         self._keys.forget()
 
+    async def answer(self) -> None:
+        """Answer the caller, whom nobody has answered yet, to speak to him."""
+        if self.caller.answered:
+            return
+        await self._early.answer_now()
+        left: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
+        left.add_done_callback(self._hung_up)
+        self._line = Side("caller", self.caller, None, self._media, left)
+
+    async def play(self, media: UUID) -> None:
+        """Answer the caller and let him hear a media to its end; one that is gone is passed over.
+
+        Cancelled, it falls silent at once.
+        """
+        clip = self._surroundings.clip(media)
+        if clip is None:
+            return
+        await self.answer()
+        self.record.add(StepCode.PLAYED, media=str(media))
+        await self._playing.whole(clip)
+
     async def dial(self, step: Dial) -> bool:
         """Ring, and talk to the end of the conversation if somebody answers; whether one did."""
         plan = self._surroundings.plan(step, self.record)
@@ -219,7 +259,8 @@ class Call:
                 kind=nameless.kind if nameless else "",
                 ref=nameless.ref if nameless else "",
             )
-        result = await self._ring(plan, step.ring_seconds)
+        async with self._playing.meanwhile(self._melody() if plan.root else None):
+            result = await self._ring(plan, step.ring_seconds)
         if isinstance(result, Answer):
             self._end = await self._connect(result)
             return True
@@ -234,14 +275,19 @@ class Call:
     # --- the way of a call ---------------------------------------------------------------------
 
     async def _work(self) -> CallEnd:
-        steps = self._surroundings.route(self.record)
+        chain = self._surroundings.route(self.record)
+        self._options = chain.options
         if self._session.by_info:
             self._media.by_info(None)
         await self._early.open()
-        for step in steps:
+        if chain.options.greeting is not None:
+            await self.play(chain.options.greeting)
+        for step in chain.all_steps:
             if isinstance(step, Dial):
                 await self.dial(step)
             elif isinstance(step, HangUp):
+                if step.media is not None:
+                    await self.play(step.media)
                 self.hang_up(step.sip_status)
             elif await self._surroundings.step(self, step) is Next.END:
                 return self._end or self._fallback
@@ -250,6 +296,14 @@ class Call:
             if self._gone.done():  # a plugin's step that does not mind being cancelled
                 return self._gone.result()
         return self._fallback
+
+    def _melody(self) -> Path | None:
+        """What the caller hears of us while somebody rings: the melody (OPT-02), before the answer if
+        he can. Who is answered hears the ringback tone if there is none."""
+        clip = self._surroundings.clip(self._options.melody)
+        if clip is not None and self._early.sounds():
+            return clip
+        return self._surroundings.ringback() if self.caller.answered else None
 
     async def _ring(self, plan: DialPlan, seconds: int) -> Result:
         if plan.root is None:
@@ -263,6 +317,9 @@ class Call:
             self._media.by_info(leg.name)
         try:
             await self._early.join(leg, answer.sdp)
+            if self._line is not None:
+                await self._line.settled()
+                self._line = None
             if self._gone.done():  # the caller left in this very turn of the loop
                 raise asyncio.CancelledError
             self._early.answer()
@@ -314,6 +371,17 @@ class Call:
             self._leave(CallEnd(Outcome.CANCELLED, _CANCELLED, "caller", event.reason))
         else:
             self._early.caller(event)
+
+    def _hung_up(self, left: asyncio.Future[tuple[str, str]]) -> None:
+        """The caller left us, who had answered him; nobody of the company has spoken with him."""
+        if left.cancelled():
+            return
+        if error := left.exception():
+            log.error("call.broken", exc_info=error)
+            self._leave(self._ended(_FAILED, "internal"))
+            return
+        by, cause = left.result()
+        self._leave(CallEnd(Outcome.CANCELLED, _CANCELLED, by, cause))
 
     def _leave(self, end: CallEnd) -> None:
         if not self._gone.done():

@@ -20,6 +20,7 @@ from core.contracts import (
     Addressee,
     AddresseeKind,
     CallFacts,
+    Chain,
     Dial,
     DialPlan,
     Direction,
@@ -30,7 +31,6 @@ from core.contracts import (
     Ring,
     Seq,
     Snapshot,
-    Step,
     StepCode,
     Tenant,
     Terminal,
@@ -43,9 +43,10 @@ from core.tenant_hooks import TenantHooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
     from uuid import UUID
 
-    from core.ports import LiveBoard
+    from core.ports import LiveBoard, Sounds
 
 __all__ = ["CallContext", "CallRefused"]
 
@@ -110,6 +111,7 @@ class CallContext:
         compiled: routing.Compiled,
         hooks: TenantHooks,
         placing: Placing,
+        sounds: Sounds | None = None,
     ) -> None:
         """``usable`` says whether the audio that is offered may be used as it is (``encryption``);
         ``outgoing`` is how many calls of the tenant went outside when this one came, ``external`` how
@@ -123,22 +125,23 @@ class CallContext:
         self._compiled = compiled
         self._hooks = hooks
         self._placing = placing
+        self._sounds = sounds
 
     @property
     def tenant(self) -> Tenant:
         """Whose call it is."""
         return self.snapshot.tenant
 
-    def route(self, record: CallRecord) -> tuple[Step, ...]:
+    def route(self, record: CallRecord) -> Chain:
         """Admission, then the scenario for incoming calls, what was dialled for others."""
         facts = record.facts
         self._admit(record)
         if facts.direction is Direction.INTERNAL:
             record.add(StepCode.DIALLED, address=facts.called)
-            return (Dial((Addressee(AddresseeKind.EXTENSION, facts.called),)),)
+            return Chain((Dial((Addressee(AddresseeKind.EXTENSION, facts.called),)),))
         if facts.direction is Direction.OUTGOING:
             record.add(StepCode.DIALLED, address=facts.called)
-            return (Dial((Addressee(AddresseeKind.EXTERNAL, facts.called),)),)
+            return Chain((Dial((Addressee(AddresseeKind.EXTERNAL, facts.called),)),))
         record.add(StepCode.ARRIVED, address=facts.called)
         chosen = self._hooks.route_call(self.tenant, facts)
         decision = chosen.item if chosen else routing.route(self._compiled, facts, record.started_at)
@@ -155,7 +158,20 @@ class CallContext:
             passed=[line[1:] for line in decision.trace if line[0] == "passed"] or "",
             plugin=chosen.plugin if chosen else "",
         )
-        return decision.chain.all_steps
+        return decision.chain
+
+    def clip(self, media: UUID | None) -> Path | None:
+        """The file of one of the company's own media; never another's."""
+        if self._sounds is None or media is None:
+            return None
+        for each in self.snapshot.media:
+            if each.id == media and each.sound:
+                return self._sounds.clip(self.snapshot.tenant_id, each.sound)
+        return None
+
+    def ringback(self) -> Path | None:
+        """The tone."""
+        return self._sounds.ringback() if self._sounds is not None else None
 
     def plan(self, step: Dial, record: CallRecord) -> DialPlan:
         """Ask the routing core with the live state of this moment."""

@@ -27,7 +27,7 @@ from core.sip.session import (
     SessionEvent,
 )
 
-__all__ = ["Parting", "converse"]
+__all__ = ["Parting", "Side", "converse"]
 
 log = structlog.get_logger(__name__)
 
@@ -48,8 +48,8 @@ async def converse(
     """Wait for the end; the leg that stays gets BYE. ``limit`` is in seconds."""
     over: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
     sides = (
-        _Side("caller", caller, None, media, over),
-        _Side("callee", callee, callee.name, media, over),
+        Side("caller", caller, None, media, over),
+        Side("callee", callee, callee.name, media, over),
     )
     try:
         by, cause = await (over if limit is None else asyncio.wait_for(over, limit))
@@ -67,7 +67,7 @@ async def converse(
     return Parting(by, cause)
 
 
-class _Side:
+class Side:
     """Listens to one leg: what it wants is done in order, its end ends the conversation at once."""
 
     def __init__(
@@ -92,6 +92,11 @@ class _Side:
         """What is still to be done no longer matters."""
         if self._chore is not None:
             self._chore.cancel()
+
+    async def settled(self) -> None:
+        """Wait until all is done that was wanted until now."""
+        while self._chore is not None:
+            await asyncio.wait([self._chore])
 
     def _hear(self, event: SessionEvent) -> None:
         if self._over.done():

@@ -86,7 +86,8 @@ class Early:
             return
         if event.sdp and self._follows and not self._offer:
             await self._let_hear(leg, event.sdp)
-        if not self._rang and not self._told and event.status >= _RINGING:
+        waits = not (self._rang or self._told or self._caller.answered)
+        if waits and event.status >= _RINGING:
             self._rang = True
             self._session.progress(_RINGING, self._offer)
             self.heard()
@@ -103,14 +104,33 @@ class Early:
 
         Raises MediaUnavailable, or CallerLeft.
         """
-        if self._chores:
-            await asyncio.wait(self._chores)
         if self._offer:
-            self._sdp = self._offer
-            self.answer()
-            await self._learn()
+            await self.answer_now()
+        elif self._chores:
+            await asyncio.wait(self._chores)
         async with self._turn:
             self._sdp = await self._media.connect(leg.name, answer)
+
+    async def answer_now(self) -> None:
+        """Answer the caller before anybody else did: somebody speaks to him who is no telephone.
+
+        Raises MediaUnavailable, or CallerLeft.
+        """
+        if self._chores:
+            await asyncio.wait(self._chores)
+        self._sdp = self._offer or self._media.sent(None)
+        self.answer()
+        if self._offer:
+            await self._learn()
+
+    def sounds(self) -> bool:
+        """Let the caller hear us before the answer, if he can; whether he does."""
+        if not self._told and not self._caller.answered and not self._offer:
+            self._told = True
+            self._session.progress(_SOUNDS, self._media.sent(None))
+            self._media.told()
+            self.heard()
+        return self._told or self._caller.answered
 
     def answer(self) -> None:
         """Send the 200, if that is still to be done."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -66,6 +67,7 @@ class LastingMedia:
         self._moves = 0  # how often the server was lost
         self._rung: dict[str, int] = {}  # after how many moves each callee got its last offer
         self._connected: str | None = None
+        self._music: Path | None = None  # that plays again and again
         self._whole = asyncio.Event()
         self._whole.set()
         self._news = asyncio.Event()
@@ -145,6 +147,18 @@ class LastingMedia:
         await self._whole.wait()
         await self._media.press(leg, key, milliseconds)
 
+    async def play(self, clip: Path, *, again: bool = False) -> float:
+        """Let the caller hear a file. After a move music begins anew; what is said once is over."""
+        seconds = await self._lasting(lambda: self._media.play(clip, again=again))
+        self._music = clip if again else None
+        return seconds
+
+    async def hush(self) -> None:
+        """Play no more."""
+        self._music = None
+        await self._whole.wait()
+        await self._media.hush()
+
     async def received(self) -> Mapping[str | None, int]:
         """Packets from each party."""
         return await self._media.received()
@@ -218,6 +232,11 @@ class LastingMedia:
                 await asyncio.sleep(_AGAIN)
 
     async def _begin_anew(self) -> None:
+        await self._ask_parties()
+        if self._music is not None:
+            await self._media.play(self._music, again=True)
+
+    async def _ask_parties(self) -> None:
         answered = self._caller.answered
         offer = await self._media.renew(answered=answered)
         if not answered:

@@ -39,7 +39,7 @@ from core.errors import MediaRefused
 from core.events import CallAnswered, CallEnded, CallStarted
 from core.host import Host
 from core.ids import new_id
-from core.ports import CallStore, Clock, EventSink, LiveBoard, MediaServer, TenantDirectory
+from core.ports import CallStore, Clock, EventSink, LiveBoard, MediaServer, Sounds, TenantDirectory
 from core.sdp import PLAIN, Profile
 from core.settings import SipSettings
 from core.sip._wire import Message
@@ -88,8 +88,10 @@ class Switchboard:
         publish: EventSink,
         clock: Clock,
         trunks: TrunkBoard | None = None,
+        sounds: Sounds | None = None,
     ) -> None:
-        """``trunks`` knows which carriers work; without it all do."""
+        """``trunks`` knows which carriers work; without it all do. Without ``sounds`` nothing is
+        played."""
         self.board = board
         self.endpoint: Endpoint | None = None
         self.rejected: Counter[str] = Counter()
@@ -104,6 +106,7 @@ class Switchboard:
         self._publish = publish
         self._clock = clock
         self._trunks = trunks or TrunkBoard()
+        self._sounds = sounds
         self._channels: dict[UUID, Trunk] = {}
         self._calls: dict[UUID, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -315,6 +318,7 @@ class Switchboard:
                     board=self._trunks,
                     caller=caller,
                 ),
+                sounds=self._sounds,
             ),
             limit=self._settings.outgoing_seconds if outgoing else None,
             profile=profile or PLAIN,

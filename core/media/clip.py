@@ -13,6 +13,7 @@ import os
 import secrets
 import struct
 import wave
+from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +25,7 @@ from core.errors import SunSimError
 
 __all__ = [
     "LONGEST",
+    "RATE",
     "Clip",
     "NotPlayable",
     "TooLong",
@@ -83,15 +85,15 @@ async def converted(source: Path, target: Path) -> Clip:
     return await _run(source, target, ())
 
 
-def joined(parts: Sequence[Path | int], target: Path) -> Clip:
-    """One clip of clips and pauses in milliseconds, in this order (MED-06).
+def joined(parts: Sequence[Path | int | array[int]], target: Path) -> Clip:
+    """One clip of clips, samples and pauses in milliseconds, in this order (MED-06).
 
     Copies in blocks; call it in a thread. Raises OSError if a clip is not there.
     """
     with _new(target) as made, made.open("wb") as file:
         file.write(_header(0))
         for part in parts:
-            file.writelines(_silence(part) if isinstance(part, int) else _samples(part))
+            file.writelines(_frames(part))
         return _finished(file, made)
 
 
@@ -174,6 +176,12 @@ def _header(frames: int) -> bytes:
     size = frames * _FRAME
     form = (16, 1, 1, RATE, RATE * _FRAME, _FRAME, 8 * _FRAME)
     return _HEADER.pack(b"RIFF", _HEADER.size - 8 + size, b"WAVE", b"fmt ", *form, b"data", size)
+
+
+def _frames(part: Path | int | array[int]) -> Iterator[bytes]:
+    if isinstance(part, int):
+        return _silence(part)
+    return iter([part.tobytes()]) if isinstance(part, array) else _samples(part)
 
 
 def _samples(clip: Path) -> Iterator[bytes]:

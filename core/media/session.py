@@ -16,6 +16,7 @@ the same codec in the next one, hence ``told``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -49,6 +50,7 @@ _EVERYBODYS = (
     b"a=fmtp:101 0-16\r\na=sendrecv\r\n"
 )
 _DEAF = ("sendonly", "inactive")
+_FOR_EVER = 1_000_000
 
 
 class Place(Protocol):
@@ -201,6 +203,19 @@ class RtpengineSession:
                 raise
         tag = _CALLER if leg is None else leg
         await self._request("play DTMF", {"from-tag": tag, "code": key, "duration": milliseconds})
+
+    async def play(self, clip: Path, *, again: bool = False) -> float:
+        """Let the caller hear a file, which the media server opens by itself."""
+        arguments: dict[str, Value] = {"from-tag": _CALLER, "file": str(clip)}
+        if again:
+            arguments["repeat-times"] = _FOR_EVER
+        reply = await self._request("play media", arguments)
+        milliseconds = reply.get("duration")
+        return milliseconds / 1000 if isinstance(milliseconds, int) else 0.0
+
+    async def hush(self) -> None:
+        """Stop at once what is played."""
+        await self._request("stop media", {"from-tag": _CALLER})
 
     async def received(self) -> dict[str | None, int]:
         """Packets from each party that ought to send now."""

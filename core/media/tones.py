@@ -20,11 +20,11 @@ _QUIET = 300  # root mean square of what counts as silence, about -40 dB
 _PURE = 0.8  # share of a window's energy that the tone must have; G.711 alone leaves over 0.99
 
 
-def tone(frequency: float, seconds: float = 1.0, level: float = 0.3) -> array[int]:
+def tone(frequency: float, seconds: float = 1.0, level: float = 0.3, rate: int = RATE) -> array[int]:
     """A sine; ``level`` is its amplitude, 1 being full scale. Whole hertz repeat seamlessly."""
-    step = 2 * math.pi * frequency / RATE
+    step = 2 * math.pi * frequency / rate
     peak = level * 32767
-    return array("h", (round(peak * math.sin(step * n)) for n in range(int(seconds * RATE))))
+    return array("h", (round(peak * math.sin(step * n)) for n in range(int(seconds * rate))))
 
 
 def amplitude(samples: Sequence[int], frequency: float) -> float:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -9,7 +10,7 @@ from msgspec.structs import replace
 from core.call.call import Call
 from core.call.dialling import Place
 from core.call.record import CallRecord
-from core.contracts import CallFacts, Dial, DialPlan, Direction, Ring, Tenant
+from core.contracts import CallFacts, Chain, Dial, DialPlan, Direction, Options, Ring, Tenant
 from core.errors import MediaUnavailable
 from core.ids import new_id
 from core.sdp import PLAIN
@@ -27,6 +28,7 @@ from core.sip.session import (
 
 TENANT = UUID(int=1)
 OFFER = b"caller's offer"
+RINGBACK = Path("ringback.wav")
 
 
 class LoopClock:
@@ -99,6 +101,7 @@ class FakeMedia:
         self.broken = set()
         self.slow = set()
         self.packets = {}
+        self.seconds = 3.0  # that a clip lasts
 
     async def _do(self, verb, *args):
         self.did.append((verb, *args))
@@ -152,6 +155,13 @@ class FakeMedia:
     async def ring_again(self, leg):
         await self._do("ring again", leg)
         return b"new offer " + leg.encode()
+
+    async def play(self, clip, *, again=False):
+        await self._do("play", clip.name, *(["again"] if again else []))
+        return self.seconds
+
+    async def hush(self):
+        await self._do("hush")
 
     def sent(self, leg):
         return b"sent before"
@@ -220,6 +230,8 @@ class World:
         self.elsewhere = None  # what rings for any contact of a 302; else the phone that it names
         self.limit = None
         self.profile = PLAIN
+        self.options = Options()
+        self.clips = {}  # of the company, by the id of their media
 
     def dial(self, tree, seconds=60):
         """A step that rings the tree."""
@@ -235,7 +247,13 @@ class World:
     def route(self, record):
         if self.refusal:
             raise self.refusal
-        return self.steps
+        return Chain(self.steps, self.options)
+
+    def clip(self, media):
+        return self.clips.get(media)
+
+    def ringback(self):
+        return RINGBACK
 
     def plan(self, step, record):
         return DialPlan(self.trees[id(step)], self.skipped)

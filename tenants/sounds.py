@@ -1,0 +1,46 @@
+"""What calls play: the clips of companies, and the tone that tells that somebody rings."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from uuid import UUID
+
+from core.media import clip
+from core.media.tones import tone
+from tenants.storage import Storage
+
+__all__ = ["SoundFiles"]
+
+_PITCH = 425  # Hz, one second of five (GOST R 53532; ITU-T E.180)
+_LEVEL = 0.15
+_SILENT = 4000  # milliseconds
+
+
+class SoundFiles:
+    """Implements ``core.ports.Sounds`` over a folder."""
+
+    def __init__(self, storage: Storage, ringback: Path) -> None:
+        self._storage = storage
+        self._ringback = ringback
+
+    @classmethod
+    async def open(cls, folder: Path) -> SoundFiles:
+        """With the sounds of this folder; makes the tone if it is not there yet."""
+        ringback = folder / "ringback.wav"
+        if not await asyncio.to_thread(ringback.is_file):
+            await asyncio.to_thread(_make, ringback)
+        return cls(Storage(folder), ringback)
+
+    def clip(self, tenant_id: UUID, sound: str) -> Path | None:
+        """A clip by its hash, if it is kept here."""
+        path = self._storage.path(tenant_id, f"{sound}.wav")
+        return path if path.is_file() else None
+
+    def ringback(self) -> Path:
+        """The tone."""
+        return self._ringback
+
+
+def _make(target: Path) -> None:
+    clip.joined([tone(_PITCH, 1.0, _LEVEL, clip.RATE), _SILENT], target)
