@@ -92,6 +92,18 @@ class CallVerbs(Protocol):
         """Ring, and talk to the end of the conversation if somebody answers; whether one did."""
         ...
 
+    async def answer(self) -> None:
+        """Answer the caller, if nobody has yet, to speak to him; he hears the ringback tone from now on
+        while phones ring."""
+        ...
+
+    async def play(self, media: UUID) -> None:
+        """Answer the caller and let him hear a media of the company to its end.
+
+        Cancelled, it falls silent at once. A media that is gone is passed over.
+        """
+        ...
+
     def hang_up(self, sip_status: int = 480) -> None:
         """End the call; ``sip_status`` is what a caller hears who was not answered."""
         ...

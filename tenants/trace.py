@@ -144,6 +144,11 @@ def _not_rung(words: Words, step: CallStep) -> Iterator[_Said]:
         yield _about(words, step, what)
 
 
+def _played(words: Words, step: CallStep) -> Iterator[_Said]:
+    name = words.media(uuid_of(step.data.get("media")))
+    yield _Said(words.gettext("The caller hears “{name}”").format(name=name))
+
+
 def _ringing(words: Words, step: CallStep) -> Iterator[_Said]:
     _ = words.gettext
     yield _about(words, step, _("rings"))
@@ -197,6 +202,7 @@ RENDERERS: dict[StepCode, Callable[[Words, CallStep], Iterator[_Said]]] = {
     StepCode.ROUTED: _routed,
     StepCode.UNROUTED: _unrouted,
     StepCode.NOT_RUNG: _not_rung,
+    StepCode.PLAYED: _played,
     StepCode.RINGING: _ringing,
     StepCode.LEG_ENDED: _leg_ended,
     StepCode.ANSWERED: _answered,

@@ -155,6 +155,11 @@ class Words:
         employee = self._employees.get(employee_id) if employee_id else None
         return employee.name if employee else ""
 
+    def media(self, media_id: UUID | None) -> str:
+        """The name, or nothing if the snapshot has no such media."""
+        known = self.snapshot.media if self.snapshot is not None else ()
+        return next((media.name for media in known if media.id == media_id), "")
+
     def telephone(
         self, terminal_id: UUID | None, employee_id: UUID | None, address: str | None
     ) -> tuple[str, str]:

@@ -24,6 +24,7 @@ ICONS = {
     StepCode.ADMISSION_REFUSED: "circle-x",
     StepCode.ROUTED: "filter",
     StepCode.UNROUTED: "circle-x",
+    StepCode.PLAYED: "phone-call",
     StepCode.ANSWERED: "phone",
     StepCode.MEDIA_MOVED: "phone-call",
     StepCode.ENDED: "phone-off",

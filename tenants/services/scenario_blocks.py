@@ -31,7 +31,7 @@ from core.scenarios import (
 )
 from tenants.services import phones
 from tenants.services.forms import proper_name
-from tenants.tables import Calendar, Employee, Group, Schedule
+from tenants.tables import Calendar, Employee, Group, Media, Schedule
 
 __all__ = ["BranchDraft", "Known", "known", "verified"]
 
@@ -66,11 +66,12 @@ class Known(Struct, frozen=True):
     groups: frozenset[UUID]
     schedules: frozenset[UUID]
     calendars: frozenset[UUID]
+    media: frozenset[UUID]
 
 
 async def known() -> Known:
     """What there is, in the open session."""
-    tables = (Employee, Group, Schedule, Calendar)
+    tables = (Employee, Group, Schedule, Calendar, Media)
     return Known(*[frozenset(row["id"] for row in await table.select(table.id)) for table in tables])
 
 
@@ -118,6 +119,8 @@ class _Check:
         return given
 
     def _chain(self, place: str, chain: Chain) -> Chain:
+        for option in ("greeting", "melody", "warning"):
+            self._media(f"{place}.options.{option}", getattr(chain.options, option))
         steps = self._steps(f"{place}.steps", chain.steps)
         net = self._steps(f"{place}.net", chain.net)
         first = {_who(step) for step in steps if isinstance(step, Dial)}
@@ -140,6 +143,7 @@ class _Check:
         self._seconds(f"{place}.each_seconds", step.each_seconds, 600)
         if step.queue is not None:
             self._seconds(f"{place}.queue", step.queue.seconds, 7200)
+            self._media(f"{place}.queue.media", step.queue.media)
         if step.manager is not None:
             self._seconds(f"{place}.manager", step.manager.ring_seconds, 600)
             if step.manager.otherwise is not None:
@@ -162,6 +166,7 @@ class _Check:
     def _hang_up(self, place: str, step: HangUp) -> None:
         if not 400 <= step.sip_status <= 699:
             self.errors[f"{place}.sip_status"] = FieldError("A call ends with a status of 400 to 699.")
+        self._media(f"{place}.media", step.media)
         if step.task is not None:
             self._executor(f"{place}.task", step.task)
 
@@ -180,6 +185,9 @@ class _Check:
     def _reference(self, place: str, thing: UUID | None, there: frozenset[UUID]) -> None:
         if thing is not None and thing not in there:
             self.errors[place] = FieldError("There is no such thing in the company.")
+
+    def _media(self, place: str, media: UUID | None) -> None:
+        self._reference(place, media, self.there.media)
 
     def _value(self, place: str, check: Any, value: str) -> str:
         try:
