@@ -12,7 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from core.contracts import StepCode, TerminalKind
+from core.contracts import SkipReason, StepCode, TerminalKind
 from tenants.services import calls, tokens
 from tenants.services.tokens import CreateToken
 from tests.e2e.test_calls import answering, calling
@@ -325,3 +325,32 @@ async def test_who_has_talked_less_today_is_tried_first(office):
     first, *others = rang(await office.called())
     assert first == office.vera.sip.login
     assert office.anna.sip.login in others
+
+
+async def test_every_call_is_decided_again_as_it_was(office):
+    """Whatever was configured between any two of these calls."""
+    company = office.company
+    if not office.calls:
+        await office.called()
+    versions = set()
+    for row in await company.history():
+        card = await calls.card(company.db, company.here, row.id)
+        again = await office.api("GET", f"/calls/{row.id}/decision")
+        versions.add(again["snapshot_hash"])
+        routed = next(step for step in card.steps if step.code is StepCode.ROUTED)
+        assert again["branch_id"] == routed.data["branch_id"]
+        passed = [[each["branch_id"], each["reason"]] for each in again["passed"]]
+        assert passed == routed.data.get("passed", [])
+        silent = [each for step in again["steps"] for each in step["not_ringing"]]
+        assert [(each["employee_id"], each["terminal_id"], each["reason"]) for each in silent] == [
+            (_text(step.employee_id), _text(step.terminal_id), step.data["reason"])
+            for step in card.steps
+            if step.code is StepCode.NOT_RUNG and step.data["reason"] in set(SkipReason)
+        ]
+        rings = {node["address"] for step in again["steps"] for node in step["rings"]}
+        assert set(rang(card)) <= rings
+    assert len(versions) > 1 or office.calls == 1
+
+
+def _text(key):
+    return None if key is None else str(key)
