@@ -14,11 +14,14 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from core.contracts import (
+    Addressee,
+    AddresseeKind,
     CallFacts,
     Decision,
     Dial,
     DialMode,
     HangUp,
+    Options,
     Par,
     PlanNode,
     PluginStep,
@@ -28,6 +31,7 @@ from core.contracts import (
     Step,
 )
 from core.numbers import pretty
+from core.regions import SUBJECTS
 from core.routing import Path, Stage
 from core.scenarios import EXTENSIONS, MENU, MESSAGE
 from tenants.words import N_, UNROUTED, Gettext, Words, joined, uuid_of
@@ -85,6 +89,7 @@ class StepView(Struct, frozen=True):
 class Explanation(Struct, frozen=True):
     """What becomes of a call under a configuration, step by step.
 
+    ``about`` is what was known of the caller, ``options`` what the branch does besides, in sentences.
     ``unrouted`` is why no scenario handles it; ``open`` is false in non-working time. ``assumed`` are
     telephones whose state at that moment nobody knows: they count as registered and free.
     """
@@ -102,6 +107,8 @@ class Explanation(Struct, frozen=True):
     unrouted: str | None = None
     passed: tuple[PassedBranch, ...] = ()
     branch: str = ""
+    about: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
     steps: tuple[StepView, ...] = ()
     assumed: tuple[UUID, ...] = ()
 
@@ -133,6 +140,8 @@ def explain(
         unrouted=str(path.unrouted) if path.unrouted else None,
         passed=passed,
         branch=_taken(words, decision, passed) if decision else "",
+        about=tuple(_about(words, facts)),
+        options=tuple(_options(words, decision.chain.options)) if decision else (),
         steps=tuple(_step(words, stage) for stage in path.stages),
         assumed=assumed,
     )
@@ -146,14 +155,19 @@ def lines(found: Explanation, gettext: Gettext, zone: str) -> Iterator[str]:
     call = sentence.format(number=pretty(found.called), caller=pretty(found.caller))
     when = found.at.astimezone(ZoneInfo(zone)).strftime(gettext("%Y-%m-%d %H:%M"))
     yield f"{call}, {when} {zone}"
+    for line in found.about:
+        yield f"  {line}"
     yield found.text
     for branch in found.passed:
         yield f"  {branch.text}"
     if found.branch:
         yield f"  {found.branch}"
+    for line in found.options:
+        yield f"    {line}"
     begun = found.at
     for step in found.steps:
-        yield f"+{round((step.at - begun).total_seconds())} s  {step.text}"
+        minutes, seconds = divmod(round((step.at - begun).total_seconds()), 60)
+        yield f"{minutes}:{seconds:02}  {step.text}"
         for node in step.rings:
             yield f"{'  ' * (node.depth + 2)}{node.text}"
         if step.kind == "dial" and not step.rings:
@@ -186,6 +200,30 @@ def _heading(words: Words, path: Path) -> str:
     return sentence.format(name=name, version=path.decision.scenario_version)
 
 
+def _about(words: Words, facts: CallFacts) -> Iterator[str]:
+    _, snapshot = words.gettext, words.snapshot
+    names = [tag.name for tag in (snapshot.tags if snapshot else ()) if tag.id in facts.tags]
+    if names:
+        yield _("Tags: {names}").format(names=", ".join(names))
+    subjects = [SUBJECTS[code].name for code in facts.regions if code in SUBJECTS]
+    if subjects:
+        yield _("Region: {names}").format(names=", ".join(subjects))
+    if manager := words.employee(facts.manager_id):
+        yield _("Personal manager: {name}").format(name=manager)
+
+
+def _options(words: Words, options: Options) -> Iterator[str]:
+    _ = words.gettext
+    if options.greeting:
+        yield _("Greeting “{name}”").format(name=words.media(options.greeting))
+    if options.melody:
+        yield _("Hold melody “{name}”").format(name=words.media(options.melody))
+    if options.records:
+        yield _("The conversation is recorded")
+    if options.warns:
+        yield _("Callers are told of the recording")
+
+
 def _passed(words: Words, decision: Decision, instant: float) -> Iterator[PassedBranch]:
     for code, *rest in decision.trace:
         if code == "passed":
@@ -205,6 +243,9 @@ def _taken(words: Words, decision: Decision, passed: tuple[PassedBranch, ...]) -
 
 def _step(words: Words, stage: Stage) -> StepView:
     text = _what(words, stage.step)
+    facts = words.facts
+    if isinstance(stage.step, Dial) and facts and _is_manager(stage.step, facts):
+        text = words.gettext("Personal manager: {step}").format(step=text[:1].lower() + text[1:])
     if stage.net:
         text = words.gettext("Safety net: {step}").format(step=text[:1].lower() + text[1:])
     plan = stage.plan
@@ -234,8 +275,24 @@ def _what(words: Words, step: Step) -> str:
             step=text, seconds=step.queue.seconds
         )
     if isinstance(step, HangUp):
-        return _("The call is ended")
+        return _end(words, step)
     return _plugins(words, step)
+
+
+def _end(words: Words, step: HangUp) -> str:
+    _ = words.gettext
+    text = _("The call is ended")
+    if step.media:
+        text = _("The call is ended after “{name}”").format(name=words.media(step.media))
+    if step.task is None:
+        return text
+    return _("{step}; task: {whom}").format(step=text, whom=words.executor(step.task))
+
+
+def _is_manager(step: Dial, facts: CallFacts) -> bool:
+    """Whether the contact's personal manager is tried before the list (``routing.manager``)."""
+    alone = step.addressees == (Addressee(AddresseeKind.EMPLOYEE, str(facts.manager_id)),)
+    return facts.manager_id is not None and alone and step.manager is None
 
 
 def _plugins(words: Words, step: PluginStep) -> str:

@@ -18,6 +18,8 @@ from core.contracts import (
     Branch,
     CallFacts,
     Employee,
+    Executor,
+    ExecutorKind,
     Scenario,
     SkipReason,
     Snapshot,
@@ -86,6 +88,13 @@ UNROUTED = {
     "no_number": N_("the company does not have this number"),
     "no_scenario": N_("the number has no scenario"),
     "disabled": N_("the scenario is switched off"),
+}
+
+# Who gets the task that a call leaves behind, where it is nobody in particular (PRC-13).
+EXECUTORS = {
+    ExecutorKind.FIRST: N_("the first of the addressees"),
+    ExecutorKind.LAST: N_("the addressee on whom it stopped"),
+    ExecutorKind.MANAGER: N_("the personal manager"),
 }
 
 _BY_THE_CLOCK = frozenset(
@@ -189,6 +198,12 @@ class Words:
             name = self._groups.get(ref)
             return _("group “{name}”").format(name=name) if name else _("a group")
         return self.employee(_id(ref)) or _("an employee")
+
+    def executor(self, task: Executor) -> str:
+        """Who gets the task that a call leaves behind."""
+        if task.kind in EXECUTORS:
+            return self.gettext(EXECUTORS[task.kind])
+        return self.addressee(task.kind, task.ref)
 
     def scenario(self, scenario_id: UUID | None) -> Scenario | None:
         """The scenario, as this snapshot has it."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+from uuid import UUID
+
 import click
 
+from core.contracts import Contact
 from tenants import crosstenant
 from tenants.commands.frame import Office, Output, gettext, office_command
+from tenants.contacts import ContactIndex
 from tenants.explain import lines
 from tenants.regions import Regions
 from tenants.services import contracts, dryrun
@@ -15,6 +20,27 @@ from tenants.services.dryrun import DryRun
 __all__ = ["command"]
 
 _root = click.Group("sunsim")
+
+
+class _Callers(NamedTuple):
+    """Implements ``dryrun.Callers`` for one company, without the directory of a running service."""
+
+    plan: Regions
+    contacts: ContactIndex
+
+    async def read(self, office: Office, tenant_id: UUID) -> None:
+        """Read what calls know from memory."""
+        if (row := await crosstenant.numbering_plan(office.db, None)) is not None:
+            self.plan.put(row["id"], row["edges"], row["subjects"])
+        await self.contacts.load([tenant_id])
+
+    def regions(self, number: str | None) -> tuple[int, ...]:
+        """From which federal subjects a number is."""
+        return self.plan.of(number)
+
+    def contact(self, tenant_id: UUID, number: str | None) -> Contact | None:
+        """What the company has saved of a number."""
+        return self.contacts.of(tenant_id, number)
 
 
 @office_command(_root, "route")
@@ -33,15 +59,14 @@ async def command(
 ) -> Output:
     """Try a call without making it: who would ring, who would not, and why."""
     found = await contracts.find(office.db, office.actor, tenant)
-    regions = Regions()
-    if (plan := await crosstenant.numbering_plan(office.db, None)) is not None:
-        regions.put(plan["id"], plan["edges"], plan["subjects"])
+    callers = _Callers(Regions(), ContactIndex(office.db))
+    await callers.read(office, found.id)
     words = gettext()
     told = await dryrun.dry_run(
         office.db,
         operator(office.actor.name, found.id),
         DryRun(called, caller, at, dryrun.states(live)),
-        regions.of,
+        callers,
         words,
     )
     return Output(told, lines(told, words, found.timezone))

@@ -8,9 +8,9 @@ be said otherwise. For administrators: the answer tells of tags and of colleague
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from core import routing
 from core.contracts import (
     AvailabilityMode,
     CallFacts,
+    Contact,
     Direction,
     Employee,
     Live,
@@ -30,7 +31,9 @@ from core.contracts import (
 )
 from core.errors import FieldError, Invalid
 from core.numbers import normalize
-from tenants.db import Database, Session
+from core.routing.zones import day
+from tenants import crosstenant
+from tenants.db import Database
 from tenants.explain import Explanation, explain
 from tenants.services.actor import Actor, require_administrator
 from tenants.services.decisions import present_snapshot
@@ -43,8 +46,17 @@ _MOST_STATES = 10_000
 _FIRST, _AFTER = datetime(1970, 1, 2, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 _NOBODY = UUID(int=0)
 
-Regions = Callable[[str | None], tuple[int, ...]]
-"""From which federal subjects a number is."""
+
+class Callers(Protocol):
+    """What is known of callers: ``core.ports.TenantDirectory``, or what a command reads for itself."""
+
+    def regions(self, number: str | None) -> tuple[int, ...]:
+        """From which federal subjects a number is."""
+        ...
+
+    def contact(self, tenant_id: UUID, number: str | None) -> Contact | None:
+        """What the company has saved of a number."""
+        ...
 
 
 class EmployeeState(Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,7 +73,7 @@ class DryRun(Struct, frozen=True):
     """A call to try: ``called`` is a number of the company, ``caller`` is null if it is hidden.
 
     ``at`` is ISO 8601, by the company's clock unless it has an offset; without it now. ``live`` has
-    employees by id or extension; ``tags`` are supposed to be the caller's.
+    employees by id or extension. ``tags`` are supposed to be the caller's, in place of the contact's.
     """
 
     called: str
@@ -75,7 +87,7 @@ async def dry_run(
     db: Database,
     actor: Actor,
     command: DryRun,
-    regions: Regions,
+    callers: Callers,
     gettext: Gettext = str,
     zone: str | None = None,
 ) -> Explanation:
@@ -83,10 +95,9 @@ async def dry_run(
     tenant_id = require_administrator(actor, "scenarios:read")
     snapshot = await present_snapshot(db, tenant_id)
     supposed = _by_employee(snapshot, command.live)
-    facts = _facts(snapshot, command, regions)
+    facts = _facts(snapshot, command, callers)
     at = None if command.at is None else moment(command.at, snapshot.timezone)
-    async with db.tenant(tenant_id) as session:
-        live = await _present(session, snapshot) if at is None else _quiet(snapshot)
+    live = await _present(db, snapshot) if at is None else _quiet(snapshot)
     asked = _with_modes(snapshot, supposed)
     instant = float(int(time.time())) if at is None else at
     path = routing.dry_run(
@@ -124,7 +135,7 @@ def states(text: str) -> dict[str, EmployeeState]:
 # --- the call ---------------------------------------------------------------------------------
 
 
-def _facts(snapshot: Snapshot, command: DryRun, regions: Regions) -> CallFacts:
+def _facts(snapshot: Snapshot, command: DryRun, callers: Callers) -> CallFacts:
     called = normalize(command.called)
     number = next((number for number in snapshot.numbers if number.e164 == called), None)
     if number is None:
@@ -134,6 +145,12 @@ def _facts(snapshot: Snapshot, command: DryRun, regions: Regions) -> CallFacts:
         caller = normalize(command.caller)
         if caller is None:
             raise Invalid(caller=FieldError("This is not a telephone number."))
+    contact = callers.contact(snapshot.tenant_id, caller)
+    tags = contact.tags if contact else frozenset()
+    if command.tags is not None:
+        tags = frozenset(command.tags)
+        if not tags <= {tag.id for tag in snapshot.tags}:
+            raise Invalid(tags=FieldError("The company does not have this tag."))
     return CallFacts(
         call_id=_NOBODY,
         tenant_id=snapshot.tenant_id,
@@ -141,8 +158,10 @@ def _facts(snapshot: Snapshot, command: DryRun, regions: Regions) -> CallFacts:
         caller=caller,
         called=number.e164,
         number_id=number.id,
-        tags=frozenset(command.tags or ()),
-        regions=regions(caller),
+        tags=tags,
+        regions=callers.regions(caller),
+        contact_kind=contact.kind if contact else None,
+        manager_id=contact.manager_id if contact else None,
     )
 
 
@@ -154,31 +173,27 @@ def _quiet(snapshot: Snapshot) -> Live:
     return Live(frozenset(terminal.id for terminal in snapshot.terminals))
 
 
-async def _present(session: Session, snapshot: Snapshot) -> Live:
-    """As the board shows it; the talk time of today by the company's clock (H-10)."""
-    lines = await session.fetch("SELECT terminal_id FROM live_lines WHERE expires_at > now()")
-    calls = await session.fetch(
-        "SELECT terminal_id, count(*) AS calls FROM live_calls"
-        f" WHERE state = '{LiveCallState.TALKING}' AND terminal_id IS NOT NULL GROUP BY terminal_id"
-    )
-    talked = await session.fetch(_TALKED, _midnight(snapshot.timezone))
+async def _present(db: Database, snapshot: Snapshot) -> Live:
+    """As the board shows it, and how long everybody has talked today."""
+    async with db.tenant(snapshot.tenant_id) as session:
+        lines = await session.fetch("SELECT terminal_id FROM live_lines WHERE expires_at > now()")
+        calls = await session.fetch(
+            "SELECT terminal_id, count(*) AS calls FROM live_calls"
+            f" WHERE state = '{LiveCallState.TALKING}' AND terminal_id IS NOT NULL"
+            " GROUP BY terminal_id"
+        )
     return Live(
         frozenset(row["terminal_id"] for row in lines),
         {row["terminal_id"]: row["calls"] for row in calls},
-        {row["employee_id"]: round(row["seconds"]) for row in talked},
+        await _talked(db, snapshot),
     )
 
 
-_TALKED = """
-SELECT employee_id, sum(extract(epoch FROM ended_at - greatest(answered_at, $1))) AS seconds
-FROM calls, unnest(ARRAY[caller_employee_id, answered_employee_id]) AS employee_id
-WHERE answered_at IS NOT NULL AND ended_at > $1 AND employee_id IS NOT NULL
-GROUP BY employee_id
-"""
-
-
-def _midnight(timezone: str) -> datetime:
-    return datetime.now(ZoneInfo(timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
+async def _talked(db: Database, snapshot: Snapshot) -> dict[UUID, int]:
+    """Seconds of the conversations of today that are over, by the company's clock (H-10)."""
+    start, _ = day(snapshot.timezone, time.time())
+    since = {snapshot.tenant_id: datetime.fromtimestamp(start, UTC)}
+    return {who: round(seconds) for _, who, seconds in await crosstenant.talk_times(db, since)}
 
 
 # --- what is supposed -------------------------------------------------------------------------

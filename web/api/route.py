@@ -44,5 +44,4 @@ class RouteController(Controller):
         """
         words = language(negotiate(request.headers.get("Accept-Language", "")))
         command = command_of(DryRun, data)
-        regions = context.directory.regions
-        return await dryrun.dry_run(context.database, actor, command, regions, words.gettext)
+        return await dryrun.dry_run(context.database, actor, command, context.directory, words.gettext)

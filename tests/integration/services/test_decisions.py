@@ -12,7 +12,7 @@ import pytest
 
 from core import routing
 from core.call.record import CallRecord, seed_of
-from core.contracts import AvailabilityMode, CallFacts, Direction, Live, Outcome
+from core.contracts import AvailabilityMode, CallFacts, Contact, ContactKind, Direction, Live, Outcome
 from core.errors import Forbidden, Invalid, NotFound
 from core.ids import new_id
 from core.testing import FakeClock
@@ -30,13 +30,25 @@ NUMBER, CALLER = "+74951110001", "+79161112233"
 EVE = "2026-12-31T18:00"
 
 
-def nowhere(number: str | None) -> tuple[int, ...]:
-    return ()
+class Strangers:
+    """Nothing is known of callers, but of those in ``contacts``."""
+
+    def __init__(self) -> None:
+        self.contacts: dict[str | None, Contact] = {}
+
+    def regions(self, number: str | None) -> tuple[int, ...]:
+        return (77,)
+
+    def contact(self, tenant_id: UUID, number: str | None) -> Contact | None:
+        return self.contacts.get(number)
 
 
-async def tried(company, *, actor=None, gettext=str, **call):
+async def tried(company, *, actor=None, gettext=str, contact=None, **call):
     command = DryRun(**{"called": NUMBER, "caller": CALLER, "at": EVE, **call})
-    return await dry_run(company.db, actor or company.admin, command, nowhere, gettext)
+    callers = Strangers()
+    if contact is not None:
+        callers.contacts[command.caller] = contact
+    return await dry_run(company.db, actor or company.admin, command, callers, gettext)
 
 
 @pytest.mark.spec("ACC-07", at="rule")
@@ -65,6 +77,13 @@ async def test_what_is_supposed_of_people_is_heard(company):
     assert told.steps[0].not_ringing[0].text.endswith(": занято, идёт другой разговор")
 
 
+async def test_what_is_known_of_the_caller_is_said(company):
+    boss = company.activated.employee
+    known = Contact(ContactKind.BUSINESS, manager_id=boss.id)
+    found = await tried(company, contact=known, gettext=language("ru").gettext)
+    assert found.about == ("Регион: Москва", "Персональный менеджер: Ольга Иванова")
+
+
 async def test_without_a_moment_it_is_about_this_one(company, database):
     before = await tried(company, at=None)
     assert {each.reason for each in before.steps[0].not_ringing} == {"not_registered"}
@@ -90,6 +109,7 @@ async def test_what_cannot_be_tried_is_told_by_field(company):
         ({"at": "0001-01-01T00:00+03:00"}, "at"),
         ({"at": "9999-12-31T23:59-12:00"}, "at"),
         ({"live": {"999": EmployeeState()}}, "live"),
+        ({"tags": (new_id(),)}, "tags"),
     ):
         with pytest.raises(Invalid) as refused:
             await tried(company, **call)
@@ -230,7 +250,7 @@ def test_a_call_can_be_tried_from_the_shell(sunsim, as_json):
         "  Numbers that match no filter",
     ]
     assert lines[3:6] == [
-        "+0 s  Rings at once, 60 s at most",
+        "0:00  Rings at once, 60 s at most",
         "    No phone could ring",
         "    Not rung:",
     ]
