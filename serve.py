@@ -88,7 +88,9 @@ def serve_role(
         gc.collect()
         gc.freeze()
         gc.enable()
-        gc.set_threshold(10_000, 10, 20)  # a call is full of small objects that die by themselves
+        # A call leaves no cycles, but what its transactions keep for half a minute would be looked at
+        # again and again; a look at so many young objects takes a millisecond or two.
+        gc.set_threshold(50_000, 20, 50)
         host, port = listener.getsockname()[:2]
         said = {"pid": os.getpid(), "http": str(Address(host, port))}
         said |= application.state.get("endpoints", {})
