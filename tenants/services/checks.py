@@ -154,8 +154,11 @@ class CheckKeeper:
             return
         try:
             _, report = await self._checks.of(tenant_id)
-        except (*DATABASE_AWAY, NotFound, ValueError) as error:
-            log.warning("check.failed", tenant=str(tenant_id), error=type(error).__name__)
+        except (*DATABASE_AWAY, NotFound) as error:
+            log.warning("check.not_done", tenant=str(tenant_id), error=type(error).__name__)
+            return
+        except Exception:  # whatever one company has configured, the others are still checked
+            log.exception("check.failed", tenant=str(tenant_id))
             return
         counts = {
             severity.value: sum(found.severity is severity for found in report.findings)

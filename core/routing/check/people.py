@@ -48,6 +48,7 @@ class People:
         self._digits = year.compiled.core.digits
         self._own = {self._digits(number.e164) for number in year.snapshot.numbers} - {0}
         self._available: dict[int, tuple[Moments, Moments]] = {}
+        self._rings: dict[tuple[int, DialMode], Rings] = {}
 
     def step(self, step: Dial) -> Rings:
         """When a forwarding rings anybody."""
@@ -106,6 +107,12 @@ class People:
                     yield at, group.dial_mode
 
     def _employee(self, index: int, mode: DialMode) -> Rings:
+        found = self._rings.get((index, mode))
+        if found is None:
+            found = self._rings[index, mode] = self._terminals(index, mode)
+        return found
+
+    def _terminals(self, index: int, mode: DialMode) -> Rings:
         employee = self._year.snapshot.employees[index]
         ignoring, working = self._availability(index, employee)
         somebody, own = 0, dict[int, Moments]()

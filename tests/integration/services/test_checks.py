@@ -13,11 +13,8 @@ from core.errors import Forbidden, NotFound
 from core.ids import new_id
 from core.routing.check import Code, Severity
 from core.scenarios import Addressee, AddresseeKind, Chain, Dial, RegionFilter
-from core.settings import Settings
-from tenants.demo import create_demo
 from tenants.listener import Listener
 from tenants.services import checks, employees, scenarios
-from tenants.services.actor import operator
 from tenants.services.checks import CheckKeeper, Checks, check_company, check_scenario
 from tenants.services.employees import UpdateEmployee
 from tenants.services.scenario_blocks import BranchDraft
@@ -34,20 +31,21 @@ async def codes(company, found: Checks) -> list[Code]:
     return [finding.code for finding in view.findings]
 
 
-async def test_a_company_on_its_first_day_has_nothing_wrong(database, company):
-    view = await check_company(Checks(database), company.admin, str)
+async def test_a_company_on_its_first_day_has_nothing_wrong(database, company, issuer):
+    found = Checks(database)
+    view = await check_company(found, company.admin, str)
     assert view.findings == ()
     assert [(gap.number, gap.spans) for gap in view.gaps] == [
         (number.e164, ()) for number in company.activated.numbers
     ]
     assert (view.end - view.start).days in (365, 366)
-
-
-async def test_the_demo_has_nothing_wrong(database, data_settings):
-    demo = await create_demo(database, Settings(data=data_settings))
-    view = await check_company(Checks(database), operator("x", demo.tenant_id), str)
-    assert view.findings == ()
-    assert len(view.gaps) == 2
+    with pytest.raises(Forbidden):
+        await check_company(
+            found, structs.replace(company.admin, scopes=frozenset({"calls:read"})), str
+        )
+    other = await activate(database, issuer, "vera@vasilek.example", numbers=("+74951110009",))
+    view = await check_company(found, other.admin, str)
+    assert [gap.number for gap in view.gaps] == ["+74951110009"]
 
 
 async def test_a_scenario_is_checked_by_itself(database, company):
@@ -65,17 +63,6 @@ async def test_a_scenario_is_checked_by_itself(database, company):
     assert (await check_scenario(found, company.admin, made.id, str)).findings == ()
     with pytest.raises(NotFound):
         await check_scenario(found, company.admin, new_id(), str)
-
-
-async def test_a_token_needs_the_scope_and_another_company_sees_its_own(database, company, issuer):
-    found = Checks(database)
-    with pytest.raises(Forbidden):
-        await check_company(
-            found, structs.replace(company.admin, scopes=frozenset({"calls:read"})), str
-        )
-    other = await activate(database, issuer, "vera@vasilek.example", numbers=("+74951110009",))
-    view = await check_company(found, other.admin, str)
-    assert [gap.number for gap in view.gaps] == ["+74951110009"]
 
 
 async def test_it_runs_in_a_thread_and_once_for_each_configuration(database, company, monkeypatch):

@@ -9,6 +9,7 @@ from tenants.demo import COLLEAGUES, create_demo
 from tenants.secrets import Vault
 from tenants.services import accounts, contracts, employees, numbers, sessions, trunks
 from tenants.services.actor import Role, operator
+from tenants.services.checks import Checks, check_company
 from tenants.services.sessions import Login
 from tests.support.company import directory_of
 
@@ -47,6 +48,8 @@ async def test_a_second_start_tells_the_same_and_changes_nothing(database, setti
     assert len(await contracts.tenants(database, operator())) == 1
     assert len(await trunks.trunks(database, operator())) == 1
     assert len(await numbers.stock(database, operator())) == 2
+    view = await check_company(Checks(database), operator("x", first.tenant_id), str)
+    assert (view.findings, len(view.gaps)) == ((), 2)  # no false alarm
 
 
 async def test_a_start_that_was_interrupted_is_finished(database, settings, monkeypatch):
