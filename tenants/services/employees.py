@@ -16,7 +16,7 @@ from zoneinfo import available_timezones
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import asdict
 
-from core.contracts import AvailabilityMode, DialMode, TerminalKind
+from core.contracts import AvailabilityMode, DialMode, Recording, TerminalKind
 from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from tenants.db import Database, current_session
 from tenants.services import accounts, audit, groups, lines, periods, phones, terminals
@@ -61,6 +61,7 @@ class CreateEmployee(Struct, frozen=True):
     schedule_id: UUID | None = None
     calendar_id: UUID | None = None
     groups: tuple[UUID, ...] = ()
+    dialled_from_menu: bool = False
 
 
 class UpdateEmployee(Struct, frozen=True):
@@ -86,12 +87,15 @@ class UpdateEmployee(Struct, frozen=True):
     calendar_id: UUID | UnsetType | None = UNSET
     extra_periods: tuple[Period, ...] | UnsetType = UNSET
     groups: tuple[UUID, ...] | UnsetType = UNSET
+    dialled_from_menu: bool | UnsetType = UNSET
+    recording: Recording | UnsetType = UNSET
 
 
 class EmployeeView(Struct, frozen=True):
     """A card. ``account`` is the state of the cabinet login, ``None`` without one; ``lines`` is
     empty where the viewer may not see them; ``editable`` says whether the viewer is administrator.
-    Without a schedule the employee works round the clock (EMP-18)."""
+    Without a schedule the employee works round the clock (EMP-18); with ``dialled_from_menu`` callers
+    may dial the extension (EMP-13)."""
 
     id: UUID
     name: str
@@ -112,6 +116,8 @@ class EmployeeView(Struct, frozen=True):
     calendar_id: UUID | None
     extra_periods: tuple[Period, ...]
     groups: tuple[UUID, ...]
+    dialled_from_menu: bool
+    recording: Recording
     editable: bool
 
 
@@ -367,6 +373,8 @@ async def _views(actor: Actor, employee_id: UUID | None = None) -> list[Employee
             calendar_id=row["calendar_id"],
             extra_periods=periods.shown(row["extra_periods"]),
             groups=joined.get(row["id"], ()),
+            dialled_from_menu=row["dialled_from_menu"],
+            recording=Recording(row["recording"]),
             editable=actor.is_administrator,
         )
         for row in await people

@@ -44,7 +44,7 @@ RingSeconds = Annotated[int, Meta(ge=1, le=3600)]
 
 class GroupView(Struct, frozen=True):
     """A group. ``members`` are employees in the group's order; ``ring_seconds`` is the time for all of
-    them (GRP-04)."""
+    them (GRP-04). With ``dialled_from_menu`` callers may dial the extension (GRP-03)."""
 
     id: UUID
     name: str
@@ -53,6 +53,7 @@ class GroupView(Struct, frozen=True):
     ring_seconds: int
     members: tuple[UUID, ...]
     version: int
+    dialled_from_menu: bool = False
 
 
 class CreateGroup(Struct, frozen=True):
@@ -63,6 +64,7 @@ class CreateGroup(Struct, frozen=True):
     dial_mode: DialMode = DialMode.PARALLEL
     ring_seconds: RingSeconds = 30
     members: tuple[UUID, ...] = ()
+    dialled_from_menu: bool = False
 
 
 class UpdateGroup(Struct, frozen=True):
@@ -75,6 +77,7 @@ class UpdateGroup(Struct, frozen=True):
     dial_mode: DialMode | UnsetType = UNSET
     ring_seconds: RingSeconds | UnsetType = UNSET
     members: tuple[UUID, ...] | UnsetType = UNSET
+    dialled_from_menu: bool | UnsetType = UNSET
 
 
 # --- reading ----------------------------------------------------------------------------------
@@ -241,6 +244,7 @@ async def _views(group_id: UUID | None = None) -> list[GroupView]:
             ring_seconds=row["ring_seconds"],
             members=tuple(by_group.get(row["id"], ())),
             version=row["version"],
+            dialled_from_menu=row["dialled_from_menu"],
         )
         for row in await query
     ]

@@ -31,7 +31,7 @@ from core.scenarios import (
 )
 from tenants.services import phones
 from tenants.services.forms import proper_name
-from tenants.tables import Calendar, Employee, Group, Media, Schedule
+from tenants.tables import Calendar, Employee, Group, Media, Schedule, Tag, TagKind
 
 __all__ = ["BranchDraft", "Known", "known", "verified"]
 
@@ -67,12 +67,15 @@ class Known(Struct, frozen=True):
     schedules: frozenset[UUID]
     calendars: frozenset[UUID]
     media: frozenset[UUID]
+    tags: frozenset[UUID]
 
 
 async def known() -> Known:
     """What there is, in the open session."""
     tables = (Employee, Group, Schedule, Calendar, Media)
-    return Known(*[frozenset(row["id"] for row in await table.select(table.id)) for table in tables])
+    found = [frozenset(row["id"] for row in await table.select(table.id)) for table in tables]
+    tags = await Tag.select(Tag.id).where(Tag.kind == TagKind.CONTACT)
+    return Known(*found, frozenset(row["id"] for row in tags))
 
 
 def verified(drafts: dict[str, Any], there: Known) -> dict[str, Any]:
@@ -110,6 +113,9 @@ class _Check:
             problem = "Callers who fit no filter have none." if given is not None else None
         elif given is None or not (given.tags if isinstance(given, TagFilter) else given.regions):
             problem = "Choose tags or regions."
+        elif isinstance(given, TagFilter):
+            if not self.there.tags.issuperset(given.tags):
+                problem = "There is no such tag."
         elif isinstance(given, RegionFilter):
             if not set(given.regions) <= SUBJECTS.keys():
                 problem = "There is no such region."

@@ -39,13 +39,15 @@ from tenants.callstore import DatabaseCallStore
 from tenants.db import Database
 from tenants.listener import Listener
 from tenants.secrets import Vault
-from tenants.services import calendars, decisions, groups, schedules, tokens
+from tenants.services import calendars, contacts, decisions, groups, schedules, tags, tokens
 from tenants.services.actor import operator
 from tenants.services.calendars import CreateCalendar
+from tenants.services.contacts import CreateContact
 from tenants.services.groups import CreateGroup
 from tenants.services.lines import LineIssuer
 from tenants.services.media import FilePart
 from tenants.services.schedules import CreateSchedule
+from tenants.services.tags import CreateTag
 from tenants.services.tokens import CreateToken
 from tenants.storage import Storage
 from tenants.tables import Media, UploadedFile
@@ -224,7 +226,16 @@ async def _own_things(company: Company) -> dict[str, UUID]:
     schedule = await schedules.create(company.db, company.admin, CreateSchedule("Офис"))
     calendar = await calendars.create(company.db, company.admin, CreateCalendar("Наш"))
     group = await groups.create(company.db, company.admin, CreateGroup("Продажи"))
-    return {"schedule_id": schedule.id, "calendar_id": calendar.id, "group_id": group.id}
+    tag = await tags.create(company.db, company.admin, CreateTag("Важный"))
+    contact = await contacts.create(company.db, company.admin, CreateContact("Иван"))
+    return {
+        "schedule_id": schedule.id,
+        "calendar_id": calendar.id,
+        "group_id": group.id,
+        "tag_id": tag.id,
+        "contact_id": contact.id,
+        "manager_id": company.activated.employee.id,
+    }
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from web.api.access import AnyConnection, Gate, caller_of
 from web.api.calls import CallsController
 from web.api.checks import ChecksController
 from web.api.company import ContractController
+from web.api.contacts import ContactsController, TagsController
 from web.api.docs import docs, openapi
 from web.api.employees import EmployeesController
 from web.api.groups import GroupsController
@@ -70,6 +71,7 @@ def application(context: WebContext, gate: Gate | None = None) -> Litestar:
             CalendarsController,
             CallsController,
             ChecksController,
+            ContactsController,
             ContractController,
             EmployeesController,
             GroupsController,
@@ -79,6 +81,7 @@ def application(context: WebContext, gate: Gate | None = None) -> Litestar:
             RouteController,
             ScenariosController,
             SchedulesController,
+            TagsController,
             TenantsController,
             TokensController,
             *plugin_routes(context.host),

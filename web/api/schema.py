@@ -42,6 +42,7 @@ TAGS = (
     ("Scenarios", N_("Scenarios")),
     ("Groups", N_("Groups")),
     ("Hours", N_("Schedules and calendars")),
+    ("Contacts", N_("Contacts")),
     ("Media", N_("Media")),
     ("Calls", N_("Calls")),
     ("Tokens", N_("API tokens")),

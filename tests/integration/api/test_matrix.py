@@ -49,7 +49,16 @@ def sample(document: dict[str, Any], name: str, schema: dict[str, Any], party: P
 async def everything(world: World, party: Party) -> dict[str, Any]:
     """All that the company can read of itself."""
     paths = ("/contract", "/employees", "/lines", "/numbers", "/calls", "/calls/present")
-    paths += ("/schedules", "/calendars", "/groups", "/scenarios", "/media", "/media/files")
+    paths += (
+        "/schedules",
+        "/calendars",
+        "/groups",
+        "/scenarios",
+        "/tags",
+        "/contacts",
+        "/media",
+        "/media/files",
+    )
     found = {path: (await world.call("GET", path, party.token)).json() for path in paths}
     tokens = (await world.call("GET", "/tokens", party.token)).json()["items"]
     return found | {"tokens": [(t["id"], t["revoked_at"]) for t in tokens]}

@@ -3,7 +3,7 @@
 import pytest
 from msgspec import structs
 
-from core.contracts import AvailabilityMode, TerminalKind
+from core.contracts import AvailabilityMode, Recording, TerminalKind
 from core.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from core.hours import PeriodKind
 from core.ids import new_id
@@ -172,7 +172,7 @@ async def test_each_telephone_has_its_own_settings(company):
         await change(company, vera, terminals=none)
 
 
-@pytest.mark.spec("EMP-17", "EMP-18", "EMP-19", "INV-02", at="rule")
+@pytest.mark.spec("EMP-17", "EMP-18", "EMP-19", "EMP-13", "EMP-21", "INV-02", at="rule")
 async def test_an_employee_has_hours_and_extra_periods(company):
     hours = await schedules.create(company.db, company.admin, CreateSchedule("Офис"))
     (calendar,) = await calendars.calendars(company.db, company.admin)
@@ -181,6 +181,9 @@ async def test_an_employee_has_hours_and_extra_periods(company):
     late = Period(PeriodKind.AVAILABLE, "2026-12-28T19:00", "2026-12-28T21:30")
     vacation = Period(PeriodKind.UNAVAILABLE, "2026-12-01T00:00", "2026-12-15T00:00")
     me = person(card, company.id)
+    more = await change(company, card, dialled_from_menu=True, recording=Recording.ON)
+    assert (more.dialled_from_menu, more.recording) == (True, Recording.ON)
+    card = more
     mine = await change(company, card, me, extra_periods=(late, vacation), timezone="Asia/Omsk")
     assert mine.extra_periods == (vacation, late)
     with pytest.raises(Forbidden):

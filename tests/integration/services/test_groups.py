@@ -35,7 +35,7 @@ async def joined(company, employee_id):
     return (await employees.get(company.db, company.admin, employee_id)).groups
 
 
-@pytest.mark.spec("GRP-01", "GRP-02", "GRP-04", "GRP-06", "GRP-09", "EMP-20", at="rule")
+@pytest.mark.spec("GRP-01", "GRP-02", "GRP-03", "GRP-04", "GRP-06", "GRP-09", "EMP-20", at="rule")
 async def test_a_group_has_members_in_its_order(company, people, vault):
     anna, boris, vera = (each.id for each in people)
     sales = await made(
@@ -44,12 +44,17 @@ async def test_a_group_has_members_in_its_order(company, people, vault):
         dial_mode=DialMode.SEQUENTIAL,
         ring_seconds=40,
         members=(vera, anna),
+        dialled_from_menu=True,
     )
+    assert sales.dialled_from_menu
     assert (sales.extension, sales.ring_seconds, sales.members) == ("300", 40, (vera, anna))
     support = await made(company, name="Поддержка", members=(anna,))
     assert await joined(company, anna) == (sales.id, support.id)
     assert await joined(company, boris) == ()
-    changed = await change(company, sales, members=(anna, boris, vera), name="Отдел продаж")
+    changed = await change(
+        company, sales, members=(anna, boris, vera), name="Отдел продаж", dialled_from_menu=False
+    )
+    assert not changed.dialled_from_menu
     assert (changed.members, changed.dial_mode) == ((anna, boris, vera), DialMode.SEQUENTIAL)
     with pytest.raises(Conflict):
         await change(company, sales, name="Другой")
