@@ -28,6 +28,7 @@ __all__ = [
     "contact_versions",
     "events_to_do",
     "forget_events",
+    "has_numbering_plan",
     "kept_snapshots",
     "known_contacts",
     "note_trunk_states",
@@ -263,6 +264,12 @@ async def numbering_plan(database: Database, known: UUID | None) -> Row | None:
             known,
         )
     return rows[0] if rows else None
+
+
+async def has_numbering_plan(database: Database) -> bool:
+    """Whether one was ever imported."""
+    async with database.directory() as session:
+        return bool(await session.fetchval("SELECT EXISTS (SELECT FROM numbering_plans)"))
 
 
 async def note_trunk_states(database: Database, states: Sequence[Sequence[Any]]) -> None:

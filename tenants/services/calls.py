@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from core.contracts import CallFacts, CallStep, Direction, Outcome, StepCode
 from core.errors import FieldError, Invalid, NotFound
+from core.regions import SUBJECTS
 from tenants import snapshot as snapshots
 from tenants.db import Database, Session
 from tenants.services import visibility
@@ -89,7 +90,8 @@ class CallPage(Struct, frozen=True):
 
 
 class CallCard(Struct, frozen=True):
-    """Everything about one call: its row, its log and the log in sentences (HIS-12)."""
+    """Everything about one call: its row, its log and the log in sentences (HIS-12); ``regions`` are
+    where the caller's number is from, none if that is unknown."""
 
     call: CallRow
     steps: tuple[CallStep, ...]
@@ -97,6 +99,7 @@ class CallCard(Struct, frozen=True):
     sip_status: int
     ended_by: str
     scenario_name: str | None
+    regions: tuple[str, ...] = ()
 
 
 class PresentCall(Struct, frozen=True):
@@ -180,6 +183,9 @@ async def card(
         sip_status=row["sip_status"],
         ended_by=row["ended_by"],
         scenario_name=row["scenario_name"],
+        regions=tuple(SUBJECTS[code].name for code in facts.regions if code in SUBJECTS)
+        if facts
+        else (),
     )
 
 

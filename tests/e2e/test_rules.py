@@ -173,9 +173,10 @@ async def test_the_callers_region_chooses_the_branch_that_was_made_first(office)
     second = {"name": "Города", "filter": {"type": "regions", "regions": [54, 78]}}
     second["chain"] = chain(dial(("employee", office.boris.id)))
     made = await office.handle(dial(("employee", office.anna.id)), branches=[first, second])
-    await office.called(PETERSBURG, status=486)
+    assert (await office.called(PETERSBURG, status=486)).regions == ("Санкт-Петербург",)
     assert rang(await office.called(NOVOSIBIRSK)) == [office.boris.sip.login]
-    assert rang(await office.called("+79160000001")) == [office.anna.sip.login]
+    card = await office.called("+79160000001")
+    assert (rang(card), card.regions) == ([office.anna.sip.login], ())
     swapped = made["branches"][::-1]  # what is seen is turned round, what was first stays
     await office.handle(dial(("employee", office.anna.id)), branches=swapped)
     await office.called(PETERSBURG, status=486)

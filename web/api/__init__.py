@@ -32,7 +32,7 @@ from web.api.media import MediaController
 from web.api.numbers import NumbersController
 from web.api.plugins import plugin_routes, tenant_of
 from web.api.route import RouteController
-from web.api.scenarios import ScenariosController
+from web.api.scenarios import RegionsController, ScenariosController
 from web.api.tenants import TenantsController
 from web.api.tokens import TokensController
 from web.context import WebContext
@@ -79,6 +79,7 @@ def application(context: WebContext, gate: Gate | None = None) -> Litestar:
             MediaController,
             NumbersController,
             RouteController,
+            RegionsController,
             ScenariosController,
             SchedulesController,
             TagsController,

@@ -8,14 +8,15 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 
-from tenants.services import scenarios
+from tenants.services import regions, scenarios
+from tenants.services.regions import RegionsView
 from tenants.services.scenarios import CreateScenario, ScenarioView, UpdateScenario
 from web.api.access import TheActor, needs
 from web.api.bodies import body_of, command_of
 from web.api.schema import ApiOperation
 from web.inject import TheContext
 
-__all__ = ["ScenariosController"]
+__all__ = ["RegionsController", "ScenariosController"]
 
 NewScenario = body_of(CreateScenario)
 ScenarioChanges = body_of(UpdateScenario, "id")
@@ -89,3 +90,19 @@ class ScenariosController(Controller):
         Not the default one, and not one that a number uses: the answer then is 409 with the places.
         """
         await scenarios.delete(context.database, actor, scenario_id)
+
+
+class RegionsController(Controller):
+    """What filters by region choose from."""
+
+    path = "/regions"
+    tags = ("Scenarios",)
+
+    @get("/", operation_class=ApiOperation, **needs("scenarios:read"))
+    async def index(self, context: TheContext, actor: TheActor) -> RegionsView:
+        """List the regions.
+
+        And whether those of mobile numbers are known: as long as the operator has loaded no numbering
+        plan they are unknown, and such callers fit no filter by region.
+        """
+        return await regions.regions(context.database, actor)

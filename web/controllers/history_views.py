@@ -139,6 +139,9 @@ class Card:
         )
         if call.missed:
             self.icon = "phone-x"
+        self.region = ""
+        if found.call.direction is Direction.INCOMING and found.call.caller:
+            self.region = ", ".join(found.regions) or str(page.text("Region unknown"))
         self.line: list[Entry] = course(found, page)
 
 

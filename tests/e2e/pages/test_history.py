@@ -102,6 +102,7 @@ def test_the_card_tells_the_course_of_the_call(visit: Open, company: Company) ->
         "Разговор",
         "3:06",
     ]
+    expect(page.locator(".k-facts + p")).to_have_text("Регион неизвестен")  # no plan is loaded
     page.keyboard.press("Escape")
     expect(page.locator(".k-drawer")).to_have_count(0)
     page.go_back()

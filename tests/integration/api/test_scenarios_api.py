@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tenants.services import numbering
+from tenants.services.actor import operator
 from tests.integration.api.test_api import check_problem
 from tests.support.api import World
+
+PLAN = Path(__file__).parents[2] / "golden" / "numbering"
 
 
 def forward(kind: str, ref: str, **more) -> dict:
@@ -112,3 +118,14 @@ async def test_a_card_has_telephones_and_periods(world: World):
         answer = await world.call("PATCH", path, world.ours.token, json=sent)
         problem = check_problem(answer, 422, "invalid")
         assert problem["errors"][0]["field"].startswith(next(iter(wrong)))
+
+
+@pytest.mark.spec("FLT-07", at="rule")
+async def test_regions_are_listed_and_it_is_said_that_those_of_mobiles_are_unknown(world: World):
+    told = (await world.call("GET", "/regions", world.ours.token)).json()
+    assert len(told["items"]) == 89
+    assert {"code": 78, "name": "Санкт-Петербург"} in told["items"]
+    assert told["mobiles_known"] is False
+    await numbering.load(world.database, operator(), PLAN)
+    told = (await world.call("GET", "/regions", world.ours.token)).json()
+    assert told["mobiles_known"] is True
