@@ -21,7 +21,7 @@ class TraceLine(Struct, frozen=True):
     """One sentence: when (epoch seconds), of which step, and the words.
 
     Of a step on a telephone the parts of the sentence are given too: whose it is, which one, and what
-    happened; any of them may be empty.
+    happened; any of them may be empty. Of a branch that passed the call on ``what`` is the code why.
     """
 
     at: float
@@ -109,7 +109,7 @@ def _routed(words: Words, step: CallStep) -> Iterator[_Said]:
     passed = [(uuid_of(branch), why) for branch, why in data.get("passed", ())]
     for branch, why in passed:
         if said := words.passed(branch, why, step.at):
-            yield _Said(said)
+            yield _Said(said, what=why)
     branch_id = uuid_of(data.get("branch_id"))
     if (branch_id, "closed") in passed:  # the last one, and all before it
         yield _Said(_("Nothing handles the call now"))

@@ -66,6 +66,7 @@ def course(found: CallCard, page: Page) -> list[Entry]:
     entries: list[Entry] = []
     bars: dict[object, Bar] = {}
     group: Entry | None = None
+    passed = False  # the line before is of a branch that did not take the call
     # Who answered stands below; of the others it matters how long they rang.
     lost = {(s.terminal_id, s.at) for s in found.steps if s.data.get("reason") == "elsewhere"}
     for line in found.trace:
@@ -79,12 +80,19 @@ def course(found: CallCard, page: Page) -> list[Entry]:
             bar = bars[_key(line)]
             if not any(bar is known for known in group.rings):
                 group.rings.append(bar)
-        elif line.code is StepCode.ROUTED and entries and not entries[-1].note:
+        elif _belongs_to(entries, line) and not passed:
             entries[-1].note = line.text  # the scenario stands below the number that it handles
         else:
             entries.append(_entry(line, when, found, page))
+        passed = line.code is StepCode.ROUTED and line.what != ""
     _finish(entries, found, page)
     return entries
+
+
+def _belongs_to(entries: Sequence[Entry], line: TraceLine) -> bool:
+    """Whether this says more of the entry before it."""
+    routed = line.code is StepCode.ROUTED and not line.what
+    return routed and bool(entries) and not entries[-1].note
 
 
 def _entry(line: TraceLine, when: str, found: CallCard, page: Page) -> Entry:

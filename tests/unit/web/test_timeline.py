@@ -2,8 +2,20 @@
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from uuid import UUID
 
-from core.contracts import CallStep, Direction, Outcome, StepCode
+from msgspec.structs import replace
+
+from core.contracts import (
+    Branch,
+    CallStep,
+    Chain,
+    Direction,
+    Outcome,
+    Scenario,
+    Snapshot,
+    StepCode,
+)
 from core.ids import new_id
 from tenants.services.calls import CallCard, CallRow
 from tenants.trace import render
@@ -70,3 +82,25 @@ def test_each_attempt_at_a_telephone_has_a_line_of_its_own():
         ("+7 916 000-00-01", "busy"),
         ("0050000001", "0:10"),
     ]
+
+
+def test_branches_that_passed_the_call_on_stand_in_the_course():
+    default, vip = (Branch(UUID(int=key), name, Chain()) for key, name in ((1, "default"), (2, "VIP")))
+    scenario = Scenario(UUID(int=3), "Sales", 4, default, (vip,))
+    snapshot = Snapshot(UUID(int=9), 1, "", "Company", scenarios=(scenario,))
+    routed = {"scenario_id": str(scenario.id), "branch_id": str(default.id), "version": 4}
+    steps = (
+        step(0, StepCode.ARRIVED, "+74950000001"),
+        step(0, StepCode.ROUTED, None, **routed, passed=[[str(vip.id), "tags"]]),
+    )
+    found = replace(card(*steps), trace=render(steps, snapshot, str))
+    assert [(entry.icon, entry.text, entry.note) for entry in course(found, PAGE)[1:]] == [
+        ("filter", "Filter “VIP”: the tag does not match", ""),
+        ("filter", "Numbers that match no filter", ""),
+    ]
+
+
+def test_a_call_without_a_scenario_is_marked():
+    (entry,) = course(card(step(0, StepCode.UNROUTED, None, reason="disabled")), PAGE)
+    assert (entry.icon, entry.tone) == ("circle-x", "is-bad")
+    assert entry.text == "No scenario handles the call: the scenario is switched off"
