@@ -42,18 +42,18 @@ def healing():
         yield running
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def intruder(healing):
     """A second instance in its folder, which waits for a while: it is asked for what it said last."""
     words = [sys.executable, "-m", "cli", "run", "--data-dir", str(healing.folder)]
     words += ["--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(words, env=healing.environ, stderr=subprocess.PIPE, text=True) as process:
         yield process
         process.kill()
 
 
 @pytest.fixture
-def instance(healing):
+def instance(healing, intruder):
     """The same, knowing which processes it has now."""
     healing.endpoints = json.loads((healing.folder / "endpoints.json").read_text())
     return healing
@@ -150,19 +150,6 @@ def test_a_role_that_is_started_again_listens_where_it_did(instance):
     os.kill(instance.endpoints["roles"]["web"]["pid"], signal.SIGKILL)
     assert restarted(instance, "web")["http"] == instance.http
     assert well(f"{instance.http}/health/live")
-
-
-def test_a_database_that_dies_is_started_again(instance):
-    told = instance.folder / "postgres" / "endpoint.json"
-    before = json.loads(told.read_text())["pid"]
-    os.kill(before, signal.SIGKILL)
-
-    def another():
-        with contextlib.suppress(FileNotFoundError):
-            return json.loads(told.read_text())["pid"] != before
-
-    until(another)
-    assert well(f"{instance.http}/health/ready")
 
 
 @pytest.mark.parametrize("option", ["http", "sip"])
@@ -278,7 +265,7 @@ def test_the_demo_uses_a_running_instance_and_leaves_no_phone_there(instance):
 def test_a_demo_that_fails_says_so_in_its_json(folder):
     # The production settings of this shell do not concern an instance that goes away again.
     wrong = {"SUNSIM_DATA_DSN": "postgresql://nobody@127.0.0.1:1/none"}
-    environ = {**os.environ, **wrong, "SUNSIM_MEDIA_RTPENGINE": "127.0.0.1:1"}
+    environ = {**Instance(folder).environ, **wrong, "SUNSIM_MEDIA_RTPENGINE": "127.0.0.1:1"}
     done = subprocess.run(
         [sys.executable, "-m", "cli", "demo", "--json", "--data-dir", str(folder)],
         env=environ,
@@ -301,3 +288,17 @@ def test_a_second_instance_in_the_same_folder_is_told_so(instance, intruder):
     # ``sunsim demo`` and others still find the first one.
     assert json.loads((instance.folder / "endpoints.json").read_text())["http"] == instance.http
     assert well(f"{instance.http}/health/live")
+
+
+def test_a_database_that_dies_is_started_again(instance, intruder):
+    intruder.wait(90)  # or it might take the folder over before the other is back
+    told = instance.folder / "postgres" / "endpoint.json"
+    before = json.loads(told.read_text())["pid"]
+    os.kill(before, signal.SIGKILL)
+
+    def another():
+        with contextlib.suppress(FileNotFoundError):
+            return json.loads(told.read_text())["pid"] != before
+
+    until(another)
+    assert well(f"{instance.http}/health/ready")
