@@ -86,24 +86,25 @@ async def test_the_files_are_downloaded_and_put_into_force(database, registry):
     assert registry.asked == ["/files/DEF-9xx.csv?v=2", "/old", "/files/ABC-4xx.CSV"]
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        ((404, {}, b"gone"), "the server answers 404 Not Found"),
-        ((200, {"Content-Type": "text/html"}, b"<html>"), "the server sends text/html, not a CSV file"),
-        ((200, {}, b"x" * ((1 << 20) + 1)), "the file is larger than 1 MB"),
-        ((200, {"Content-Length": "900"}, MOBILES[:100]), "without sending complete message body"),
-        ((200, {}, b""), "the file is empty"),
-        ((302, {"Location": "http://127.0.0.1:9/x.csv"}, b""), "is not an https address"),
-        ((302, {"Location": "/plan.csv"}, b""), "Exceeded maximum allowed redirects"),
-    ],
-)
-async def test_what_is_wrong_is_said_and_the_plan_in_force_stays(database, registry, answer, said):
-    registry.answers = {"/plan.csv": answer, "/DEF-9xx.csv": (200, {}, MOBILES)}
-    with pytest.raises(download.DownloadFailed) as caught:
-        await numbering.update(database, OPERATOR, registry.settings("/DEF-9xx.csv", "/plan.csv"))
-    assert said in caught.value.message
-    assert caught.value.message.startswith(registry.url("/plan.csv"))
+WRONG = [
+    ((404, {}, b"gone"), "the server answers 404 Not Found"),
+    ((200, {"Content-Type": "text/html"}, b"<html>"), "the server sends text/html, not a CSV file"),
+    ((200, {}, b"x" * ((1 << 20) + 1)), "the file is larger than 1 MB"),
+    ((200, {"Content-Length": "900"}, MOBILES[:100]), "without sending complete message body"),
+    ((200, {}, b""), "the file is empty"),
+    ((302, {"Location": "http://127.0.0.1:9/x.csv"}, b""), "is not an https address"),
+    ((302, {"Location": "/plan.csv"}, b""), "Exceeded maximum allowed redirects"),
+]
+
+
+async def test_what_is_wrong_is_said_and_the_plan_in_force_stays(database, registry):
+    settings = registry.settings("/DEF-9xx.csv", "/plan.csv")
+    for answer, said in WRONG:
+        registry.answers = {"/plan.csv": answer, "/DEF-9xx.csv": (200, {}, MOBILES)}
+        with pytest.raises(download.DownloadFailed) as caught:
+            await numbering.update(database, OPERATOR, settings)
+        assert said in caught.value.message
+        assert caught.value.message.startswith(registry.url("/plan.csv"))
     assert await numbering.present(database, OPERATOR) is None
 
 

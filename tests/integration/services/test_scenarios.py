@@ -170,48 +170,46 @@ def _employee(ref):
     return Dial((Addressee(AddresseeKind.EMPLOYEE, ref),))
 
 
+WRONG = [
+    ({"default": branch(filter=MOSCOW)}, "default.filter"),
+    ({"branches": (branch(name="x"),)}, "branches[0].filter"),
+    ({"branches": (branch(name="x", filter=RegionFilter(())),)}, "branches[0].filter"),
+    ({"branches": (branch(name="x", filter=TagFilter(())),)}, "branches[0].filter"),
+    ({"branches": (branch(name="x", filter=RegionFilter((777,))),)}, "branches[0].filter"),
+    ({"branches": (branch(filter=MOSCOW),)}, "branches[0].name"),
+    ({"default": branch(schedule_id=new_id())}, "default.schedule_id"),
+    ({"default": branch(calendar_id=new_id())}, "default.calendar_id"),
+    ({"default": branch(_employee(str(new_id())))}, "default.chain.steps[0].addressees"),
+    ({"default": branch(_employee("me"))}, "default.chain.steps[0].addressees"),
+    ({"default": branch(outside("here"))}, "default.chain.steps[0].addressees"),
+    ({"default": branch(outside())}, "default.chain.steps[0].addressees"),
+    (
+        {"default": branch(outside("+79160000001", ring_seconds=0))},
+        "default.chain.steps[0].ring_seconds",
+    ),
+    ({"default": branch(HangUp(200))}, "default.chain.steps[0].sip_status"),
+    (
+        {"default": branch(HangUp(task=Executor(ExecutorKind.EMPLOYEE)))},
+        "default.chain.steps[0].task",
+    ),
+    (
+        {
+            "default": BranchDraft(
+                chain=Chain((outside("+79160000001"),), net=(outside("89160000001", ring_seconds=9),))
+            )
+        },
+        "default.chain.net",
+    ),
+    ({"name": ""}, "name"),
+]
+
+
 @pytest.mark.spec("FLT-06", "INS-05", at="rule")
-@pytest.mark.parametrize(
-    ("fields", "place"),
-    [
-        ({"default": branch(filter=MOSCOW)}, "default.filter"),
-        ({"branches": (branch(name="x"),)}, "branches[0].filter"),
-        ({"branches": (branch(name="x", filter=RegionFilter(())),)}, "branches[0].filter"),
-        ({"branches": (branch(name="x", filter=TagFilter(())),)}, "branches[0].filter"),
-        ({"branches": (branch(name="x", filter=RegionFilter((777,))),)}, "branches[0].filter"),
-        ({"branches": (branch(filter=MOSCOW),)}, "branches[0].name"),
-        ({"default": branch(schedule_id=new_id())}, "default.schedule_id"),
-        ({"default": branch(calendar_id=new_id())}, "default.calendar_id"),
-        ({"default": branch(_employee(str(new_id())))}, "default.chain.steps[0].addressees"),
-        ({"default": branch(_employee("me"))}, "default.chain.steps[0].addressees"),
-        ({"default": branch(outside("here"))}, "default.chain.steps[0].addressees"),
-        ({"default": branch(outside())}, "default.chain.steps[0].addressees"),
-        (
-            {"default": branch(outside("+79160000001", ring_seconds=0))},
-            "default.chain.steps[0].ring_seconds",
-        ),
-        ({"default": branch(HangUp(200))}, "default.chain.steps[0].sip_status"),
-        (
-            {"default": branch(HangUp(task=Executor(ExecutorKind.EMPLOYEE)))},
-            "default.chain.steps[0].task",
-        ),
-        (
-            {
-                "default": BranchDraft(
-                    chain=Chain(
-                        (outside("+79160000001"),), net=(outside("89160000001", ring_seconds=9),)
-                    )
-                )
-            },
-            "default.chain.net",
-        ),
-        ({"name": ""}, "name"),
-    ],
-)
-async def test_what_cannot_be_is_named_by_its_place(company, fields, place):
-    with pytest.raises(Invalid) as caught:
-        await made(company, **fields)
-    assert set(caught.value.errors) == {place}
+async def test_what_cannot_be_is_named_by_its_place(company):
+    for fields, place in WRONG:
+        with pytest.raises(Invalid) as caught:
+            await made(company, **fields)
+        assert set(caught.value.errors) == {place}, fields
     assert len(await scenarios.scenarios(company.db, company.admin)) == 1
 
 
