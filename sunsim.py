@@ -34,8 +34,10 @@ from core.contracts import (
     Dial,
     DialMode,
     Direction,
+    ExtensionList,
     HangUp,
     Manifest,
+    Menu,
     Outcome,
     PluginStep,
     Step,
@@ -82,6 +84,7 @@ from core.hookspecs import hookimpl
 from core.ids import new_id
 from core.metrics import REGISTRY
 from core.numbers import normalize
+from core.scenarios import ExtensionBlock, KeyAction, MenuBlock, MenuKey, Otherwise
 from tenants.tables import TenantTable
 
 __all__ = [
@@ -105,17 +108,24 @@ __all__ = [
     "DialOptions",
     "Direction",
     "Event",
+    "ExtensionBlock",
+    "ExtensionList",
     "FieldError",
     "Forbidden",
     "HangUp",
     "Invalid",
     "Job",
+    "KeyAction",
     "LineRegistered",
     "LineUnregistered",
     "Manifest",
+    "Menu",
+    "MenuBlock",
     "MenuItem",
+    "MenuKey",
     "Next",
     "NotFound",
+    "Otherwise",
     "OutboxConsumer",
     "Outcome",
     "Panel",

@@ -502,6 +502,7 @@ class StepCode(StrEnum):
     UNROUTED = "unrouted"  # no scenario handles it: reason
     NOT_RUNG = "not_rung"  # terminal or employee, else kind and ref of the addressee: reason
     PLAYED = "played"  # the caller is answered and hears something: media
+    PRESSED = "pressed"  # the caller chose something: key
     RINGING = "ringing"  # a leg was offered
     LEG_ENDED = "leg_ended"  # a leg that was not answered: status, reason
     ANSWERED = "answered"  # a leg answered

@@ -6,7 +6,7 @@ host guards each call. Texts are English msgids of the plugin's gettext domain.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -14,7 +14,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from core.contracts import CallFacts, Dial, Tenant
+from core.contracts import CallFacts, Dial, ExtensionList, Menu, Tenant
 from core.events import Event
 
 __all__ = [
@@ -114,6 +114,19 @@ class CallVerbs(Protocol):
 
     def forget_keys(self) -> None:
         """Keys that were pressed before, on another occasion, are not meant."""
+        ...
+
+    def menu(self, menu_id: UUID) -> Menu | None:
+        """A voice menu of the company, as it was when the call came."""
+        ...
+
+    def extension_list(self, list_id: UUID) -> ExtensionList | None:
+        """An extension list of the company."""
+        ...
+
+    def dialable(self, numbers: Collection[str] | None = None) -> frozenset[str]:
+        """The extensions that a caller may dial, all or of these: those that their owners permit
+        (EXT-03, EXT-06)."""
         ...
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -239,6 +240,15 @@ class MemoryMediaSession:
     async def press(self, leg: str | None, key: str, milliseconds: int) -> None:
         """Note it."""
         self._do(f"press {leg or 'caller'} {key}", b"")
+
+    async def play(self, clip: Path, *, again: bool = False) -> float:
+        """Note it; every clip lasts a second."""
+        self._do(f"play {clip.name}", b"")
+        return 1.0
+
+    async def hush(self) -> None:
+        """Note it."""
+        self._do("hush", b"")
 
     async def received(self) -> Mapping[str | None, int]:
         """Nobody sends anything."""

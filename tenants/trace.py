@@ -149,6 +149,10 @@ def _played(words: Words, step: CallStep) -> Iterator[_Said]:
     yield _Said(words.gettext("The caller hears “{name}”").format(name=name))
 
 
+def _pressed(words: Words, step: CallStep) -> Iterator[_Said]:
+    yield _Said(words.gettext("The caller pressed {key}").format(key=step.data.get("key", "")))
+
+
 def _ringing(words: Words, step: CallStep) -> Iterator[_Said]:
     _ = words.gettext
     yield _about(words, step, _("rings"))
@@ -203,6 +207,7 @@ RENDERERS: dict[StepCode, Callable[[Words, CallStep], Iterator[_Said]]] = {
     StepCode.UNROUTED: _unrouted,
     StepCode.NOT_RUNG: _not_rung,
     StepCode.PLAYED: _played,
+    StepCode.PRESSED: _pressed,
     StepCode.RINGING: _ringing,
     StepCode.LEG_ENDED: _leg_ended,
     StepCode.ANSWERED: _answered,

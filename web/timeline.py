@@ -25,6 +25,7 @@ ICONS = {
     StepCode.ROUTED: "filter",
     StepCode.UNROUTED: "circle-x",
     StepCode.PLAYED: "phone-call",
+    StepCode.PRESSED: "phone-call",
     StepCode.ANSWERED: "phone",
     StepCode.MEDIA_MOVED: "phone-call",
     StepCode.ENDED: "phone-off",

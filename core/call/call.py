@@ -7,7 +7,7 @@ the caller leaves first, the work is cancelled and everything that it started en
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -29,13 +29,16 @@ from core.contracts import (
     Dial,
     DialPlan,
     Direction,
+    ExtensionList,
     HangUp,
+    Menu,
     Options,
     Outcome,
     PlanNode,
     PluginStep,
     Ring,
     SkipReason,
+    Snapshot,
     StepCode,
     Tenant,
 )
@@ -76,6 +79,15 @@ class Surroundings(Protocol):
 
     def route(self, record: CallRecord) -> Chain:
         """The blocks of this call; the decision goes into the record. Raises CallRefused."""
+        ...
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The company's configuration for this call."""
+        ...
+
+    def dialable(self, numbers: Collection[str] | None) -> frozenset[str]:
+        """The extensions that callers may dial, all or of these."""
         ...
 
     def clip(self, media: UUID | None) -> Path | None:
@@ -219,11 +231,26 @@ class Call:
 
     async def key(self) -> str:
         """The next key that the caller presses: ``0-9*#A-D``. Those of a conversation count, too."""
-        return await self._keys.next()
+        key = await self._keys.next()
+        self.record.add(StepCode.PRESSED, key=key)
+        return key
 
     def forget_keys(self) -> None:
         """Keys that were pressed before, on another occasion, are not meant."""
         self._keys.forget()
+
+    def menu(self, menu_id: UUID) -> Menu | None:
+        """A voice menu of the company, as it was when the call came."""
+        return next((each for each in self._surroundings.snapshot.menus if each.id == menu_id), None)
+
+    def extension_list(self, list_id: UUID) -> ExtensionList | None:
+        """An extension list of the company."""
+        lists = self._surroundings.snapshot.extension_lists
+        return next((each for each in lists if each.id == list_id), None)
+
+    def dialable(self, numbers: Collection[str] | None = None) -> frozenset[str]:
+        """The extensions that a caller may dial, all or of these (EXT-03, EXT-06)."""
+        return self._surroundings.dialable(numbers)
 
     async def answer(self) -> None:
         """Answer the caller, whom nobody has answered yet, to speak to him."""

@@ -42,7 +42,7 @@ from core.settings import SipSettings
 from core.tenant_hooks import TenantHooks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
     from uuid import UUID
 
@@ -159,6 +159,10 @@ class CallContext:
             plugin=chosen.plugin if chosen else "",
         )
         return decision.chain
+
+    def dialable(self, numbers: Collection[str] | None) -> frozenset[str]:
+        """Those that their owners permit."""
+        return frozenset(routing.dialable(self._compiled, numbers))
 
     def clip(self, media: UUID | None) -> Path | None:
         """The file of one of the company's own media; never another's."""

@@ -9,6 +9,7 @@ from core.routing.compiled import Compilations, Compiled, compile_snapshot
 from core.routing.compiled import compile_snapshot as compile  # noqa: A004 - read as routing.compile
 from core.routing.decide import plan, route
 from core.routing.dryrun import Path, Stage, Unrouted, dry_run, unrouted
+from core.routing.extensions import dialable, dialled
 from core.routing.replay import Evidence, replay, replay_under
 from core.routing.until import closed_until, skipped_until
 
@@ -22,6 +23,8 @@ __all__ = [
     "closed_until",
     "compile",
     "compile_snapshot",
+    "dialable",
+    "dialled",
     "dry_run",
     "plan",
     "replay",

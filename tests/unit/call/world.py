@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from core.call.call import Call
 from core.call.dialling import Place
 from core.call.record import CallRecord
-from core.contracts import CallFacts, Chain, Dial, DialPlan, Direction, Options, Ring, Tenant
+from core.contracts import CallFacts, Chain, Dial, DialPlan, Direction, Options, Ring, Snapshot, Tenant
 from core.errors import MediaUnavailable
 from core.ids import new_id
 from core.sdp import PLAIN
@@ -231,6 +231,9 @@ class World:
         self.limit = None
         self.profile = PLAIN
         self.options = Options()
+        self.snapshot = Snapshot(TENANT, 1, "", "ООО «Ромашка»")
+        self.extensions = ()
+        self.plugin = {}  # what runs, by the name of a step
         self.clips = {}  # of the company, by the id of their media
 
     def dial(self, tree, seconds=60):
@@ -248,6 +251,12 @@ class World:
         if self.refusal:
             raise self.refusal
         return Chain(self.steps, self.options)
+
+    def dialable(self, numbers):
+        return frozenset(each for each in self.extensions if numbers is None or each in numbers)
+
+    async def step(self, call, step):
+        return await self.plugin[step.name](call)
 
     def clip(self, media):
         return self.clips.get(media)

@@ -1,0 +1,177 @@
+"""Menus and extension dialling in a running call: what is heard, what is pressed, where it leads.
+
+A key that is pressed while something is heard ends it (barge-in), and so does the caller who leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+from uuid import UUID
+
+from plugins.ivr.logic import END, Entry, Patience, action, entered
+from sunsim import (
+    Addressee,
+    AddresseeKind,
+    CallVerbs,
+    Dial,
+    ExtensionBlock,
+    ExtensionList,
+    KeyAction,
+    Menu,
+    MenuBlock,
+    MenuKey,
+    Next,
+    Otherwise,
+)
+
+__all__ = ["extensions", "menu"]
+
+_BETWEEN_KEYS = 3.0  # seconds until what was dialled counts as complete
+_MOST_MISTAKES = 10  # who presses on and on is no person
+_CLEAR = "*"
+
+
+class _Block(Protocol):
+    @property
+    def otherwise(self) -> Otherwise: ...
+
+
+async def menu(call: CallVerbs, block: MenuBlock) -> Next:
+    """A voice menu; one that is gone or switched off is passed over (IVR-19)."""
+    found = call.menu(block.menu_id)
+    if found is None or not found.enabled:
+        return Next.CONTINUE
+    await call.answer()
+    call.forget_keys()
+    return await _menu(call, block, found)
+
+
+async def extensions(call: CallVerbs, block: ExtensionBlock) -> Next:
+    """Dialling of an extension (MNU-05); a list that is gone is passed over."""
+    found = call.extension_list(block.list_id)
+    if found is None:
+        return Next.CONTINUE
+    await call.answer()
+    call.forget_keys()
+    return await _extension(call, block, found, block.instruction or found.instruction)
+
+
+async def _menu(call: CallVerbs, block: _Block, shown: Menu) -> Next:
+    patience, mistakes = Patience(shown.repeat_seconds, shown.idle_seconds), 0
+    say, wait = shown.instruction, patience.seconds
+    while mistakes < _MOST_MISTAKES:
+        key = await _pressed(call, say, wait)
+        if key is None:
+            if wait:
+                patience.waited()
+            if patience.over:
+                break
+            say, wait = shown.instruction, patience.seconds
+            continue
+        patience.renew()
+        chosen = action(shown, key)
+        if chosen is None:
+            mistakes += 1
+            say, wait = shown.wrong, 0.0
+        elif chosen.action in (KeyAction.REPEAT, KeyAction.PLAY):
+            repeats = chosen.action is KeyAction.REPEAT
+            say, wait = (shown.instruction if repeats else chosen.target), patience.seconds
+        else:
+            return await _follow(call, block, chosen)
+    return _leave(call, block)
+
+
+async def _follow(call: CallVerbs, block: _Block, chosen: MenuKey) -> Next:
+    """Where a key leads that ends the menu."""
+    if chosen.action is KeyAction.SKIP:
+        return Next.CONTINUE
+    if chosen.action is KeyAction.FORWARD and chosen.addressee is not None:
+        return await _reach(call, block, chosen.addressee)
+    if chosen.action is KeyAction.MENU and chosen.target is not None:
+        second = call.menu(chosen.target)
+        if second is not None and second.enabled:
+            return await _menu(call, block, second)
+    if chosen.action is KeyAction.EXTENSIONS and chosen.target is not None:
+        found = call.extension_list(chosen.target)
+        if found is not None:
+            return await _extension(call, block, found, found.instruction)
+    return _leave(call, block)
+
+
+async def _extension(
+    call: CallVerbs, block: _Block, found: ExtensionList, instruction: UUID | None
+) -> Next:
+    patience, mistakes = Patience(found.repeat_seconds, found.idle_seconds), 0
+    say = instruction
+    while mistakes < _MOST_MISTAKES:
+        first = await _pressed(call, say, patience.seconds)
+        if first is None:
+            patience.waited()
+            if patience.over:
+                break
+            say = instruction
+            continue
+        patience.renew()
+        digits = await _dialled(call, first, call.dialable(found.numbers))
+        if digits:
+            return await _reach(call, block, Addressee(AddresseeKind.EXTENSION, digits))
+        if digits is None:
+            mistakes += 1
+        say = found.wrong if digits is None else instruction
+    return _leave(call, block)
+
+
+async def _dialled(call: CallVerbs, first: str, known: frozenset[str]) -> str | None:
+    """The extension that the caller dials; ``None`` if there is none such, "" if he begins anew."""
+    digits, key = "", first
+    while key != END:
+        if key == _CLEAR:
+            return ""
+        digits += key
+        match entered(digits, known):
+            case Entry.WHOLE:
+                return digits
+            case Entry.WRONG:
+                return None
+        following = await _pressed(call, None, _BETWEEN_KEYS)
+        if following is None:
+            break
+        key = following
+    return digits if digits in known else None
+
+
+async def _reach(call: CallVerbs, block: _Block, addressee: Addressee) -> Next:
+    """Ring; who is not reached counts as nothing pressed (MNU-06)."""
+    if await call.dial(Dial((addressee,))):
+        return Next.END
+    return _leave(call, block)
+
+
+def _leave(call: CallVerbs, block: _Block) -> Next:
+    if block.otherwise is Otherwise.NEXT:
+        return Next.CONTINUE
+    call.hang_up()
+    return Next.END
+
+
+async def _pressed(call: CallVerbs, media: UUID | None, seconds: float) -> str | None:
+    """The key that is pressed while a media is heard or in so many seconds after it, if one is."""
+    key = asyncio.create_task(call.key())
+    hearing = asyncio.create_task(_hear(call, media, seconds))
+    try:
+        await asyncio.wait({key, hearing}, return_when=asyncio.FIRST_COMPLETED)
+        if key.done():
+            return key.result()
+        await hearing  # says what went wrong, if anything did
+        return None
+    finally:
+        for task in (key, hearing):
+            task.cancel()
+        await asyncio.gather(key, hearing, return_exceptions=True)
+
+
+async def _hear(call: CallVerbs, media: UUID | None, seconds: float) -> None:
+    if media is not None:
+        await call.play(media)
+    await asyncio.sleep(seconds)
