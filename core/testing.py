@@ -39,6 +39,7 @@ __all__ = [
     "MemoryDirectory",
     "MemoryMedia",
     "MemoryMediaSession",
+    "MemorySounds",
     "make_cdr",
     "make_facts",
 ]
@@ -192,6 +193,22 @@ class MemoryBoard:
     def line_unregistered(self, line: Line, at: float) -> None:
         """The line has none any more."""
         self.lines.pop(line.login, None)
+
+
+class MemorySounds:
+    """Clips by their hash (``ports.Sounds``), and perhaps a ringback tone."""
+
+    def __init__(self, clips: Mapping[str, Path] | None = None, tone: Path | None = None) -> None:
+        self.clips = dict(clips or {})
+        self.tone = tone
+
+    def clip(self, tenant_id: UUID, sound: str) -> Path | None:
+        """The clip that was put there."""
+        return self.clips.get(sound)
+
+    def ringback(self) -> Path | None:
+        """The tone that was given."""
+        return self.tone
 
 
 class MemoryMediaSession:

@@ -21,6 +21,7 @@ PAIRS = [
     (ports.MediaSession, testing.MemoryMediaSession),
     (ports.MovableMediaSession, testing.MemoryMediaSession),
     (ports.MediaServer, testing.MemoryMedia),
+    (ports.Sounds, testing.MemorySounds),
 ]
 
 
