@@ -73,6 +73,7 @@ def test_both_answer_alike(case: Case):
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(1800)
 @settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(case=cases())
 def test_both_answer_alike_in_twenty_thousand_companies(case: Case):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.contracts import Addressee, AddresseeKind, DialMode, Group
+from core.contracts import Addressee, AddresseeKind, Dial, DialMode, Group
 from core.ids import new_id
 
 SEQUENTIAL, PARALLEL, LEAST_BUSY = DialMode.SEQUENTIAL, DialMode.PARALLEL, DialMode.LEAST_BUSY
@@ -137,3 +137,22 @@ def test_trap_2_inside_a_group_its_own_mode_chooses_the_terminals(company):
         company.groups["sales"].id, "sales", None, SEQUENTIAL, 30, company.groups["sales"].members
     )
     assert company.rings(group, mode=PARALLEL) == "(a-1:30 | a-2:30 | a-3:30)"
+
+
+@pytest.mark.parametrize(
+    ("mode", "group_mode", "weighed"),
+    [
+        (PARALLEL, PARALLEL, set()),
+        (SEQUENTIAL, PARALLEL, set()),
+        (PARALLEL, LEAST_BUSY, {"ann", "bob"}),
+        (LEAST_BUSY, PARALLEL, {"ann", "bob", "cat"}),
+    ],
+)
+def test_talk_time_is_asked_of_those_whose_order_depends_on_it(company, mode, group_mode, weighed):
+    for name in ("ann", "bob", "cat"):
+        company.employee(name)
+    group = company.group("sales", "ann", "bob", dial_mode=group_mode)
+    outside = Addressee(AddresseeKind.EXTERNAL, "+78125550000")
+    step = Dial((group, company.addressee("cat"), outside, extension("999")), mode)
+    found = set(company.compile().weighed(step))
+    assert found == {company.employees[name].id for name in weighed}
