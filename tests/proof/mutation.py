@@ -42,6 +42,13 @@ def mutants(module: str) -> list[str]:
     return [f"{module}:{node.lineno}: {what}" for node in nodes for what, _ in _mistakes(node)]
 
 
+def comparisons(module: str) -> list[tuple[int, str]]:
+    """Of all mutants of a module those with a comparison in it that is another one: place and text."""
+    names = {kind.__name__ for kind in _COMPARED}
+    every = enumerate(mutants(module))
+    return [(at, what) for at, what in every if what.split(": ", 1)[1].split(" ")[0] in names]
+
+
 def mutant(module: str, number: int) -> ast.Module:
     """The mutant with this place in ``mutants``."""
     tree = ast.parse(source(module).read_text())

@@ -1,20 +1,23 @@
 """Small mistakes in the transaction layer and in the routing core are noticed by the unit tests.
 
-A seeded sample of all mutants; which ones survive is printed. Not every survivor is a gap: some
-mistakes change nothing that anybody could see.
+A seeded sample of all mutants, and in the routing core, compiled and not, every comparison; which ones
+survive is printed. Not every survivor is a gap: some mistakes change nothing that anybody could see.
 """
 
+import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.proof.mutation import mutants
+from tests.proof.mutation import comparisons, mutants
+from tests.support.sanitized import ROOT, copy
 
-pytestmark = [pytest.mark.proof, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(3000)]
 
 SIP, ROUTING = "tests/unit/sip", "tests/unit/routing"
 TRANSACTIONS = (
@@ -33,16 +36,33 @@ MODULES = {
     "core._slowroute": [f"{ROUTING}/test_{name}.py" for name in ("route", "plan", "cores")],
     "core.routing.decide": [f"{ROUTING}/test_{name}.py" for name in ("route", "plan", "cores")],
 }
+RULES = [
+    *(f"{ROUTING}/test_{name}.py" for name in ("translator", "hours", "numbering", "route", "plan")),
+    *(f"{ROUTING}/test_{name}.py" for name in ("filters", "availability", "expansion")),
+    "tests/unit/test_numbers.py",
+    f"{ROUTING}/test_cores.py",  # last, as it takes longest
+]
+"""Each runs on the oracle and on the compiled core; here on one of them, by the name of its example."""
+ORACLE = ("core._slowroute", "core._slowplan", "core._slowhours", "core._slownumbering")
+COMPARISONS = 40
+"""So many of the oracle's are tried; of the core, whose mutants are one build, all of them."""
+NOTICED_COMPARISONS = 0.9
 SAMPLE = 60
 NOTICED = 0.6
 """Of the mutants tried; it was 0.73. The rest are printed for people to judge."""
 USUAL = {name: value for name, value in os.environ.items() if name != "SUNSIM_PROOF"}
-"""The environment of the suite, with as many examples as it has."""
+USUAL |= {"SUNSIM_EXAMPLES": "60"}
+"""The environment of the suite, with fewer companies that both cores route: it is run very often."""
 
 
 def noticed(module: str, number: int) -> bool:
     """Whether a test fails with this mutant, or does not end."""
-    command = [sys.executable, "-m", "tests.proof.mutation", module, str(number), *MODULES[module]]
+    return noticed_by(module, number, MODULES[module])
+
+
+def noticed_by(module: str, number: int, tests: list[str]) -> bool:
+    """Whether one of these tests fails with this mutant, or does not end."""
+    command = [sys.executable, "-m", "tests.proof.mutation", module, str(number), *tests]
     try:
         done = subprocess.run(command, capture_output=True, timeout=300, env=USUAL, check=False)
     except subprocess.TimeoutExpired:
@@ -69,3 +89,45 @@ def test_mistakes_are_noticed():
     print(f"\n{SAMPLE} of {len(every)} mutants tried, {score:.0%} noticed; these were not:")
     print("\n".join(survivors))
     assert score >= NOTICED
+
+
+def judged(survivors: list[str], tried: int) -> None:
+    print(f"\n{tried - len(survivors)} of {tried} comparisons noticed; these were not:")
+    print("\n".join(survivors))
+    assert 1 - len(survivors) / tried >= NOTICED_COMPARISONS
+
+
+def test_comparisons_of_the_oracle_are_noticed():
+    every = [(module, *each) for module in ORACLE for each in comparisons(module)]
+    tried = random.Random(4711).sample(every, min(COMPARISONS, len(every)))
+    with ThreadPoolExecutor(2) as pool:
+        tests = [*RULES, "-k", "not fast"]
+        results = list(pool.map(lambda each: noticed_by(*each[:2], tests), tried))
+    judged([what for (*_, what), found in zip(tried, results, strict=True) if not found], len(tried))
+
+
+def test_comparisons_of_the_compiled_core_are_noticed(tmp_path):
+    """Also of what is compiled beside it: translator and numbers."""
+    copy(tmp_path, "core", "tenants", "tests", "benchmarks", "web/locale", "pyproject.toml")
+    (wire,) = (ROOT / "core" / "sip").glob("_wire*.so")
+    shutil.copy(wire, tmp_path / "core" / "sip")
+    command = [sys.executable, "-m", "tests.proof.compiled_mutants"]
+    how = {"cwd": tmp_path, "env": USUAL | {"PYTHONPATH": str(tmp_path)}, "text": True}
+    subprocess.run([*command, "build"], check=True, **how)
+    count = len(json.loads((tmp_path / "mutants.json").read_text()))
+    assert count > 80
+    tests = [*RULES, "-k", "not slow"]
+    # Mutant 0 is none: it says that the tests pass as such.
+    lanes = [
+        subprocess.Popen(
+            [*command, "run", first, "2", *tests],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            **how,
+        )
+        for first in ("0", "1")
+    ]
+    survivors = [what for lane in lanes for what in json.loads(lane.communicate()[0])]
+    assert "none" in survivors
+    survivors.remove("none")
+    judged(survivors, count)

@@ -115,7 +115,7 @@ def test_empty_lines_before_a_message_are_skipped():
 
 
 @pytest.mark.skipif(
-    "SUNSIM_WIRE" in os.environ, reason="the address checks keep freed memory for a while"
+    "SUNSIM_SANITIZED" in os.environ, reason="the address checks keep freed memory for a while"
 )
 def test_memory_stays_flat():
     many = read(*[b"X-%d: x" % i for i in range(200)]).raw  # long enough for a block of its own
