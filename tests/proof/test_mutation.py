@@ -46,7 +46,7 @@ RULES = [
 ORACLE = ("core._slowroute", "core._slowplan", "core._slowhours", "core._slownumbering")
 COMPARISONS = 40
 """So many of the oracle's are tried; of the core, whose mutants are one build, all of them."""
-NOTICED_COMPARISONS = 0.9
+NOTICED_COMPARISONS = 0.8
 SAMPLE = 60
 NOTICED = 0.6
 """Of the mutants tried; it was 0.73. The rest are printed for people to judge."""

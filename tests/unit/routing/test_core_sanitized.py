@@ -9,7 +9,7 @@ pytestmark = [
     pytest.mark.proof,
     pytest.mark.timeout(1800),
 ]
-EXAMPLES = "1000"
+EXAMPLES = "200"
 """Companies that both cores route; the oracle takes nearly all of the time."""
 ELSEWHERE = ("test_core_sanitized.py", "test_instructions.py", "check", "test_old_snapshots.py")
 

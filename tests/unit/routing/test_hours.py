@@ -124,6 +124,12 @@ def test_schedule_and_calendar_are_independent_switches(company, is_open):
     assert is_open("2026-11-04 12:00")
 
 
+def test_a_calendar_alone_closes_its_days_off_from_midnight_to_midnight(company, is_open):
+    calendar = company.calendar("2026-11-24")
+    hours = ("2026-11-23 23:59:59", "2026-11-24 00:00", "2026-11-24 23:59:59", "2026-11-25 00:00")
+    assert [is_open(at, calendar_id=calendar) for at in hours] == [True, False, False, True]
+
+
 def test_the_clock_is_the_companys(company, is_open):
     company.timezone = "Asia/Vladivostok"
     schedule = company.office_hours()

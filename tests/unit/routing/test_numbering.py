@@ -77,7 +77,15 @@ def test_plans_that_are_none_are_refused(core, edges, subjects):
 
 @CORES
 def test_a_second_subject_without_a_first_is_one_subject(core):
-    assert plan(core, (0, 50 * 256)).subjects(79_161_234_567) == (50,)
+    for code in (1, 50):
+        assert plan(core, (0, code * 256)).subjects(79_161_234_567) == (code,)
+
+
+@CORES
+def test_the_last_numbers_of_all_have_their_edges(core):
+    found = plan(core, (9_999_900_000, 23), (9_999_950_000, 61), (LAST, 77))
+    numbers = (79_999_899_999, 79_999_900_000, 79_999_950_000, 79_999_999_998, 79_999_999_999)
+    assert [found.subjects(number) for number in numbers] == [(), (23,), (61,), (61,), (77,)]
 
 
 @CORES
