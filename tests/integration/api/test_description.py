@@ -100,7 +100,7 @@ def try_operation(stage: Stage, operation: Any, mode: GenerationMode) -> None:
     ids = world.theirs.ids if audience == "operator" else world.ours.ids
 
     @settings(
-        max_examples=10,
+        max_examples=6,
         deadline=None,
         database=None,
         phases=[Phase.generate],
