@@ -165,6 +165,43 @@ def test_main_terminals_only_ring_at_once(company):
     assert found[1].data == {"reason": "not_main"}
 
 
+def test_extra_periods_and_which_of_them_wins(company):
+    """Nobody works on Sundays: at home from 10 to 16, but away again from 12 to 14 (H-4)."""
+    hours = company.schedule(**dict.fromkeys(("mon", "tue", "wed", "thu", "fri", "sat"), "0:00-24:00"))
+    office(company, schedule_id=hours)
+    company.extra("ivanov", PeriodKind.AVAILABLE, "2026-11-29 10:00", "2026-11-29 16:00")
+    company.extra("ivanov", PeriodKind.UNAVAILABLE, "2026-11-29 12:00", "2026-11-29 14:00")
+    assert told(company, only(company))[:4] == [
+        "29.11.2026 00:00 – 29.11.2026 10:00",
+        "29.11.2026 12:00 – 29.11.2026 14:00",
+        "29.11.2026 16:00 – 30.11.2026 00:00",
+        "06.12.2026 00:00 – 07.12.2026 00:00",
+    ]
+
+
+def test_a_terminal_without_channels_is_always_busy(company):
+    office(company)
+    company.change("ivanov-1", channels=0)
+    found = checked(company).findings
+    assert [finding.code for finding in found] == [Code.NOBODY_EVER, Code.TARGET_NEVER_RINGS]
+    assert found[1].data == {"reason": "busy"}
+
+
+def test_who_is_reached_twice_at_once_rings_where_first_reached(company):
+    """His only terminal is not main: the group, at once, does not ring it, and whoever is dialled at
+    once is not tried a second time. In turn he is."""
+    person = company.employee("ivanov")
+    company.change("ivanov-1", main=False)
+    team = company.group("team", "ivanov")
+    calm = company.group("calm", "ivanov", dial_mode=DialMode.SEQUENTIAL)
+    company.number(NUMBER, company.scenario(Dial((team, calm), DialMode.PARALLEL)))
+    assert Code.NOBODY_EVER in codes(company)
+    company.scenarios[0] = replace(
+        company.scenarios[0], default=branch("", Dial((team, person), DialMode.SEQUENTIAL))
+    )
+    assert codes(company) == [Code.TARGET_NEVER_RINGS]
+
+
 def test_a_voice_message_takes_the_call(company):
     week = company.office_hours()
     office(company, schedule_id=week)
@@ -359,7 +396,6 @@ def test_a_menu_with_a_way_on_is_in_order(company):
     assert codes(company, snapshot=snapshot) == []
 
 
-@pytest.mark.spec("IVR-19", at="rule")
 def test_a_menu_that_is_off_or_gone(company):
     office(company)
     snapshot = with_menu(company, enabled=False)
@@ -419,7 +455,6 @@ def test_a_key_that_leads_to_nobody_at_times(company):
     assert told(company, finding)[0] == "23.11.2026 18:00 – 24.11.2026 09:00"
 
 
-@pytest.mark.spec("EXT-06", at="rule")
 def test_extensions_that_cannot_be_dialled(company):
     office(company, extension="101")
     listed = ExtensionList(new_id(), "Отделы", numbers=("101", "999"))
