@@ -140,6 +140,12 @@ def test_zones_and_their_changes_count(company):
     assert spans[-1] == "23.11.2027 09:00 – 23.11.2027 11:00"
 
 
+def test_what_goes_on_over_a_change_of_the_clock_is_one(company):
+    off = company.calendar("2027-05-01")
+    office(company, calendar_id=off, timezone="Europe/Berlin")
+    assert told(company, only(company)) == ["01.05.2027 01:00 – 02.05.2027 01:00"]
+
+
 def test_terminals_have_hours_of_their_own(company):
     office(company)
     company.change("ivanov-1", schedule_id=company.schedule(mon="0:00-24:00"))
