@@ -15,10 +15,12 @@ from core._slowroute import Addressee as Code
 from core.contracts import (
     Addressee,
     AddresseeKind,
+    Chain,
     Dial,
     DialMode,
     Employee,
     Group,
+    HangUp,
     Snapshot,
     Step,
     Terminal,
@@ -32,10 +34,30 @@ _NO_NUMBERS: frozenset[str] = frozenset()
 """One for all companies, as an empty set is not small."""
 
 
+_NOTHING = Chain()
+
+
+def _closed(snapshot: Snapshot) -> Chain:
+    """What becomes of a call that nothing handles now: it ends, after the off-hours media if the
+    contract has one (H-3)."""
+    media = snapshot.off_hours_media
+    return _NOTHING if media is None else Chain((HangUp(media=media),))
+
+
 class Compiled:
     """A snapshot ready to be asked. Made by ``compile_snapshot``; everything in it is constant."""
 
-    __slots__ = ("_packed", "core", "layout", "owners", "shown", "snapshot", "table", "translator")
+    __slots__ = (
+        "_packed",
+        "closed",
+        "core",
+        "layout",
+        "owners",
+        "shown",
+        "snapshot",
+        "table",
+        "translator",
+    )
 
     def __init__(self, snapshot: Snapshot, core: Core) -> None:
         self.snapshot = snapshot
@@ -43,6 +65,7 @@ class Compiled:
         self.layout = Layout(snapshot)
         self.owners = self._extensions()
         self.shown = frozenset(n.e164 for n in snapshot.numbers if n.shows_called) or _NO_NUMBERS
+        self.closed = _closed(snapshot)
         self.table = self.layout.tables(core)
         self.translator = self.layout.translator(core)
         self._packed = {

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from core._slowroute import RouteResult, WhyNot
-from core.contracts import CallFacts, Chain, Decision, Dial, DialPlan, Direction, Live
+from core.contracts import CallFacts, Decision, Dial, DialPlan, Direction, Live
 from core.routing.compiled import Compiled
 from core.routing.manager import for_caller
 from core.routing.tables import Layout
@@ -17,7 +17,6 @@ __all__ = ["plan", "route"]
 _INCOMING = Direction.INCOMING
 _CLOSED = int(RouteResult.CLOSED)
 _WHY_NOT = tuple(why.name.lower() for why in WhyNot)
-_NOTHING = Chain()
 
 
 def route(compiled: Compiled, facts: CallFacts, instant: float) -> Decision | None:
@@ -25,8 +24,8 @@ def route(compiled: Compiled, facts: CallFacts, instant: float) -> Decision | No
 
     ``None`` if nothing does: the call does not come from outside, the number is nobody's or has no
     enabled scenario, or the company is suspended. When every branch that fits is closed the decision
-    names the default branch and has an empty chain. The caller's personal manager stands in the chain
-    where he is to be tried first.
+    names the default branch and has a chain that ends the call, or nothing in it. The caller's
+    personal manager stands in the chain where he is to be tried first.
     """
     layout, called = compiled.layout, facts.called
     if facts.direction is not _INCOMING or compiled.snapshot.suspended:
@@ -40,7 +39,7 @@ def route(compiled: Compiled, facts: CallFacts, instant: float) -> Decision | No
     closed = taken == _CLOSED
     scenario, branch, name, handled_by = layout.branches[rows[-2] if closed else taken // 2]
     is_open = not closed and taken % 2 == 0
-    chain = (branch.chain if is_open else branch.off_hours) or _NOTHING
+    chain = branch.chain if is_open else (branch.off_hours or compiled.closed)
     return Decision(
         scenario_id=scenario.id,
         scenario_version=scenario.version,

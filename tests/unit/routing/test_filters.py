@@ -141,6 +141,16 @@ def test_trap_9_a_closed_default_branch(company, taken):
     assert (took, decision.chain, decision.open) == (DEFAULT, night, False)
 
 
+def test_trap_9_who_is_handled_by_nothing_hears_the_off_hours_media(company, taken):
+    company.settings["off_hours_media"] = media = new_id()
+    closed = {"schedule_id": company.office_hours()}
+    took, decision = taken(default=closed)(NIGHT)
+    assert (took, decision.chain.steps, decision.open) == (DEFAULT, (HangUp(media=media),), False)
+    assert taken(default=closed)(DAY)[1].chain.steps != decision.chain.steps
+    night = Chain((HangUp(486),))
+    assert taken(default={**closed, "off_hours": night})(NIGHT)[1].chain == night
+
+
 def test_a_filter_on_the_default_branch_has_no_meaning(taken):
     assert taken(default={"filter": tags(VIP)})()[0] == DEFAULT
 
