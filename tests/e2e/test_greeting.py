@@ -3,6 +3,7 @@
 import pytest
 
 from core.contracts import Chain, Outcome, StepCode
+from core.media.g711 import PCMA
 from core.media.rtp import RtpPeer
 from core.media.tones import tone
 from core.scenarios import Addressee, AddresseeKind, Dial, HangUp, Options
@@ -11,8 +12,8 @@ from tenants.services.media import CreateMedia, FilePart, Library, Pause
 from tenants.services.scenario_blocks import BranchDraft
 from tenants.storage import Storage
 from tests.e2e.test_calls import codes
-from tests.e2e.test_media_loss import called, offered, two_peers
-from tests.support.media import until_hears
+from tests.e2e.test_media_loss import called, offered
+from tests.support.media import peers, until_hears
 from tests.support.sipp import Script
 from tests.support.sound import mp3
 
@@ -54,7 +55,7 @@ async def test_greeting_then_melody_then_a_person(company):
     found = await media(company, greeting=GREETING, melody=MELODY)
     options = Options(greeting=found["greeting"], melody=found["melody"])
     await handled(company, Chain((forward(company),), options))
-    async with two_peers() as (caller, callee):
+    async with peers(PCMA, PCMA) as (caller, callee):
         answer = called(callee, pause=4000).wait_for("BYE").ok()
         talk = company.caller(media=caller.address).invite(company.number).expect(200).ack()
         talk = talk.until_told().bye().expect(200)
