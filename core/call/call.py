@@ -7,25 +7,24 @@ the caller leaves first, the work is cancelled and everything that it started en
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Mapping, Sequence
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
 
 from core.call.conversation import Side, converse
-from core.call.dialling import Answer, Dialler, InTurn, NotAnswered, Place, Result
+from core.call.dialling import Answer, Dialler, NotAnswered, Result
 from core.call.early import CallerLeft, Early
 from core.call.keys import Keys
 from core.call.lasting import LastingMedia
 from core.call.leg import Header, Leg
 from core.call.playing import Playing
 from core.call.record import CallRecord, outcome_of
+from core.call.surroundings import Surroundings
 from core.contracts import (
     CallFacts,
     Cdr,
-    Chain,
     Dial,
     DialPlan,
     Direction,
@@ -34,11 +33,7 @@ from core.contracts import (
     Menu,
     Options,
     Outcome,
-    PlanNode,
-    PluginStep,
-    Ring,
     SkipReason,
-    Snapshot,
     StepCode,
     Tenant,
 )
@@ -48,7 +43,7 @@ from core.ports import MovableMediaSession
 from core.sdp import PLAIN, Profile
 from core.sip.session import Cancelled, Digit, Ended, Session, SessionEvent
 
-__all__ = ["Call", "CallEnd", "Surroundings"]
+__all__ = ["Call", "CallEnd"]
 
 log = structlog.get_logger(__name__)
 
@@ -67,64 +62,6 @@ _ENDED: dict[str, Header] = {
     "media_lost": ("Reason", 'SIP;cause=503;text="Media lost"'),
 }
 """By the cause in the record."""
-
-
-class Surroundings(Protocol):
-    """What a call asks of the switchboard: where to go, who rings, and who wants to know."""
-
-    @property
-    def tenant(self) -> Tenant:
-        """Whose call it is."""
-        ...
-
-    def route(self, record: CallRecord) -> Chain:
-        """The blocks of this call; the decision goes into the record. Raises CallRefused."""
-        ...
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """The company's configuration for this call."""
-        ...
-
-    def dialable(self, numbers: Collection[str] | None) -> frozenset[str]:
-        """The extensions that callers may dial, all or of these."""
-        ...
-
-    def clip(self, media: UUID | None) -> Path | None:
-        """What to play for a media of the company; ``None`` if there is nothing."""
-        ...
-
-    def ringback(self) -> Path | None:
-        """What a caller who is answered hears while somebody rings."""
-        ...
-
-    def plan(self, step: Dial, record: CallRecord) -> DialPlan:
-        """Who rings now; the live state that was consulted goes into the record."""
-        ...
-
-    def step(self, call: Call, step: PluginStep) -> Awaitable[Next]:
-        """Run a plugin's step on the call; one that the contract does not have is passed over."""
-        ...
-
-    def place(self, ring: Ring) -> Sequence[Place] | InTurn:
-        """The INVITEs of a ring: one for each phone of the line, or one to a trunk."""
-        ...
-
-    def redirected(self, ring: Ring, contacts: Sequence[str], record: CallRecord) -> PlanNode | None:
-        """What rings instead when a phone asks to be called elsewhere (302)."""
-        ...
-
-    def ringing(self, record: CallRecord, plan: DialPlan) -> None:
-        """These terminals ring now."""
-        ...
-
-    def answered(self, record: CallRecord, ring: Ring) -> None:
-        """The parties are connected."""
-        ...
-
-    def moved(self) -> None:
-        """The audio of the call goes through another media server now."""
-        ...
 
 
 class CallEnd(NamedTuple):
@@ -165,7 +102,6 @@ class Call:
             on_failed=lambda: self.leave("media_lost"),
         )
         self._keys = Keys(self.caller, self._media)
-        self._playing = Playing(self._media)
         self._options = _PLAIN
         self._line: Side | None = None  # a caller whom we have answered, and nobody else yet
         self._surroundings = surroundings
@@ -177,6 +113,8 @@ class Call:
         self._conversation: Mapping[str | None, Leg] = {}
         self._working: asyncio.Task[CallEnd] | None = None
         self._gone: asyncio.Future[CallEnd] = asyncio.get_running_loop().create_future()
+        self._playing = Playing(self._media, self._gone.done)
+        self._parted = False  # whoever talked with the caller has seen to his end
         self._fallback = CallEnd(Outcome.NO_ANSWER, _UNAVAILABLE, "system")
         session.listener = self._hear_caller
 
@@ -194,9 +132,10 @@ class Call:
             self._session.reject(end.sip_status)
             if end.outcome is not Outcome.CANCELLED:
                 self._early.heard()
-        elif self._line is not None:  # nobody but us talked with him
-            self._line.close()
+        elif not self._parted:  # nobody but us talked with him
             self.caller.end(self._why())
+        if self._line is not None:
+            self._line.close()
         await self._media.close()
         return self.record.finish(*end)
 
@@ -231,6 +170,7 @@ class Call:
 
     async def key(self) -> str:
         """The next key that the caller presses: ``0-9*#A-D``. Those of a conversation count, too."""
+        self._go_on()
         key = await self._keys.next()
         self.record.add(StepCode.PRESSED, key=key)
         return key
@@ -254,8 +194,10 @@ class Call:
 
     async def answer(self) -> None:
         """Answer the caller, whom nobody has answered yet, to speak to him."""
+        self._go_on()
         if self.caller.answered:
             return
+        await self._media.whole()
         await self._early.answer_now()
         left: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
         left.add_done_callback(self._hung_up)
@@ -266,6 +208,7 @@ class Call:
 
         Cancelled, it falls silent at once.
         """
+        self._go_on()
         clip = self._surroundings.clip(media)
         if clip is None:
             return
@@ -275,6 +218,9 @@ class Call:
 
     async def dial(self, step: Dial) -> bool:
         """Ring, and talk to the end of the conversation if somebody answers; whether one did."""
+        self._go_on()
+        if self._end is not None:  # the call is settled
+            return True
         plan = self._surroundings.plan(step, self.record)
         for skipped in plan.skipped:
             nameless = None if skipped.employee_id else skipped.addressee
@@ -286,17 +232,21 @@ class Call:
                 kind=nameless.kind if nameless else "",
                 ref=nameless.ref if nameless else "",
             )
-        async with self._playing.meanwhile(self._melody() if plan.root else None):
+        try:
+            await self._begin_music(plan)
             result = await self._ring(plan, step.ring_seconds)
-        if isinstance(result, Answer):
-            self._end = await self._connect(result)
-            return True
+            if isinstance(result, Answer):
+                self._end = await self._connect(result)
+                return True
+        finally:
+            await self._playing.silence()
         await self._dialler.release()
         self._fallback = self._unanswered(result.statuses)
         return False
 
     def hang_up(self, sip_status: int = _UNAVAILABLE) -> None:
         """Settle the call; ``sip_status`` is what a caller hears who was not answered."""
+        self._go_on()
         self._end = CallEnd(outcome_of(sip_status), sip_status, "system")
 
     # --- the way of a call ---------------------------------------------------------------------
@@ -324,13 +274,23 @@ class Call:
                 return self._gone.result()
         return self._fallback
 
-    def _melody(self) -> Path | None:
+    def _go_on(self) -> None:
+        """A step that minds no cancellation must do nothing more for a caller who is gone."""
+        if self._gone.done():
+            raise asyncio.CancelledError
+
+    async def _begin_music(self, plan: DialPlan) -> None:
         """What the caller hears of us while somebody rings: the melody (OPT-02), before the answer if
         he can. Who is answered hears the ringback tone if there is none."""
-        clip = self._surroundings.clip(self._options.melody)
-        if clip is not None and self._early.sounds():
-            return clip
-        return self._surroundings.ringback() if self.caller.answered else None
+        if plan.root is None:
+            return
+        melody = self._surroundings.clip(self._options.melody)
+        if melody is not None:
+            await self._media.whole()
+            if self._early.sounds() and await self._playing.music(melody):
+                return
+        if self._early.heard_us:
+            await self._playing.music(self._surroundings.ringback())
 
     async def _ring(self, plan: DialPlan, seconds: int) -> Result:
         if plan.root is None:
@@ -343,25 +303,24 @@ class Call:
         if leg.session is not None and leg.session.by_info:
             self._media.by_info(leg.name)
         try:
-            await self._early.join(leg, answer.sdp)
             if self._line is not None:
-                await self._line.settled()
+                await self._line.handed_over()
                 self._line = None
-            if self._gone.done():  # the caller left in this very turn of the loop
-                raise asyncio.CancelledError
+            await self._early.join(leg, answer.sdp)
+            self._go_on()  # else the caller left in this very turn of the loop
+            await self._playing.silence()
             self._early.answer()
             self._keys.joined(leg)
             self.record.answered(leg.ring)
             self._surroundings.answered(self.record, leg.ring)
             await self._dialler.release()
             self._conversation = {None: self.caller, leg.name: leg}
+            self._parted = True
             parting = await converse(self.caller, leg, self._media, self._limit)
-        except CallerLeft as left:
-            leg.end()
-            return CallEnd(Outcome.CANCELLED, _CANCELLED, "caller", str(left.fields["reason"]))
         except BaseException:  # whatever happened, nobody stays on a line that leads nowhere
             leg.end(self._why())
             if self.caller.answered:  # else ``run`` says why not
+                self._parted = True
                 self.caller.end(self._why())
             raise
         return CallEnd(Outcome.ANSWERED, 200, parting.by, parting.cause)
@@ -418,11 +377,16 @@ class Call:
 
     async def _settle(self, work: asyncio.Task[CallEnd]) -> CallEnd:
         try:
-            return await work
+            end = await work
+            if self._gone.done() and end is not self._end:  # a step did not mind being cancelled
+                return self._gone.result()
+            return end
         except asyncio.CancelledError:
             if self._gone.done():
                 return self._gone.result()
             log.warning("call.cancelled")  # by a step, or by whoever runs the call
+        except CallerLeft as left:
+            return CallEnd(Outcome.CANCELLED, _CANCELLED, "caller", str(left.fields["reason"]))
         except SunSimError as error:
             log.warning("call.failed", code=error.code, problem=error.message)
             return self._ended(error.sip_status, error.code)

@@ -93,10 +93,11 @@ class Side:
         if self._chore is not None:
             self._chore.cancel()
 
-    async def settled(self) -> None:
-        """Wait until all is done that was wanted until now."""
+    async def handed_over(self) -> None:
+        """Do what was wanted until now; what comes from then on is for whoever listens next."""
         while self._chore is not None:
             await asyncio.wait([self._chore])
+        self._leg.events.keep()
 
     def _hear(self, event: SessionEvent) -> None:
         if self._over.done():

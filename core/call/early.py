@@ -4,7 +4,7 @@ Early media. Where an employee calls outside, the carrier's sounds before the an
 number is not in service») are let through: the caller is joined with the leg and hears 183 with our
 answer; the answer that follows finds both joined already. Of several legs or forks the one that
 described itself last is heard: a network that tries another way falls silent on the one before.
-Other callers hear our own 180.
+Other callers hear our own 180, or 183 with a melody of the company.
 
 Delayed offer. A caller who offers nothing gets our offer in the 200, or while it rings if it knows
 PRACK; nobody can be joined with it before its answer, which comes in the ACK or the PRACK.
@@ -64,6 +64,7 @@ class Early:
         self._began: float | None = asyncio.get_running_loop().time()
         self._rang = False
         self._told = False  # the caller has our answer, in a 183
+        self._sounding = False  # and hears ours
         self._offer = b""  # ours, while the caller owes its answer
         self._sdp = b""
         self._turn = asyncio.Lock()  # one at a time changes the media
@@ -123,14 +124,19 @@ class Early:
         if self._offer:
             await self._learn()
 
+    @property
+    def heard_us(self) -> bool:
+        """Whether the caller hears us, and nobody else yet."""
+        return self._sounding or self._caller.answered
+
     def sounds(self) -> bool:
         """Let the caller hear us before the answer, if he can; whether he does."""
         if not self._told and not self._caller.answered and not self._offer:
-            self._told = True
+            self._told = self._sounding = True
             self._session.progress(_SOUNDS, self._media.sent(None))
             self._media.told()
             self.heard()
-        return self._told or self._caller.answered
+        return self.heard_us
 
     def answer(self) -> None:
         """Send the 200, if that is still to be done."""

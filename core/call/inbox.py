@@ -45,6 +45,10 @@ class Inbox(Generic[T]):
                 self._waiting = None
         return self._items.popleft()
 
+    def keep(self) -> None:
+        """From now on items wait again."""
+        self._reader = None
+
     def pour(self, reader: Callable[[T], None]) -> None:
         """From now on ``reader`` gets every item as it comes, those first that wait already."""
         self._reader = reader

@@ -84,6 +84,10 @@ class LastingMedia:
         self._news.set()
         self._task = asyncio.create_task(self._move(after))
 
+    async def whole(self) -> None:
+        """Wait while it moves: what parties were told last is untrue."""
+        await self._whole.wait()
+
     # --- MediaSession ----------------------------------------------------------------------------
 
     async def open(self, caller_sdp: bytes) -> bytes:

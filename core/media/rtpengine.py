@@ -194,4 +194,6 @@ def _checked(command: str, reply: Reply) -> Reply:
         raise MediaRefused()
     if "Unknown call" in text:
         raise UnknownCall()
+    if command == "play media":  # of one file, not of the server
+        raise MediaRefused()
     raise NoRoom() if _FULL.search(text) else MediaUnavailable()

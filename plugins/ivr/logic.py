@@ -42,7 +42,7 @@ class Patience:
     """
 
     def __init__(self, repeat_seconds: int | None, idle_seconds: int) -> None:
-        self._repeat = repeat_seconds
+        self._repeat = None if repeat_seconds is None else max(1, repeat_seconds)
         self._idle = idle_seconds
         self._left = float(idle_seconds)
 

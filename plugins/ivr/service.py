@@ -28,7 +28,8 @@ from sunsim import (
 __all__ = ["extensions", "menu"]
 
 _BETWEEN_KEYS = 3.0  # seconds until what was dialled counts as complete
-_MOST_MISTAKES = 10  # who presses on and on is no person
+_MOST_MISTAKES = 10
+_MOST_KEYS = 60  # who presses on and on is no person
 _CLEAR = "*"
 
 
@@ -60,7 +61,8 @@ async def extensions(call: CallVerbs, block: ExtensionBlock) -> Next:
 async def _menu(call: CallVerbs, block: _Block, shown: Menu) -> Next:
     patience, mistakes = Patience(shown.repeat_seconds, shown.idle_seconds), 0
     say, wait = shown.instruction, patience.seconds
-    while mistakes < _MOST_MISTAKES:
+    pressed = 0
+    while mistakes < _MOST_MISTAKES and pressed < _MOST_KEYS:
         key = await _pressed(call, say, wait)
         if key is None:
             if wait:
@@ -70,6 +72,7 @@ async def _menu(call: CallVerbs, block: _Block, shown: Menu) -> Next:
             say, wait = shown.instruction, patience.seconds
             continue
         patience.renew()
+        pressed += 1
         chosen = action(shown, key)
         if chosen is None:
             mistakes += 1
@@ -78,17 +81,17 @@ async def _menu(call: CallVerbs, block: _Block, shown: Menu) -> Next:
             repeats = chosen.action is KeyAction.REPEAT
             say, wait = (shown.instruction if repeats else chosen.target), patience.seconds
         else:
-            return await _follow(call, block, chosen)
+            return await _follow(call, block, shown, chosen)
     return _leave(call, block)
 
 
-async def _follow(call: CallVerbs, block: _Block, chosen: MenuKey) -> Next:
+async def _follow(call: CallVerbs, block: _Block, shown: Menu, chosen: MenuKey) -> Next:
     """Where a key leads that ends the menu."""
     if chosen.action is KeyAction.SKIP:
         return Next.CONTINUE
     if chosen.action is KeyAction.FORWARD and chosen.addressee is not None:
         return await _reach(call, block, chosen.addressee)
-    if chosen.action is KeyAction.MENU and chosen.target is not None:
+    if chosen.action is KeyAction.MENU and chosen.target is not None and shown.level == 1:
         second = call.menu(chosen.target)
         if second is not None and second.enabled:
             return await _menu(call, block, second)

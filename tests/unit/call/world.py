@@ -10,8 +10,19 @@ from msgspec.structs import replace
 from core.call.call import Call
 from core.call.dialling import Place
 from core.call.record import CallRecord
-from core.contracts import CallFacts, Chain, Dial, DialPlan, Direction, Options, Ring, Snapshot, Tenant
-from core.errors import MediaUnavailable
+from core.contracts import (
+    CallFacts,
+    Chain,
+    Dial,
+    DialPlan,
+    Direction,
+    Options,
+    Par,
+    Ring,
+    Snapshot,
+    Tenant,
+)
+from core.errors import MediaRefused, MediaUnavailable
 from core.ids import new_id
 from core.sdp import PLAIN
 from core.sip.session import (
@@ -94,11 +105,13 @@ class FakeSession(Session):
 
 
 class FakeMedia:
-    """``broken`` names the verbs that fail; ``slow`` those that take a second."""
+    """``broken`` names the verbs that fail, ``refused`` those that are, ``slow`` those that take a
+    second."""
 
     def __init__(self):
         self.did = []
         self.broken = set()
+        self.refused = set()
         self.slow = set()
         self.packets = {}
         self.seconds = 3.0  # that a clip lasts
@@ -109,6 +122,8 @@ class FakeMedia:
             await asyncio.sleep(1)
         if verb in self.broken:
             raise MediaUnavailable()
+        if verb in self.refused:
+            raise MediaRefused()
 
     async def open(self, sdp):
         await self._do("open")
@@ -241,6 +256,10 @@ class World:
         step = Dial((), ring_seconds=seconds)
         self.trees[id(step)] = tree
         self.steps += (step,)
+
+    def both(self, *addresses):
+        """All of them at once."""
+        return Par(tuple(map(ring, addresses)))
 
     def phone(self, address, *script):
         phone = self.phones[address] = Phone(list(script))

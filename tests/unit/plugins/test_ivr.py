@@ -304,3 +304,32 @@ def test_patience_ends_when_it_was_said(repeat, idle):
         waited += patience.seconds
         patience.waited()
     assert waited == idle
+
+
+def test_a_key_ends_a_clip_that_is_just_beginning():
+    world = Ivr()
+    world.media.slow.add("play")
+    world.call_in((0.5, "2"), (20, "1"))
+    played = [did for did in world.media.did if did[0] in ("play", "hush")]
+    assert played[:3] == [("play", "instruction.wav"), ("hush",), ("play", "second.wav")]
+
+
+def test_a_repeat_time_of_nothing_does_not_hold_the_caller_for_ever():
+    world = Ivr(replace(MENU, repeat_seconds=0))
+    assert rang(world.call_in()) == ["next"]
+
+
+def test_who_listens_for_ever_is_let_go():
+    world = Ivr(otherwise=Otherwise.HANG_UP)
+    world.call_in(*[(1 + at, "*") for at in range(200)])
+    assert world.caller.did[-1][0] == "bye"
+
+
+@pytest.mark.spec("IVR-17", at="rule")
+def test_there_is_no_third_level():
+    deeper = replace(BELOW, keys=(key("2", KeyAction.MENU, target=TOP),))
+    world = Ivr()
+    world.snapshot = replace(world.snapshot, menus=(MENU, deeper))
+    cdr = world.call_in((4, "2"), (8, "2"))
+    assert world.heard == ["instruction", "second", "ringback"]
+    assert rang(cdr) == ["next"]

@@ -1,0 +1,76 @@
+"""What a call asks of the switchboard."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from uuid import UUID
+
+from core.call.dialling import InTurn, Place
+from core.call.record import CallRecord
+from core.contracts import Chain, Dial, DialPlan, PlanNode, PluginStep, Ring, Snapshot, Tenant
+from core.contributions import Next
+
+if TYPE_CHECKING:
+    from core.call.call import Call
+
+__all__ = ["Surroundings"]
+
+
+class Surroundings(Protocol):
+    """What a call asks of the switchboard: where to go, who rings, and who wants to know."""
+
+    @property
+    def tenant(self) -> Tenant:
+        """Whose call it is."""
+        ...
+
+    def route(self, record: CallRecord) -> Chain:
+        """The blocks of this call; the decision goes into the record. Raises CallRefused."""
+        ...
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The company's configuration for this call."""
+        ...
+
+    def dialable(self, numbers: Collection[str] | None) -> frozenset[str]:
+        """The extensions that callers may dial, all or of these."""
+        ...
+
+    def clip(self, media: UUID | None) -> Path | None:
+        """What to play for a media of the company; ``None`` if there is nothing."""
+        ...
+
+    def ringback(self) -> Path | None:
+        """What a caller who is answered hears while somebody rings."""
+        ...
+
+    def plan(self, step: Dial, record: CallRecord) -> DialPlan:
+        """Who rings now; the live state that was consulted goes into the record."""
+        ...
+
+    def step(self, call: Call, step: PluginStep) -> Awaitable[Next]:
+        """Run a plugin's step on the call; one that the contract does not have is passed over."""
+        ...
+
+    def place(self, ring: Ring) -> Sequence[Place] | InTurn:
+        """The INVITEs of a ring: one for each phone of the line, or one to a trunk."""
+        ...
+
+    def redirected(self, ring: Ring, contacts: Sequence[str], record: CallRecord) -> PlanNode | None:
+        """What rings instead when a phone asks to be called elsewhere (302)."""
+        ...
+
+    def ringing(self, record: CallRecord, plan: DialPlan) -> None:
+        """These terminals ring now."""
+        ...
+
+    def answered(self, record: CallRecord, ring: Ring) -> None:
+        """The parties are connected."""
+        ...
+
+    def moved(self) -> None:
+        """The audio of the call goes through another media server now."""
+        ...
