@@ -115,6 +115,7 @@ SENTENCES = {
     Code.STEP_RINGS_NOBODY: N_("this forwarding never rings anybody"),
     Code.TARGET_GONE: N_("does not exist any more"),
     Code.TARGET_NEVER_RINGS: N_("never rings: {reason}"),
+    Code.UNAVAILABLE_NOW: N_("everybody in this step is switched to “Unavailable” now"),
     Code.SCHEDULE_GONE: N_("the schedule does not exist any more, so it is round the clock"),
     Code.CALENDAR_GONE: N_("the calendar does not exist any more, so there are no holidays"),
     Code.TAG_UNUSED: N_("nobody has the tag “{tag}”"),

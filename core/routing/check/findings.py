@@ -36,6 +36,7 @@ class Code(StrEnum):
     STEP_RINGS_NOBODY = "step_rings_nobody"  # one forwarding of several never rings anybody
     TARGET_GONE = "target_gone"  # an addressee is deleted, or nobody has the extension (ref)
     TARGET_NEVER_RINGS = "target_never_rings"  # (reason: a ``SkipReason``)
+    UNAVAILABLE_NOW = "unavailable_now"  # a step that rings nobody but people in «Недоступен»
     SCHEDULE_GONE = "schedule_gone"  # a deleted schedule; counts as none
     CALENDAR_GONE = "calendar_gone"
     TAG_UNUSED = "tag_unused"  # no contact has it (tag)
@@ -79,7 +80,8 @@ class Place(Struct, frozen=True, omit_defaults=True):
 
 
 class Witness(Struct, frozen=True, omit_defaults=True):
-    """A call that shows it: who calls which number when. The dry run agrees with every witness.
+    """A call that shows it: who calls which number when. The dry run agrees with every
+    witness, with those in «Недоступен» back on schedule.
 
     ``caller`` is some number of these regions if one is known. ``called`` is empty while the scenario
     has no number.

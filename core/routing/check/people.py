@@ -1,12 +1,14 @@
 """When somebody rings: the availability table and the expansion of ``core._slowplan``, over a year.
 
-All phones are taken to be online and free; the mode of an employee is as it is now. What is asked of
-``plan`` at one instant is answered here for all of them at once.
+All phones are taken to be online and free. Whoever is in «Недоступен» now is taken to be back on
+schedule: nobody stays there for a year. What is asked of ``plan`` at one instant is answered here for
+all of them at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 from core._slowroute import Addressee as Code
@@ -40,10 +42,11 @@ class Rings(NamedTuple):
 
 
 class People:
-    """The employees and groups of one company."""
+    """The employees and groups of one company; those in «Недоступен» stay there if it ``lasts``."""
 
-    def __init__(self, year: Year) -> None:
+    def __init__(self, year: Year, *, lasts: bool = False) -> None:
         self._year = year
+        self._lasts = lasts
         self._compiled = year.compiled
         self._digits = year.compiled.core.digits
         self._own = {self._digits(number.e164) for number in year.snapshot.numbers} - {0}
@@ -66,6 +69,10 @@ class People:
         """When one entry of the list rings by itself."""
         return self._entry(step.addressees[entry], step.mode, set())
 
+    def unavailable(self, step: Dial) -> bool:
+        """Whether a forwarding rings somebody at times, but nobody for as long as modes stay as now."""
+        return self.step(step).ever and not self._as_now.step(step).ever
+
     def why_never(self, step: Dial, entry: int) -> SkipReason:
         """Why an entry that never rings does not."""
         kind, _ = self._compiled.resolve(step.addressees[entry])
@@ -77,6 +84,10 @@ class People:
         ]
         reasons = {self._why_never(employee, mode) for employee, mode in asked}
         return min(reasons, key=_ORDER.index, default=SkipReason.NO_TERMINALS)
+
+    @cached_property
+    def _as_now(self) -> People:
+        return People(self._year, lasts=True)
 
     def _entry(self, addressee: Addressee, mode: DialMode, reached: set[int]) -> Rings:
         kind, _ = self._compiled.resolve(addressee)
@@ -139,7 +150,7 @@ class People:
 
     def _looked_up(self, employee: Employee) -> tuple[Moments, Moments]:
         year = self._year
-        if employee.mode is AvailabilityMode.UNAVAILABLE:
+        if self._lasts and employee.mode is AvailabilityMode.UNAVAILABLE:
             return 0, 0
         if employee.mode is AvailabilityMode.AVAILABLE:
             return year.all, 0
@@ -148,8 +159,6 @@ class People:
         return present, year.open(year.hours_of(employee)) & ~away & ~present
 
     def _why_never(self, employee: Employee, mode: DialMode) -> SkipReason:
-        if employee.mode is AvailabilityMode.UNAVAILABLE:
-            return SkipReason.UNAVAILABLE
         reasons = {_why_never(terminal, mode) for terminal in self._compiled.terminals_of(employee)}
         if not reasons:
             return SkipReason.NO_TERMINALS
@@ -161,7 +170,6 @@ class People:
 
 
 _ORDER = (
-    SkipReason.UNAVAILABLE,
     SkipReason.TERMINAL_OFF_HOURS,
     SkipReason.OFF_HOURS,
     SkipReason.BUSY,

@@ -65,10 +65,12 @@ class Targets:
             reason = self._people.why_never(step, entry)
             if reason is SkipReason.UNKNOWN:
                 yield self._finding(Code.TARGET_GONE, Severity.ERROR, where, ref=addressee.ref)
-            elif reason is not SkipReason.UNAVAILABLE:  # that is switched within the hour
+            else:
                 yield self._finding(
                     Code.TARGET_NEVER_RINGS, Severity.WARNING, where, reason=reason.value
                 )
+        if self._people.unavailable(step):
+            yield self._finding(Code.UNAVAILABLE_NOW, Severity.WARNING, place)
 
     def _people_of(self, step: Dial) -> Set[tuple[int, int | str]]:
         """Whom a forwarding names, however it names them."""

@@ -83,7 +83,7 @@ class Year:
         for row in self.layout.branches:
             yield self.hours_of(row.branch)
         for employee in self.snapshot.employees:
-            if employee.mode is AvailabilityMode.SCHEDULE:
+            if employee.mode is not AvailabilityMode.AVAILABLE:
                 yield self.hours_of(employee)
                 for terminal in self.compiled.terminals_of(employee):
                     yield self.terminal_hours(employee, terminal.schedule_id)

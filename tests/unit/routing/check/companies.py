@@ -13,6 +13,7 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy, composite
+from msgspec.structs import replace
 
 from core import routing
 from core.contracts import (
@@ -273,6 +274,17 @@ def facts(called: str, tags: Sequence[UUID] = (), regions: Sequence[int] = ()) -
 
 def everybody_is_there(snapshot: Snapshot) -> Live:
     return Live(registered=frozenset(terminal.id for terminal in snapshot.terminals))
+
+
+def usual(snapshot: Snapshot) -> Snapshot:
+    """The company with everybody who is in «Недоступен» back on schedule, as the check takes it."""
+    away, back = AvailabilityMode.UNAVAILABLE, AvailabilityMode.SCHEDULE
+    return replace(
+        snapshot,
+        employees=tuple(
+            replace(each, mode=back) if each.mode is away else each for each in snapshot.employees
+        ),
+    )
 
 
 def rung(compiled: Compiled, step: Dial, call: CallFacts, instant: float) -> Iterator[Ring]:

@@ -154,13 +154,27 @@ def test_terminals_have_hours_of_their_own(company):
     assert told(company, finding)[0] == "24.11.2026 00:00 – 30.11.2026 00:00"
 
 
-def test_who_is_unavailable_never_answers(company):
-    office(company, mode=AvailabilityMode.UNAVAILABLE)
+def test_who_is_unavailable_now_is_told_of_but_no_gap_of_a_year(company):
+    step = office(company, mode=AvailabilityMode.UNAVAILABLE)
     finding = only(company)
-    assert (finding.code, finding.severity) == (Code.NOBODY_EVER, Severity.ERROR)
-    assert [(span.start, span.end) for span in finding.spans] == [
-        (checked(company).start, checked(company).end)
-    ]
+    assert (finding.code, finding.severity) == (Code.UNAVAILABLE_NOW, Severity.WARNING)
+    assert (finding.place.step, finding.spans) == (0, ())
+    assert [gap.spans for gap in checked(company).gaps] == [()]
+    both = replace(step, addressees=(*step.addressees, company.employee("petrova")))
+    company.scenarios[0] = replace(company.scenarios[0], default=branch("", both))
+    assert codes(company) == []
+
+
+def test_who_is_unavailable_now_is_back_on_schedule_afterwards(company):
+    office(company, mode=AvailabilityMode.UNAVAILABLE, schedule_id=company.office_hours())
+    found = checked(company).findings
+    assert [finding.code for finding in found] == [Code.NOBODY_AT_TIMES, Code.UNAVAILABLE_NOW]
+    assert told(company, found[0])[0] == "23.11.2026 18:00 – 24.11.2026 09:00"
+
+
+def test_an_employee_without_telephones_is_not_unavailable_just_now(company):
+    office(company, mode=AvailabilityMode.UNAVAILABLE, terminals=0)
+    assert codes(company) == [Code.NOBODY_EVER, Code.TARGET_NEVER_RINGS]
 
 
 def test_main_terminals_only_ring_at_once(company):
@@ -348,13 +362,15 @@ def test_trap_17_a_safety_net_for_the_same_people(company):
 
 def test_a_net_that_never_rings_anybody(company):
     step = office(company)
-    company.employee("petrova", mode=AvailabilityMode.UNAVAILABLE)
-    away = Addressee(AddresseeKind.EMPLOYEE, str(company.employees["petrova"].id))
+    never = company.employee("petrova", schedule_id=company.schedule())
     scenario = company.scenarios[0]
-    chain = Chain((step,), net=(Dial((away,)),))
+    chain = Chain((step,), net=(Dial((never,)),))
     company.scenarios[0] = replace(scenario, default=replace(scenario.default, chain=chain))
-    finding = only(company)
-    assert (finding.code, finding.place.step) == (Code.STEP_RINGS_NOBODY, 1)
+    found = checked(company).findings
+    assert [(finding.code, finding.place.step) for finding in found] == [
+        (Code.STEP_RINGS_NOBODY, 1),
+        (Code.TARGET_NEVER_RINGS, 1),
+    ]
 
 
 # --- our own numbers ---------------------------------------------------------------------------

@@ -12,14 +12,14 @@ from core import routing
 from core.routing.check import Code, check
 from core.routing.check.moments import Timeline
 from core.routing.check.year import Year
-from tests.unit.routing.check.companies import CALLERS, Case, companies, facts
+from tests.unit.routing.check.companies import CALLERS, Case, companies, facts, usual
 from tests.unit.routing.check.oracle import unattended
 
 
 @settings(max_examples=40, deadline=None)
 @given(case=companies(), data=st.data())
 def test_gaps_are_the_moments_in_which_some_caller_finds_nobody(case: Case, data: st.DataObject):
-    compiled = routing.compile(case.snapshot)
+    compiled = routing.compile(usual(case.snapshot))
     report = check(case.snapshot, case.start)
     cuts = Year(compiled, case.start).timeline.cuts
     spans = [span for gap in report.gaps for span in gap.spans]

@@ -16,6 +16,7 @@ from tests.unit.routing.check.companies import (
     everybody_is_there,
     facts,
     rung,
+    usual,
 )
 from tests.unit.routing.check.oracle import dial_rings, follow, unattended
 
@@ -114,7 +115,7 @@ CONFIRMED: dict[Code, Callable[[Compiled, Finding, CallFacts, Decision], bool]] 
 @settings(max_examples=80, deadline=None)
 @given(case=companies())
 def test_every_witness_is_confirmed(case: Case):
-    compiled = routing.compile(case.snapshot)
+    compiled = routing.compile(usual(case.snapshot))
     report = check(case.snapshot, case.start)
     for finding in report.findings:
         witness = finding.witness
