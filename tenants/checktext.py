@@ -120,6 +120,7 @@ SENTENCES = {
     Code.CALENDAR_GONE: N_("the calendar does not exist any more, so there are no holidays"),
     Code.TAG_UNUSED: N_("nobody has the tag “{tag}”"),
     Code.PLUGIN_MISSING: N_("passed over, because the contract does not have “{plugin}”"),
+    Code.STEP_UNKNOWN: N_("passed over, because nothing executes the step “{name}”"),
     Code.STEP_UNREACHED: N_("never reached, the call ends before it"),
     Code.FORWARD_LOOP: N_("calls are forwarded to our own numbers in a circle: {scenarios}"),
     Code.NET_SAME: N_("the safety net rings the same people as the list before it"),
@@ -143,6 +144,7 @@ REASONS = {
     "gone": N_("does not exist any more"),
     "off": N_("the voice menu is switched off"),
     "no_next_block": N_("no block follows"),
+    "not_served": N_("nothing executes this action"),
     "loop": N_("only numbers of our own that nobody answers"),
 }
 
@@ -191,6 +193,7 @@ class _Sentences:
             tag=self._tag(data.get("tag")),
             plugin=data.get("plugin"),
             ref=data.get("ref"),
+            name=data.get("name"),
             when=self._when(finding.spans),
         )
         where = ", ".join(self._where(finding.place))

@@ -28,6 +28,7 @@ from tenants.failures import DATABASE_AWAY
 from tenants.listener import CONFIG, Listener
 from tenants.regions import origins_of
 from tenants.services.actor import Actor, require_scope
+from tenants.services.contracts import step_names
 from tenants.words import Gettext
 
 __all__ = ["CheckKeeper", "Checks", "check_company", "check_scenario"]
@@ -67,7 +68,7 @@ class Checks:
         report, now = self._reports.get(key), time.time()
         if report is None or not report.start <= now < report.start + FRESH_SECONDS:
             report = await asyncio.to_thread(
-                check, snapshot, now, tags_in_use=tags, origins=self._origins
+                check, snapshot, now, tags_in_use=tags, origins=self._origins, steps=step_names()
             )
             self._reports[key] = report
         self._reports.move_to_end(key)

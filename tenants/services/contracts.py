@@ -29,6 +29,7 @@ __all__ = [
     "plugins",
     "set_plugin",
     "set_status",
+    "step_names",
     "tenants",
 ]
 
@@ -65,6 +66,11 @@ def _host() -> Host:
 def default_plugins() -> frozenset[str]:
     """The plugins that a new contract has without asking."""
     return _host().default_plugins
+
+
+def step_names() -> frozenset[str]:
+    """The steps that the installed plugins execute; calls pass all others over."""
+    return frozenset(owned.item.name for owned in _host().step_types)
 
 
 async def tenants(db: Database, actor: Actor) -> list[TenantView]:

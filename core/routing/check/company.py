@@ -7,6 +7,7 @@ from math import floor
 from uuid import UUID
 
 from core.contracts import Snapshot
+from core.routing.blocks import STEPS
 from core.routing.check.answering import Answering
 from core.routing.check.branches import branches
 from core.routing.check.callers import Origins
@@ -32,18 +33,19 @@ def check(
     *,
     tags_in_use: Set[UUID] | None = None,
     origins: Origins | None = None,
+    steps: Set[str] = STEPS,
 ) -> Report:
     """What is wrong with a company's configuration in the 12 months from ``instant`` (epoch seconds).
 
     Pure and exact: every finding follows from the rules of ``route`` and ``plan``, for all callers and
     all moments at once. ``tags_in_use`` are the tags that contacts have, ``origins`` the sets of
     regions that the numbering plan knows; without them nothing is said of tags that nobody has, and
-    every region is taken to have numbers of its own.
+    every region is taken to have numbers of its own. ``steps`` are the names that plugins registered.
     """
     start = floor(instant)
     if snapshot.suspended:
         return _suspended(snapshot, start)
-    whole = _Company(compile_snapshot(snapshot), start, origins)
+    whole = _Company(compile_snapshot(snapshot), start, origins, steps)
     findings = sorted(whole.findings(tags_in_use), key=lambda found: _GRAVEST.index(found.severity))
     line = whole.year.timeline
     return Report(snapshot.hash, start, line.cuts[-1], tuple(findings), tuple(whole.gaps()))
@@ -52,10 +54,12 @@ def check(
 class _Company:
     """Everything that the checks share."""
 
-    def __init__(self, compiled: Compiled, start: int, origins: Origins | None) -> None:
+    def __init__(
+        self, compiled: Compiled, start: int, origins: Origins | None, steps: Set[str]
+    ) -> None:
         self.year = Year(compiled, start)
         self.people = People(self.year)
-        self.chains = Chains(self.year, self.people)
+        self.chains = Chains(self.year, self.people, steps)
         self.surveys = [
             Survey(self.year, scenario, origins) for scenario in self.year.snapshot.scenarios
         ]

@@ -41,6 +41,7 @@ class Code(StrEnum):
     CALENDAR_GONE = "calendar_gone"
     TAG_UNUSED = "tag_unused"  # no contact has it (tag)
     PLUGIN_MISSING = "plugin_missing"  # the contract has not the plugin of a step (plugin)
+    STEP_UNKNOWN = "step_unknown"  # no plugin has a step of this name (name)
     STEP_UNREACHED = "step_unreached"  # a step after the end of the call
     FORWARD_LOOP = "forward_loop"  # forwards to our own numbers in a circle (scenarios: their ids)
     NET_SAME = "net_same"  # the safety net rings the same people as the list before it (H-9)

@@ -14,8 +14,9 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from core.contracts import Branch, Chain, Dial, Menu, Step
+from core.routing.blocks import reachable_menus
 from core.routing.check.answering import Answering
-from core.routing.check.chains import Chains, reachable_menus
+from core.routing.check.chains import Chains
 from core.routing.check.findings import Code, Finding, Place, Severity
 from core.routing.check.moments import Moments
 from core.routing.check.people import People, Rings
@@ -29,7 +30,7 @@ _LEADS_OUT = frozenset(
     {
         KeyAction.FORWARD,
         KeyAction.EXTENSIONS,
-        KeyAction.MESSAGE,
+        KeyAction.MESSAGE,  # these two, if anything serves them: else they are dead
         KeyAction.CALLBACK,
         KeyAction.SKIP,
     }
@@ -143,6 +144,8 @@ class _Used:
             return "gone" if menu is None else None if menu.enabled else "off"
         if key.action is KeyAction.SKIP:
             return None if self._goes_on else "no_next_block"
+        if not self._chains.serves(key):
+            return "not_served"
         known: Mapping[UUID, object] = {}
         if key.action is KeyAction.EXTENSIONS:
             known = self._chains.lists

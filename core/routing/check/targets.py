@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from core._slowroute import Addressee as Code_
 from core.contracts import Branch, Chain, Dial, Employee, PluginStep, SkipReason, TagFilter, Terminal
+from core.routing.blocks import PassedOver
 from core.routing.check.chains import Chains
 from core.routing.check.findings import Code, Finding, Place, Severity
 from core.routing.check.people import People
@@ -48,14 +49,21 @@ class Targets:
                 yield self._finding(Code.STEP_UNREACHED, Severity.NOTE, place)
             elif isinstance(step, Dial):
                 yield from self._dial(step, place)
-            elif isinstance(step, PluginStep) and not self._chains.has(step):
-                plugin = step.name.partition(".")[0]
-                yield self._finding(Code.PLUGIN_MISSING, Severity.ERROR, place, plugin=plugin)
+            elif isinstance(step, PluginStep):
+                yield from self._plugins(step, place)
         first, net = (_forwarding(steps) for steps in (chain.steps, chain.net))
         if first and net and self._people_of(first) == self._people_of(net):
             at = len(chain.steps) + chain.net.index(net)
             place = self._survey.place(branch, off_hours, at)
             yield self._finding(Code.NET_SAME, Severity.WARNING, place)
+
+    def _plugins(self, step: PluginStep, place: Place) -> Iterator[Finding]:
+        why = self._chains.passed_over(step)
+        if why is PassedOver.NO_PLUGIN:
+            plugin = step.name.partition(".")[0]
+            yield self._finding(Code.PLUGIN_MISSING, Severity.ERROR, place, plugin=plugin)
+        elif why is PassedOver.NO_STEP:
+            yield self._finding(Code.STEP_UNKNOWN, Severity.ERROR, place, name=step.name)
 
     def _dial(self, step: Dial, place: Place) -> Iterator[Finding]:
         for entry, addressee in enumerate(step.addressees):

@@ -56,6 +56,8 @@ STARTS = [
     datetime(1971, 6, 1, 5, 7, tzinfo=UTC),  # Monrovia is 44 minutes and 30 seconds behind until 1972
 ]
 GONE = UUID(int=9)
+STEPS = frozenset({MENU, EXTENSIONS, "ivr.other"})
+"""What the plugins of these companies execute: a voice message is not among it."""
 
 
 def ids(kind: int, count: int) -> list[UUID]:
@@ -205,6 +207,7 @@ def _steps(targets: SearchStrategy[Addressee], menus: list[UUID]) -> SearchStrat
             HangUp(),
             HangUp(),
             PluginStep(MESSAGE, {}),
+            PluginStep("ivr.other", {}),
             PluginStep(MENU, {}),
             PluginStep(EXTENSIONS, {"list_id": str(GONE)}),
             PluginStep("stranger.step", {}),

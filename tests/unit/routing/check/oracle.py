@@ -6,7 +6,7 @@ from core import routing
 from core.contracts import CallFacts, Chain, Dial, HangUp, PluginStep, Step
 from core.routing.compiled import Compiled
 from core.scenarios import EXTENSIONS, MENU
-from tests.unit.routing.check.companies import facts, rung
+from tests.unit.routing.check.companies import STEPS, facts, rung
 
 
 def unattended(compiled: Compiled, call: CallFacts, instant: float) -> bool:
@@ -75,7 +75,7 @@ def _connects(compiled: Compiled, number: str, instant: float, seen: frozenset[s
 def _plugin(compiled: Compiled, step: PluginStep) -> str:
     """``passed``, ``offered`` (and the next step follows), ``hang_up`` or ``machine``."""
     snapshot = compiled.snapshot
-    if step.name.partition(".")[0] not in snapshot.plugins:
+    if step.name.partition(".")[0] not in snapshot.plugins or step.name not in STEPS:
         return "passed"
     if step.name == MENU:
         menus = {str(menu.id): menu for menu in snapshot.menus}

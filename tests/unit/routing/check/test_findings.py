@@ -28,6 +28,7 @@ from core.contracts import (
 )
 from core.hours import PeriodKind
 from core.ids import new_id
+from core.routing.blocks import STEPS
 from core.routing.check import Code, Finding, Report, Severity, check
 from core.scenarios import EXTENSIONS, MENU, MESSAGE, KeyAction, MenuKey
 from tests.unit.routing.company import NUMBER, Company
@@ -228,8 +229,16 @@ def test_a_voice_message_takes_the_call(company):
     scenario = company.scenarios[0]
     chain = replace(scenario.default.chain, net=(PluginStep(MESSAGE, {}),))
     company.scenarios[0] = replace(scenario, default=replace(scenario.default, chain=chain))
-    assert codes(company, snapshot=replace(company.snapshot, plugins=frozenset({"ivr"}))) == []
+    snapshot = replace(company.snapshot, plugins=frozenset({"ivr"}))
+    assert codes(company, snapshot=snapshot, steps=STEPS | {MESSAGE}) == []
     assert codes(company) == [Code.PLUGIN_MISSING, Code.NOBODY_AT_TIMES]
+    # As calls do: a step that nothing executes is passed over.
+    found = checked(company, snapshot=snapshot).findings
+    assert [(each.code, each.severity) for each in found] == [
+        (Code.STEP_UNKNOWN, Severity.ERROR),
+        (Code.NOBODY_AT_TIMES, Severity.WARNING),
+    ]
+    assert (found[0].place.step, found[0].data) == (1, {"name": MESSAGE})
 
 
 def test_a_closed_branch_without_chain_leaves_callers_alone(company):
@@ -434,6 +443,19 @@ def test_a_menu_without_a_way_out(company):
     ]
 
 
+@pytest.mark.parametrize("action", [KeyAction.MESSAGE, KeyAction.CALLBACK])
+def test_a_key_that_nothing_executes_is_no_way_out(company, action):
+    office(company)
+    snapshot = with_menu(company, key("1", action), then="hang_up")
+    assert set(codes(company, snapshot=snapshot)) == {
+        Code.MENU_NO_WAY_OUT,
+        Code.KEY_DEAD,
+        Code.STEP_UNREACHED,
+    }
+    executed = codes(company, snapshot=snapshot, steps=STEPS | {MESSAGE})
+    assert (Code.MENU_NO_WAY_OUT in executed) is (action is KeyAction.CALLBACK)
+
+
 def test_menus_that_only_lead_to_each_other(company):
     office(company)
     snapshot = with_menu(company, then="hang_up")
@@ -465,6 +487,7 @@ def test_dead_keys(company):
         (Code.KEY_DEAD, "3", "gone"),
         (Code.KEY_DEAD, "4", "gone"),
         (Code.KEY_DEAD, "5", "gone"),
+        (Code.KEY_DEAD, "6", "not_served"),
     }
 
 

@@ -12,7 +12,7 @@ from core import routing
 from core.routing.check import Code, check
 from core.routing.check.moments import Timeline
 from core.routing.check.year import Year
-from tests.unit.routing.check.companies import CALLERS, Case, companies, facts, usual
+from tests.unit.routing.check.companies import CALLERS, STEPS, Case, companies, facts, usual
 from tests.unit.routing.check.oracle import unattended
 
 
@@ -20,7 +20,7 @@ from tests.unit.routing.check.oracle import unattended
 @given(case=companies(), data=st.data())
 def test_gaps_are_the_moments_in_which_some_caller_finds_nobody(case: Case, data: st.DataObject):
     compiled = routing.compile(usual(case.snapshot))
-    report = check(case.snapshot, case.start)
+    report = check(case.snapshot, case.start, steps=STEPS)
     cuts = Year(compiled, case.start).timeline.cuts
     spans = [span for gap in report.gaps for span in gap.spans]
     edges = [edge for span in spans for edge in (span.start, span.end)]
@@ -45,7 +45,7 @@ def _some(data: st.DataObject, instants: list[int]) -> set[int]:
 @given(case=companies())
 def test_what_is_never_chosen_is_what_no_caller_reaches(case: Case):
     compiled = routing.compile(case.snapshot)
-    report = check(case.snapshot, case.start)
+    report = check(case.snapshot, case.start, steps=STEPS)
     # Where a call goes has nothing to do with people, so their hours need not be walked through.
     scripts = routing.compile(replace(case.snapshot, employees=(), terminals=()))
     cuts = Year(scripts, case.start).timeline.cuts[:-1]

@@ -11,6 +11,7 @@ from core.contracts import Addressee, Branch, CallFacts, Chain, Decision, Dial
 from core.routing.check import Code, Finding, check
 from core.routing.compiled import Compiled
 from tests.unit.routing.check.companies import (
+    STEPS,
     Case,
     companies,
     everybody_is_there,
@@ -116,7 +117,7 @@ CONFIRMED: dict[Code, Callable[[Compiled, Finding, CallFacts, Decision], bool]] 
 @given(case=companies())
 def test_every_witness_is_confirmed(case: Case):
     compiled = routing.compile(usual(case.snapshot))
-    report = check(case.snapshot, case.start)
+    report = check(case.snapshot, case.start, steps=STEPS)
     for finding in report.findings:
         witness = finding.witness
         assert (witness is not None) == (finding.code in CONFIRMED)
