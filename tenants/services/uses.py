@@ -32,6 +32,7 @@ class UseKind(StrEnum):
     SCENARIO = "scenario"
     CONTACT = "contact"
     MEDIA = "media"
+    MENU = "menu"
 
 
 class Use(Struct, frozen=True):

@@ -2,12 +2,12 @@
 
 import pytest
 
-from core.contracts import Chain, Outcome, StepCode
+from core.contracts import Chain, Outcome, PluginStep, StepCode
 from core.media.g711 import PCMA
 from core.media.rtp import RtpPeer
 from core.media.tones import tone
-from core.scenarios import Addressee, AddresseeKind, Dial, HangUp, Options
-from tenants.services import scenarios
+from core.scenarios import Addressee, AddresseeKind, Dial, HangUp, KeyAction, MenuKey, Options
+from tenants.services import menus, scenarios
 from tenants.services.media import CreateMedia, FilePart, Library, Pause
 from tenants.services.scenario_blocks import BranchDraft
 from tenants.storage import Storage
@@ -79,6 +79,42 @@ async def test_greeting_then_melody_then_a_person(company):
     found = codes(card)
     assert found.index(StepCode.PLAYED) < found.index(StepCode.RINGING) < found.index(StepCode.ANSWERED)
     assert any("greeting" in line.text for line in card.trace)
+
+
+@pytest.mark.spec("IVR-10", at="call")
+@pytest.mark.spec("IVR-20", at="call")
+@pytest.mark.spec("MNU-04", at="call")
+async def test_a_key_leads_from_the_instruction_to_a_person(company):
+    found = await media(company, instruction=GREETING)
+    anna = Addressee(AddresseeKind.EMPLOYEE, str(company.admin.id))
+    keys = (MenuKey("*", KeyAction.REPEAT), MenuKey("1", KeyAction.FORWARD, addressee=anna))
+    menu = menus.CreateMenu("Главное", keys, instruction=found["instruction"], enabled=True)
+    made = await menus.create(company.db, company.here, menu)
+    block = {"menu_id": str(made.id), "otherwise": "hang_up"}
+    await handled(company, Chain((PluginStep("ivr.menu", block),)))
+    async with peers(PCMA, PCMA) as (caller, callee):
+        answer = called(callee).wait_for("BYE").ok()
+        talk = company.caller(media=caller.address).invite(company.number).expect(200).ack()
+        talk = talk.until_told().bye().expect(200)
+        local = {"local": company.carrier_host}
+        async with (
+            company.phone(company.admin.sip, answer) as at_callee,
+            talk.running(company.instance.sip, **local) as at_caller,
+        ):
+            caller.connect(await offered(at_caller))
+            caller.play([0] * 160)
+            await until_hears(caller, GREETING, 1.2)
+            await caller.press("1")
+            callee.connect(await offered(at_callee))
+            callee.play(tone(CALLEE))
+            await until_hears(caller, CALLEE, 0.6)
+            await at_caller.go_on()
+            await at_caller.finish()
+            await at_callee.finish()
+    card = await company.call()
+    assert card.call.outcome is Outcome.ANSWERED
+    pressed = codes(card).index(StepCode.PRESSED)
+    assert codes(card).index(StepCode.PLAYED) < pressed < codes(card).index(StepCode.RINGING)
 
 
 @pytest.mark.spec("PRC-12", at="call")

@@ -33,19 +33,21 @@ from core.contributions import Routes
 from core.hookspecs import hookimpl
 from core.host import Host
 from core.ids import new_id
+from core.scenarios import KeyAction, MenuKey
 from core.settings import DataSettings, Settings, SipSettings
 from tenants import snapshot as snapshots
 from tenants.callstore import DatabaseCallStore
 from tenants.db import Database
 from tenants.listener import Listener
 from tenants.secrets import Vault
-from tenants.services import calendars, contacts, decisions, groups, schedules, tags, tokens
+from tenants.services import calendars, contacts, decisions, groups, menus, schedules, tags, tokens
 from tenants.services.actor import operator
 from tenants.services.calendars import CreateCalendar
 from tenants.services.contacts import CreateContact
 from tenants.services.groups import CreateGroup
 from tenants.services.lines import LineIssuer
 from tenants.services.media import FilePart
+from tenants.services.menus import CreateMenu
 from tenants.services.schedules import CreateSchedule
 from tenants.services.tags import CreateTag
 from tenants.services.tokens import CreateToken
@@ -198,7 +200,10 @@ class World:
         async with self.database.tenant(company.id):
             await UploadedFile.insert(UploadedFile(id=file_id, name=f"{file_id}.mp3", hash=digest))
             await Media.insert(Media(id=media_id, name=f"{media_id}", chain=chain, hash=digest))
-        return {"file_id": file_id, "media_id": media_id}
+        keys = (MenuKey("*", KeyAction.REPEAT),)
+        menu = await menus.create(self.database, company.admin, CreateMenu(f"{media_id}", keys))
+        played = {"media_id": media_id, "instruction": media_id, "wrong": media_id}
+        return {"file_id": file_id, "menu_id": menu.id, **played}
 
     async def party(self, company: Company) -> Party:
         """The company with a token, a call and everything that has an id."""

@@ -29,6 +29,7 @@ from web.api.groups import GroupsController
 from web.api.hours import CalendarsController, SchedulesController
 from web.api.lines import LinesController
 from web.api.media import MediaController
+from web.api.menus import MenusController
 from web.api.numbers import NumbersController
 from web.api.plugins import plugin_routes, tenant_of
 from web.api.route import RouteController
@@ -77,6 +78,7 @@ def application(context: WebContext, gate: Gate | None = None) -> Litestar:
             GroupsController,
             LinesController,
             MediaController,
+            MenusController,
             NumbersController,
             RouteController,
             RegionsController,

@@ -44,6 +44,7 @@ TAGS = (
     ("Hours", N_("Schedules and calendars")),
     ("Contacts", N_("Contacts")),
     ("Media", N_("Media")),
+    ("Menus", N_("Voice menus")),
     ("Calls", N_("Calls")),
     ("Tokens", N_("API tokens")),
     ("Companies", N_("Companies")),

@@ -57,6 +57,7 @@ async def everything(world: World, party: Party) -> dict[str, Any]:
         "/tags",
         "/contacts",
         "/media",
+        "/menus",
         "/media/files",
     )
     found = {path: (await world.call("GET", path, party.token)).json() for path in paths}

@@ -1,0 +1,134 @@
+"""Voice menus as their editors save them."""
+
+import msgspec
+import pytest
+
+from core.errors import Conflict, Forbidden, Invalid, NotFound
+from core.ids import new_id
+from core.scenarios import Addressee, AddresseeKind, KeyAction, MenuKey
+from tenants.services import menus
+from tenants.services.menus import CreateMenu, UpdateMenu
+from tenants.services.uses import InUse
+from tenants.tables import Media
+from tests.support.company import directory_of, person
+
+REPEAT = MenuKey("*", KeyAction.REPEAT)
+
+
+@pytest.fixture
+async def media(company):
+    async with company.db.tenant(company.id):
+        row = Media(name="Instruction", hash="0" * 64)
+        await Media.insert(row)
+    return row.id
+
+
+async def create(company, *keys, **fields):
+    command = CreateMenu("Главное", (REPEAT, *keys), **fields)
+    return await menus.create(company.db, company.admin, command)
+
+
+def employee(company):
+    return Addressee(AddresseeKind.EMPLOYEE, str(company.activated.employee.id))
+
+
+@pytest.mark.spec("IVR-01", at="rule")
+@pytest.mark.spec("IVR-02", at="rule")
+@pytest.mark.spec("IVR-03", at="rule")
+async def test_a_menu_reaches_calls_as_it_was_saved(company, media, vault):
+    forward = MenuKey("1", KeyAction.FORWARD, addressee=employee(company))
+    made = await create(
+        company, forward, instruction=media, wrong=media, repeat_seconds=5, enabled=True
+    )
+    assert await menus.menus(company.db, company.admin) == [made]
+    async with directory_of(company.db, vault) as directory:
+        (known,) = directory.snapshot(company.id).menus
+    assert msgspec.structs.asdict(known) == {
+        name: value for name, value in msgspec.structs.asdict(made).items() if name != "version"
+    }
+
+
+@pytest.mark.spec("IVR-05", at="rule")
+@pytest.mark.parametrize(
+    ("repeat", "idle", "fits"), [(5, 6, True), (6, 6, False), (7, 6, False), (None, 1, True)]
+)
+async def test_trap_18_the_time_to_go_on_is_longer_than_that_to_repeat(company, repeat, idle, fits):
+    if fits:
+        assert (await create(company, repeat_seconds=repeat, idle_seconds=idle)).idle_seconds == idle
+        return
+    with pytest.raises(Invalid) as caught:
+        await create(company, repeat_seconds=repeat, idle_seconds=idle)
+    assert set(caught.value.errors) == {"repeat_seconds"}
+
+
+@pytest.mark.spec("IVR-06", at="rule")
+@pytest.mark.spec("IVR-07", at="rule")
+async def test_trap_19_one_key_of_twelve_repeats_the_instruction(company):
+    skips = tuple(MenuKey(key, KeyAction.SKIP) for key in "0123456789#")
+    assert len((await create(company, *skips)).keys) == 12
+    for keys in (
+        skips,
+        (REPEAT, REPEAT),
+        (REPEAT, MenuKey("#", KeyAction.REPEAT)),
+        (REPEAT, MenuKey("A", KeyAction.SKIP)),
+    ):
+        with pytest.raises(Invalid) as caught:
+            await menus.create(company.db, company.admin, CreateMenu("Меню", keys))
+        assert "keys" in caught.value.errors
+
+
+@pytest.mark.spec("IVR-17", at="rule")
+async def test_trap_20_the_second_level_comes_first_and_there_is_no_third(company):
+    below = await create(company, level=2)
+    top = await create(company, MenuKey("1", KeyAction.MENU, target=below.id))
+    for level, target in ((2, below.id), (1, top.id), (1, new_id())):
+        with pytest.raises(Invalid) as caught:
+            await create(company, MenuKey("1", KeyAction.MENU, target=target), level=level)
+        assert set(caught.value.errors) == {"keys[1]"}
+    with pytest.raises(Invalid):
+        await menus.update(company.db, company.admin, UpdateMenu(below.id, 1, level=1))
+    with pytest.raises(InUse) as caught:
+        await menus.delete(company.db, company.admin, below.id)
+    assert [use.id for use in caught.value.uses] == [top.id]
+    await menus.delete(company.db, company.admin, top.id)
+    await menus.delete(company.db, company.admin, below.id)
+    assert await menus.menus(company.db, company.admin) == []
+
+
+async def test_what_a_key_names_must_be_there(company):
+    wrong = (
+        MenuKey("1", KeyAction.FORWARD),
+        MenuKey("2", KeyAction.FORWARD, addressee=Addressee(AddresseeKind.EMPLOYEE, str(new_id()))),
+        MenuKey("3", KeyAction.FORWARD, addressee=Addressee(AddresseeKind.EXTERNAL, "nobody")),
+        MenuKey("4", KeyAction.PLAY, target=new_id()),
+        MenuKey("5", KeyAction.EXTENSIONS, target=new_id()),
+        MenuKey("6", KeyAction.MESSAGE),
+    )
+    with pytest.raises(Invalid) as caught:
+        await create(company, *wrong, instruction=new_id())
+    assert set(caught.value.errors) == {"instruction", *(f"keys[{at}]" for at in range(1, 7))}
+
+
+@pytest.mark.spec("IVR-19", at="rule")
+async def test_a_menu_is_switched_on_and_off_by_its_version(company):
+    made = await create(company)
+    assert not made.enabled
+    changed = await menus.update(company.db, company.admin, UpdateMenu(made.id, 1, enabled=True))
+    assert (changed.enabled, changed.keys, changed.version) == (True, made.keys, 2)
+    with pytest.raises(Conflict):
+        await menus.update(company.db, company.admin, UpdateMenu(made.id, 1, enabled=False))
+    with pytest.raises(NotFound):
+        await menus.get(company.db, company.admin, new_id())
+
+
+async def test_employees_read_and_administrators_write(company):
+    made = await create(company)
+    boris = person(await company.hire("Борис Кузнецов"), company.id)
+    assert await menus.menus(company.db, boris) == [made]
+    for act in (
+        menus.create(company.db, boris, CreateMenu("Своё", (REPEAT,))),
+        menus.update(company.db, boris, UpdateMenu(made.id, 1, name="x")),
+        menus.delete(company.db, boris, made.id),
+    ):
+        with pytest.raises(Forbidden):
+            await act
