@@ -49,12 +49,16 @@ cdef enum Flag:
     ACTIVE = 1
     MAIN = 2
     REGISTERS = 4
+    IS_OWN = 8
+    COSTS_EXTRA = 16
 
 cdef enum Addressee:
     EMPLOYEE = 0
     GROUP = 1
     OUTSIDE = 2
     UNKNOWN = 3
+    OWN_NUMBER = 4
+    NOT_ALLOWED = 5
 
 cdef enum Reason:
     IS_UNAVAILABLE = 0
@@ -68,6 +72,8 @@ cdef enum Reason:
     IS_EXTRA_UNAVAILABLE = 8
     IS_OFF_HOURS = 9
     IS_TERMINAL_OFF_HOURS = 10
+    IS_OWN_NUMBER = 11
+    IS_NOT_ALLOWED = 12
 
 cdef enum RouteResult:
     NO_NUMBER = -1
@@ -101,10 +107,14 @@ ALL_CODES = {
     "Flag.ACTIVE": ACTIVE,
     "Flag.MAIN": MAIN,
     "Flag.REGISTERS": REGISTERS,
+    "Flag.OWN_NUMBER": IS_OWN,
+    "Flag.NOT_ALLOWED": COSTS_EXTRA,
     "Addressee.EMPLOYEE": EMPLOYEE,
     "Addressee.GROUP": GROUP,
     "Addressee.OUTSIDE": OUTSIDE,
     "Addressee.UNKNOWN": UNKNOWN,
+    "Addressee.OWN_NUMBER": OWN_NUMBER,
+    "Addressee.NOT_ALLOWED": NOT_ALLOWED,
     "Node.RING": RING,
     "Node.OUTSIDE": RING_OUTSIDE,
     "Node.SEQ": SEQ,
@@ -120,6 +130,8 @@ ALL_CODES = {
     "Reason.EXTRA_UNAVAILABLE": IS_EXTRA_UNAVAILABLE,
     "Reason.OFF_HOURS": IS_OFF_HOURS,
     "Reason.TERMINAL_OFF_HOURS": IS_TERMINAL_OFF_HOURS,
+    "Reason.OWN_NUMBER": IS_OWN_NUMBER,
+    "Reason.NOT_ALLOWED": IS_NOT_ALLOWED,
     "RouteResult.NO_NUMBER": NO_NUMBER,
     "RouteResult.NO_SCENARIO": NO_SCENARIO,
     "RouteResult.DISABLED": DISABLED,
@@ -410,7 +422,12 @@ cdef class Table:
         if kind == OUTSIDE:
             _ring(plan, RING_OUTSIDE, entry, alone)
             return 1
-        _skip(plan, -1, -1, entry, IS_UNKNOWN)
+        if kind == OWN_NUMBER:
+            _skip(plan, -1, -1, entry, IS_OWN_NUMBER)
+        elif kind == NOT_ALLOWED:
+            _skip(plan, -1, -1, entry, IS_NOT_ALLOWED)
+        else:
+            _skip(plan, -1, -1, entry, IS_UNKNOWN)
         return 0
 
     cdef int32_t group(self, Plan *plan, int32_t parent, int32_t entry, int32_t which) except -1:
@@ -489,7 +506,9 @@ cdef class Table:
         """The reason why a terminal does not ring, or -1."""
         cdef int32_t flags = self.terminals[terminal].flags
         if not flags & ACTIVE:
-            return IS_INACTIVE
+            if flags & IS_OWN:
+                return IS_OWN_NUMBER
+            return IS_NOT_ALLOWED if flags & COSTS_EXTRA else IS_INACTIVE
         if mode == PARALLEL and not flags & MAIN:
             return IS_NOT_MAIN
         if not ignores_hours and not self.hours.is_open(self.terminals[terminal].schedule, -1, minute):

@@ -64,6 +64,8 @@ class Flag(IntFlag):
     ACTIVE = 1
     MAIN = 2
     REGISTERS = 4  # a SIP line: reachable only while a phone is registered with it
+    OWN_NUMBER = 8  # not active, as it is a number of the company itself
+    NOT_ALLOWED = 16  # not active, as calls there cost extra
 
 
 class Addressee(IntEnum):
@@ -73,6 +75,8 @@ class Addressee(IntEnum):
     GROUP = 1
     OUTSIDE = 2  # an external number: rings through a trunk
     UNKNOWN = 3
+    OWN_NUMBER = 4  # an external number that is the company's own: does not ring
+    NOT_ALLOWED = 5  # an external number where calls cost extra: does not ring
 
 
 class Node(IntEnum):
@@ -98,6 +102,8 @@ class Reason(IntEnum):
     EXTRA_UNAVAILABLE = 8
     OFF_HOURS = 9
     TERMINAL_OFF_HOURS = 10
+    OWN_NUMBER = 11
+    NOT_ALLOWED = 12
 
 
 class RouteResult(IntEnum):

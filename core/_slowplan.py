@@ -22,7 +22,9 @@ A step is expanded to addressees, by its mode all at once or in turn, and each o
     group      known              its members in its order, by its own mode (GRP-05) time of the group
     extension  an employee's      what the employee becomes                          likewise
     extension  a group's          what the group becomes                             likewise
-    external   any number         itself                                             step, or ``each``
+    external   the company's own  nobody (own number)                                -
+    external   where it is dear   nobody (not allowed)                                -
+    external   any other number   itself                                             step, or ``each``
     any        gone, or nobody's  nobody (unknown)                                   -
 
 The contact's personal manager, where he is tried first, is a step of its own with him as the only
@@ -42,16 +44,17 @@ A group inside a step uses its own mode and time (GRP-05), bounded by the time o
 (PRC-07, H-10) is in turn, who has talked least today first, equals in the configured order; a group
 counts as the least busy of its members, and an external number comes after everybody whose time we
 know. What does not ring is named with the first of these reasons: employee unavailable, extra
-unavailability, off hours; terminal inactive, not main, off hours, the caller's own, not registered,
-busy. In a parallel step an employee who is reached twice rings once, where first
-reached. The longest time of the whole step is the caller's to keep: who declines early leaves his
-time to those after him.
+unavailability, off hours; terminal inactive (or own number, not allowed), not main, off hours, the
+caller's own, not registered, busy. In a parallel step an employee who is reached twice rings once,
+where first reached. The longest time of the whole step is the caller's to keep: who declines early
+leaves his time to those after him.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from core._slowcodes import Addressee, Availability, Flag, Mode, Node, PeriodKind, Reason
@@ -63,6 +66,9 @@ Row = Sequence[int]
 
 _NOBODYS = 2**31 - 1
 """Talk time of an entry whose time we do not know."""
+_NO_RING: Mapping[int, Reason] = MappingProxyType(
+    {Addressee.OWN_NUMBER: Reason.OWN_NUMBER, Addressee.NOT_ALLOWED: Reason.NOT_ALLOWED}
+)
 
 
 class Tables(Protocol):
@@ -161,7 +167,7 @@ class Plan:
             return self.group(entry, index)
         if kind == Addressee.OUTSIDE:
             return Ring(Node.OUTSIDE, entry, alone)
-        self.skipped.append((-1, -1, entry, Reason.UNKNOWN))
+        self.skipped.append((-1, -1, entry, _NO_RING.get(kind, Reason.UNKNOWN)))
         return None
 
     def group(self, entry: int, index: int) -> Tree | None:
@@ -223,6 +229,8 @@ class Plan:
         flags, _, channels, schedule = self.table._terminals[terminal]
         minute = self.minutes[self.table._employees[employee][4]]
         in_order = (
+            (Reason.OWN_NUMBER, flags & Flag.OWN_NUMBER),
+            (Reason.NOT_ALLOWED, flags & Flag.NOT_ALLOWED),
             (Reason.INACTIVE, not flags & Flag.ACTIVE),
             (Reason.NOT_MAIN, mode == Mode.PARALLEL and not flags & Flag.MAIN),
             (

@@ -458,6 +458,8 @@ class SkipReason(StrEnum):
     EXTRA_UNAVAILABLE = "extra_unavailable"  # a period of extra unavailability (AVL-07)
     OFF_HOURS = "off_hours"  # the employee's schedule is closed (AVL-04)
     TERMINAL_OFF_HOURS = "terminal_off_hours"  # the terminal's schedule is closed (AVL-05)
+    OWN_NUMBER = "own_number"  # a number of the company itself: the call would come back
+    NOT_ALLOWED = "not_allowed"  # calls there cost extra (``numbers.is_domestic``)
 
 
 class Skipped(Struct, frozen=True, gc=False):

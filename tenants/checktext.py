@@ -122,7 +122,7 @@ SENTENCES = {
     Code.PLUGIN_MISSING: N_("passed over, because the contract does not have “{plugin}”"),
     Code.STEP_UNKNOWN: N_("passed over, because nothing executes the step “{name}”"),
     Code.STEP_UNREACHED: N_("never reached, the call ends before it"),
-    Code.FORWARD_LOOP: N_("calls are forwarded to our own numbers in a circle: {scenarios}"),
+    Code.FORWARD_LOOP: N_("a number of the company itself does not ring"),
     Code.NET_SAME: N_("the safety net rings the same people as the list before it"),
     Code.MENU_GONE: N_("passed over, because the voice menu does not exist any more"),
     Code.MENU_OFF: N_("passed over, because the voice menu is switched off"),
@@ -145,7 +145,6 @@ REASONS = {
     "off": N_("the voice menu is switched off"),
     "no_next_block": N_("no block follows"),
     "not_served": N_("nothing executes this action"),
-    "loop": N_("only numbers of our own that nobody answers"),
 }
 
 MONTHS = (
@@ -188,7 +187,6 @@ class _Sentences:
         reason = str(data.get("reason", ""))
         what = _(SENTENCES[finding.code]).format(
             by=", ".join(self._words.branch(UUID(each)) for each in data.get("by", ())),
-            scenarios=" → ".join(self._scenario(UUID(each)) for each in data.get("scenarios", ())),
             reason=_(REASONS[reason]) if reason in REASONS else self._words.reason(reason),
             tag=self._tag(data.get("tag")),
             plugin=data.get("plugin"),

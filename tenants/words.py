@@ -60,6 +60,7 @@ REASONS = {
     "extra_unavailable": N_("a period of extra unavailability"),
     "off_hours": N_("outside the employee’s working hours"),
     "terminal_off_hours": N_("outside the telephone’s hours"),
+    "own_number": N_("a number of the company itself does not ring"),
     "elsewhere": N_("somebody else answered"),
     "caller_left": N_("the caller hung up"),
     "not_allowed": N_("calls to this number are not allowed"),

@@ -130,7 +130,7 @@ class Compiled:
     def resolve(self, addressee: Addressee) -> tuple[int, int]:
         """Whom an entry names: a code of ``_slowroute.Addressee``, and the index of that one."""
         if addressee.kind is AddresseeKind.EXTERNAL:
-            return Code.OUTSIDE, 0
+            return self.layout.outside(addressee.ref), 0
         if addressee.kind is AddresseeKind.EXTENSION:
             return self.owners.get(addressee.ref, (Code.UNKNOWN, 0))
         group = addressee.kind is AddresseeKind.GROUP

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from core import _slowroute
-from core._slowroute import DAY_OFF, Availability, Filter, Flag, Mode, PeriodKind
+from core._slowroute import DAY_OFF, Addressee, Availability, Filter, Flag, Mode, PeriodKind
 from core.contracts import (
     AvailabilityMode,
     Branch,
@@ -29,6 +29,7 @@ from core.contracts import (
 )
 from core.hours import Calendar, CalendarDay, ExtraPeriod, Schedule
 from core.hours import PeriodKind as Extra
+from core.numbers import is_domestic
 from core.routing import translator
 from core.routing.zones import transitions
 
@@ -126,6 +127,9 @@ _AVAILABILITIES = MappingProxyType(
         AvailabilityMode.AVAILABLE: Availability.AVAILABLE,
     }
 )
+_DEAD = MappingProxyType(
+    {Addressee.OWN_NUMBER: Flag.OWN_NUMBER, Addressee.NOT_ALLOWED: Flag.NOT_ALLOWED}
+)
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - of a wall clock
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
@@ -147,6 +151,7 @@ class Layout:
         "calendars",
         "employees",
         "groups",
+        "own",
         "schedules",
         "snapshot",
         "tags",
@@ -162,6 +167,7 @@ class Layout:
             by_id[key] for employee in snapshot.employees for key in employee.terminals if key in by_id
         )
         self.terminal_index = _index(terminal.id for terminal in self.terminals)
+        self.own = frozenset(number.e164 for number in snapshot.numbers)
         self.employees = _index(employee.id for employee in snapshot.employees)
         self.groups = _index(group.id for group in snapshot.groups)
         self.schedules = _index(schedule.id for schedule in snapshot.schedules)
@@ -200,6 +206,16 @@ class Layout:
             groups=groups,
             members=members,
         )
+
+    def outside(self, number: str) -> Addressee:
+        """Whether a call that is forwarded to this number rings there, and why it does not.
+
+        A call to the company itself would come back, again and again; one that is not domestic costs
+        more than the company was told (the same rule holds for calls that its employees place).
+        """
+        if number in self.own:
+            return Addressee.OWN_NUMBER
+        return Addressee.OUTSIDE if is_domestic(number) else Addressee.NOT_ALLOWED
 
     def translator(self, core: Core) -> translator.Translator:
         """Of ids to indices and back."""
@@ -254,9 +270,11 @@ class Layout:
         return schedule, self.calendars.get(owner.calendar_id, -1)
 
     def _terminal_row(self, terminal: Terminal) -> tuple[int, ...]:
-        flags = Flag(0)
+        flags, outside = Flag(0), Addressee.OUTSIDE
+        if terminal.kind is TerminalKind.EXTERNAL:
+            outside = self.outside(terminal.address)
         if terminal.active and terminal.address:
-            flags |= Flag.ACTIVE
+            flags |= Flag.ACTIVE if outside is Addressee.OUTSIDE else _DEAD[outside]
         if terminal.main:
             flags |= Flag.MAIN
         if terminal.kind is not TerminalKind.EXTERNAL:

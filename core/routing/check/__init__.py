@@ -6,8 +6,7 @@ moments of the coming 12 months. Pure: ``check(snapshot, instant)`` gives a ``Re
     year       the company's indices and its coming year
     people     when who rings             callers    who takes which caller when
     chains     what a chain does          survey     a scenario with its callers
-    answering  when nobody is there
-    branches, gaps, targets, menus, loops: the checks themselves
+    branches, gaps, targets, menus: the checks themselves
 """
 
 from core.routing.check.callers import Origins

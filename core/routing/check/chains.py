@@ -22,19 +22,18 @@ from typing import NamedTuple
 from core.contracts import Chain, Dial, HangUp, Step
 from core.routing.blocks import STEPS, Blocks
 from core.routing.check.moments import Moments
-from core.routing.check.people import People, Rings
+from core.routing.check.people import People
 from core.routing.check.year import Year
 
 __all__ = ["Chains", "Course"]
 
 
 class Course(NamedTuple):
-    """What a chain, or the rest of one, does. ``attended`` if something else than a forwarding takes
-    the call; ``answers`` if a machine does, so that the call is connected and not just ended."""
+    """When a chain, or the rest of one, rings anybody; ``attended`` if something else than a forwarding
+    takes the call."""
 
-    rings: Rings
+    rings: Moments
     attended: bool
-    answers: bool
 
 
 class Chains(Blocks):
@@ -43,10 +42,11 @@ class Chains(Blocks):
     def __init__(self, year: Year, people: People, steps: Set[str] = STEPS) -> None:
         super().__init__(year.snapshot, steps)
         self._people = people
-        self._steps: dict[int, Rings] = {}
+        self._all = year.all
+        self._steps: dict[int, Moments] = {}
         self._courses: dict[tuple[int, int], Course] = {}
 
-    def rings(self, step: Dial) -> Rings:
+    def rings(self, step: Dial) -> Moments:
         """When a forwarding of a scenario rings anybody."""
         # The snapshot keeps its steps alive, so their identities cannot be taken over by others.
         found = self._steps.get(id(step))
@@ -61,25 +61,27 @@ class Chains(Blocks):
             found = self._courses[id(chain), start] = self._walked(chain.all_steps, start)
         return found
 
+    def unattended(self, chain: Chain, start: int = 0) -> Moments:
+        """When the steps from this one on do nothing for a caller who presses no key."""
+        course = self.course(chain, start)
+        return 0 if course.attended else self._all & ~course.rings
+
     def _walked(self, steps: Sequence[Step], start: int) -> Course:
-        somebody, own = 0, dict[int, Moments]()
-        dialled = attended = answers = offered = False
+        somebody: Moments = 0
+        dialled = attended = offered = False
         for step in self._on_the_way(steps[start:]):
             if isinstance(step, Dial):
                 dialled = True
-                rings = self.rings(step)
-                somebody |= rings.somebody
-                for digits, moments in rings.own.items():
-                    own[digits] = own.get(digits, 0) | moments
+                somebody |= self.rings(step)
             elif isinstance(step, HangUp):
                 attended |= not dialled
             elif self.block(step) is None:
-                attended = answers = True
+                attended = True
             else:
-                offered = answers = True
+                offered = True
                 attended |= self.ends(step)
         attended |= offered and not dialled
-        return Course(Rings(somebody, own), attended, answers)
+        return Course(somebody, attended)
 
     def _on_the_way(self, steps: Sequence[Step]) -> Iterator[Step]:
         """The steps that do something, up to the one that ends the call of an idle caller."""

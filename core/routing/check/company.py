@@ -8,13 +8,11 @@ from uuid import UUID
 
 from core.contracts import Snapshot
 from core.routing.blocks import STEPS
-from core.routing.check.answering import Answering
 from core.routing.check.branches import branches
 from core.routing.check.callers import Origins
 from core.routing.check.chains import Chains
 from core.routing.check.findings import Code, Finding, NumberGaps, Place, Report, Severity, Span
 from core.routing.check.gaps import gap_of, gaps
-from core.routing.check.loops import loops
 from core.routing.check.menus import menus
 from core.routing.check.people import People
 from core.routing.check.survey import Survey
@@ -63,7 +61,6 @@ class _Company:
         self.surveys = [
             Survey(self.year, scenario, origins) for scenario in self.year.snapshot.scenarios
         ]
-        self.answering = Answering(self.year, self.surveys, self.chains)
 
     def findings(self, tags_in_use: Set[UUID] | None) -> Iterator[Finding]:
         """In no order."""
@@ -71,16 +68,15 @@ class _Company:
         yield from hours_gone(self.year)
         for survey in self.surveys:
             yield from branches(survey)
-            yield from gaps(survey, self.chains, self.answering)
+            yield from gaps(survey, self.chains)
             yield from targets(survey, self.people, self.chains, tags_in_use)
-            yield from menus(survey, self.people, self.chains, self.answering)
-        yield from loops(self.surveys, self.people, self.chains, self.answering)
+            yield from menus(survey, self.people, self.chains)
 
     def gaps(self) -> Iterator[NumberGaps]:
         """Of every number, in the order of the contract."""
         line = self.year.timeline
         spans = {
-            number.id: line.spans(gap_of(survey, self.answering))
+            number.id: line.spans(gap_of(survey, self.chains))
             for survey in self.surveys
             for number in survey.numbers
         }

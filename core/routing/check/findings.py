@@ -43,7 +43,7 @@ class Code(StrEnum):
     PLUGIN_MISSING = "plugin_missing"  # the contract has not the plugin of a step (plugin)
     STEP_UNKNOWN = "step_unknown"  # no plugin has a step of this name (name)
     STEP_UNREACHED = "step_unreached"  # a step after the end of the call
-    FORWARD_LOOP = "forward_loop"  # forwards to our own numbers in a circle (scenarios: their ids)
+    FORWARD_LOOP = "forward_loop"  # an addressee is a number of ours: it does not ring
     NET_SAME = "net_same"  # the safety net rings the same people as the list before it (H-9)
     MENU_GONE = "menu_gone"  # a deleted menu, or a step that cannot be read
     MENU_OFF = "menu_off"  # a menu that is not switched on (IVR-19)

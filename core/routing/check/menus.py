@@ -13,18 +13,17 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from core.contracts import Branch, Chain, Dial, Menu, Step
+from core.contracts import Branch, Chain, Dial, Menu
 from core.routing.blocks import reachable_menus
-from core.routing.check.answering import Answering
 from core.routing.check.chains import Chains
 from core.routing.check.findings import Code, Finding, Place, Severity
 from core.routing.check.moments import Moments
-from core.routing.check.people import People, Rings
+from core.routing.check.people import People
 from core.routing.check.survey import Survey
 from core.routing.extensions import dialable, dialled
 from core.scenarios import ExtensionBlock, KeyAction, MenuBlock, MenuKey, Otherwise, PluginStep
 
-__all__ = ["forwards_of_keys", "menus"]
+__all__ = ["menus"]
 
 _LEADS_OUT = frozenset(
     {
@@ -37,27 +36,13 @@ _LEADS_OUT = frozenset(
 )
 
 
-def menus(survey: Survey, people: People, chains: Chains, answering: Answering) -> Iterator[Finding]:
+def menus(survey: Survey, people: People, chains: Chains) -> Iterator[Finding]:
     """What is wrong with the menus and lists that a scenario uses."""
     for branch, off_hours, chain in survey.chains():
         for index in chains.possible(chain):
             step = chain.all_steps[index]
             if isinstance(step, PluginStep) and chains.has(step) and chains.is_block(step):
-                yield from _Used(survey, people, chains, answering, branch, off_hours, index).found(
-                    step
-                )
-
-
-def forwards_of_keys(step: Step, people: People, chains: Chains) -> Rings:
-    """When which of our own numbers may be rung by a key of a menu."""
-    found: dict[int, Moments] = {}
-    block = chains.block(step)
-    if isinstance(block, MenuBlock) and isinstance(step, PluginStep) and chains.has(step):
-        for menu in reachable_menus(chains.menus, block.menu_id):
-            for dial in filter(None, map(_dial, menu.keys)):
-                for own, moments in people.step(dial).own.items():
-                    found[own] = found.get(own, 0) | moments
-    return Rings(0, found)
+                yield from _Used(survey, people, chains, branch, off_hours, index).found(step)
 
 
 class _Used:
@@ -68,12 +53,11 @@ class _Used:
         survey: Survey,
         people: People,
         chains: Chains,
-        answering: Answering,
         branch: Branch,
         off_hours: bool,
         index: int,
     ) -> None:
-        self._survey, self._people, self._chains, self._answering = survey, people, chains, answering
+        self._survey, self._people, self._chains = survey, people, chains
         self._chain: Chain = (branch.off_hours if off_hours else None) or branch.chain
         self._index = index
         self._reach = survey.reach(branch, off_hours)
@@ -130,9 +114,9 @@ class _Used:
     def _nobody(self, key: MenuKey) -> Moments:
         """When a key leads to nobody although it is pressed."""
         if dial := _dial(key):
-            return self._survey.year.all & ~self._answering.somebody(self._people.step(dial))
+            return self._survey.year.all & ~self._people.step(dial)
         if key.action is KeyAction.SKIP:
-            return self._answering.unattended(self._chain, self._index + 1)
+            return self._chains.unattended(self._chain, self._index + 1)
         return 0
 
     def _why_dead(self, key: MenuKey) -> str | None:
@@ -158,10 +142,7 @@ class _Used:
     def _why_nobody(self, dial: Dial | None) -> str | None:
         if dial is None:
             return "unset"
-        rings = self._people.step(dial)
-        if rings.ever:
-            return None if self._answering.somebody(rings) else "loop"
-        return self._people.why_never(dial, 0).value
+        return None if self._people.step(dial) else self._people.why_never(dial, 0).value
 
     def _list(self, list_id: UUID, place: Place) -> Iterator[Finding]:
         found = self._chains.lists.get(list_id)

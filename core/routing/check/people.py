@@ -7,9 +7,9 @@ all of them at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import NamedTuple
+from types import MappingProxyType
 
 from core._slowroute import Addressee as Code
 from core.contracts import (
@@ -26,19 +26,7 @@ from core.hours import PeriodKind
 from core.routing.check.moments import Moments
 from core.routing.check.year import Year
 
-__all__ = ["People", "Rings"]
-
-
-class Rings(NamedTuple):
-    """When somebody rings, and when our own numbers do, by their digits."""
-
-    somebody: Moments
-    own: dict[int, Moments]
-
-    @property
-    def ever(self) -> bool:
-        """Whether anything rings at all."""
-        return bool(self.somebody) or any(self.own.values())
+__all__ = ["People"]
 
 
 class People:
@@ -48,36 +36,32 @@ class People:
         self._year = year
         self._lasts = lasts
         self._compiled = year.compiled
-        self._digits = year.compiled.core.digits
-        self._own = {self._digits(number.e164) for number in year.snapshot.numbers} - {0}
         self._available: dict[int, tuple[Moments, Moments]] = {}
-        self._rings: dict[tuple[int, DialMode], Rings] = {}
+        self._rings: dict[tuple[int, DialMode], Moments] = {}
 
-    def step(self, step: Dial) -> Rings:
+    def step(self, step: Dial) -> Moments:
         """When a forwarding rings anybody."""
-        somebody, own = 0, dict[int, Moments]()
+        somebody: Moments = 0
         reached: set[int] = set()
         for addressee in step.addressees:
             if step.mode is not DialMode.PARALLEL:
                 reached.clear()  # in turn, somebody may well be tried a second time
-            rings = self._entry(addressee, step.mode, reached)
-            somebody |= rings.somebody
-            _add(own, rings.own)
-        return Rings(somebody, own)
+            somebody |= self._entry(addressee, step.mode, reached)
+        return somebody
 
-    def entry(self, step: Dial, entry: int) -> Rings:
+    def entry(self, step: Dial, entry: int) -> Moments:
         """When one entry of the list rings by itself."""
         return self._entry(step.addressees[entry], step.mode, set())
 
     def unavailable(self, step: Dial) -> bool:
         """Whether a forwarding rings somebody at times, but nobody for as long as modes stay as now."""
-        return self.step(step).ever and not self._as_now.step(step).ever
+        return bool(self.step(step)) and not self._as_now.step(step)
 
     def why_never(self, step: Dial, entry: int) -> SkipReason:
         """Why an entry that never rings does not."""
         kind, _ = self._compiled.resolve(step.addressees[entry])
-        if kind == Code.UNKNOWN:
-            return SkipReason.UNKNOWN
+        if (reason := _NOBODY.get(kind)) is not None:
+            return reason
         asked = [
             (self._year.snapshot.employees[index], mode)
             for index, mode in self._asked(step.addressees[entry], step.mode)
@@ -89,22 +73,17 @@ class People:
     def _as_now(self) -> People:
         return People(self._year, lasts=True)
 
-    def _entry(self, addressee: Addressee, mode: DialMode, reached: set[int]) -> Rings:
+    def _entry(self, addressee: Addressee, mode: DialMode, reached: set[int]) -> Moments:
         kind, _ = self._compiled.resolve(addressee)
         if kind == Code.OUTSIDE:
-            digits = self._digits(addressee.ref)
-            return (
-                Rings(0, {digits: self._year.all}) if digits in self._own else Rings(self._year.all, {})
-            )
-        somebody, own = 0, dict[int, Moments]()
+            return self._year.all
+        somebody: Moments = 0
         for index, own_mode in self._asked(addressee, mode):
             # Whoever is reached twice at once rings where first reached, even if nothing rings there.
             if index not in reached:
                 reached.add(index)
-                rings = self._employee(index, own_mode)
-                somebody |= rings.somebody
-                _add(own, rings.own)
-        return Rings(somebody, own)
+                somebody |= self._employee(index, own_mode)
+        return somebody
 
     def _asked(self, addressee: Addressee, mode: DialMode) -> Iterator[tuple[int, DialMode]]:
         """Employees by index, and the mode that chooses among their terminals."""
@@ -117,29 +96,24 @@ class People:
                 if (at := self._year.layout.employees.get(member)) is not None:
                     yield at, group.dial_mode
 
-    def _employee(self, index: int, mode: DialMode) -> Rings:
+    def _employee(self, index: int, mode: DialMode) -> Moments:
         found = self._rings.get((index, mode))
         if found is None:
             found = self._rings[index, mode] = self._terminals(index, mode)
         return found
 
-    def _terminals(self, index: int, mode: DialMode) -> Rings:
+    def _terminals(self, index: int, mode: DialMode) -> Moments:
         employee = self._year.snapshot.employees[index]
         ignoring, working = self._availability(index, employee)
-        somebody, own = 0, dict[int, Moments]()
+        somebody: Moments = 0
         if not ignoring | working:
-            return Rings(0, own)
+            return somebody
         for terminal in self._compiled.terminals_of(employee):
-            if _why_never(terminal, mode) is not None:
+            if self._why_not(terminal, mode) is not None:
                 continue
             hours = self._year.terminal_hours(employee, terminal.schedule_id)
-            rings = ignoring | (working & self._year.open(hours) if working else 0)
-            outside = terminal.kind is TerminalKind.EXTERNAL
-            if outside and (digits := self._digits(terminal.address)) in self._own:
-                _add(own, {digits: rings})
-            else:
-                somebody |= rings
-        return Rings(somebody, own)
+            somebody |= ignoring | (working & self._year.open(hours) if working else 0)
+        return somebody
 
     def _availability(self, index: int, employee: Employee) -> tuple[Moments, Moments]:
         """When all terminals ring whatever their hours, and when only those that are open."""
@@ -159,7 +133,7 @@ class People:
         return present, year.open(year.hours_of(employee)) & ~away & ~present
 
     def _why_never(self, employee: Employee, mode: DialMode) -> SkipReason:
-        reasons = {_why_never(terminal, mode) for terminal in self._compiled.terminals_of(employee)}
+        reasons = {self._why_not(terminal, mode) for terminal in self._compiled.terminals_of(employee)}
         if not reasons:
             return SkipReason.NO_TERMINALS
         if None in reasons:  # by itself it could, so it is a matter of hours
@@ -168,28 +142,37 @@ class People:
             return SkipReason.TERMINAL_OFF_HOURS if ignoring | working else SkipReason.OFF_HOURS
         return min((reason for reason in reasons if reason), key=_ORDER.index)
 
+    def _why_not(self, terminal: Terminal, mode: DialMode) -> SkipReason | None:
+        """Why a terminal does not ring at any time, as far as that is its own matter."""
+        if not (terminal.active and terminal.address):
+            return SkipReason.INACTIVE
+        if terminal.kind is TerminalKind.EXTERNAL:
+            reason = _NOBODY.get(self._year.layout.outside(terminal.address))
+            if reason is not None:
+                return reason
+        if mode is DialMode.PARALLEL and not terminal.main:
+            return SkipReason.NOT_MAIN
+        return SkipReason.BUSY if terminal.channels <= 0 else None
+
+
+_NOBODY: Mapping[int, SkipReason] = MappingProxyType(
+    {
+        Code.UNKNOWN: SkipReason.UNKNOWN,
+        Code.OWN_NUMBER: SkipReason.OWN_NUMBER,
+        Code.NOT_ALLOWED: SkipReason.NOT_ALLOWED,
+    }
+)
+"""Why an entry rings nobody, whoever it names."""
 
 _ORDER = (
     SkipReason.TERMINAL_OFF_HOURS,
     SkipReason.OFF_HOURS,
     SkipReason.BUSY,
     SkipReason.NOT_MAIN,
+    SkipReason.OWN_NUMBER,
+    SkipReason.NOT_ALLOWED,
     SkipReason.INACTIVE,
     SkipReason.NO_TERMINALS,
     SkipReason.UNKNOWN,
 )
 """Of several reasons the one that is told: how close somebody comes to ringing."""
-
-
-def _why_never(terminal: Terminal, mode: DialMode) -> SkipReason | None:
-    """Why a terminal does not ring at any time, as far as that is its own matter."""
-    if not (terminal.active and terminal.address):
-        return SkipReason.INACTIVE
-    if mode is DialMode.PARALLEL and not terminal.main:
-        return SkipReason.NOT_MAIN
-    return SkipReason.BUSY if terminal.channels <= 0 else None
-
-
-def _add(sets: dict[int, Moments], more: dict[int, Moments]) -> None:
-    for key, moments in more.items():
-        sets[key] = sets.get(key, 0) | moments

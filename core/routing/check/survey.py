@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from core.contracts import Branch, Chain, Number, Scenario
-from core.routing.check.callers import ANYBODY, Caller, Origins, Takes, Ways, callers_of
+from core.routing.check.callers import Caller, Origins, Takes, Ways, callers_of
 from core.routing.check.findings import Code, Finding, Place, Severity, Witness
 from core.routing.check.moments import Moments
 from core.routing.check.year import Year
@@ -35,10 +35,6 @@ class Survey:
             for share in way.shares:
                 key = share.branch.id, share.off_hours
                 self._reach[key] = self._reach.get(key, 0) | share.moments
-
-    def way(self, caller: Caller) -> Ways:
-        """The way of a caller of any scenario; whom no filter here knows is anybody."""
-        return self.ways.get(caller) or self.ways[ANYBODY]
 
     def reach(self, branch: Branch, off_hours: bool) -> Moments:
         """When there is a caller whom this chain of the branch handles."""

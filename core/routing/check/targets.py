@@ -68,11 +68,13 @@ class Targets:
     def _dial(self, step: Dial, place: Place) -> Iterator[Finding]:
         for entry, addressee in enumerate(step.addressees):
             where = replace(place, entry=entry)
-            if self._people.entry(step, entry).ever:
+            if self._people.entry(step, entry):
                 continue
             reason = self._people.why_never(step, entry)
             if reason is SkipReason.UNKNOWN:
                 yield self._finding(Code.TARGET_GONE, Severity.ERROR, where, ref=addressee.ref)
+            elif reason is SkipReason.OWN_NUMBER:
+                yield self._finding(Code.FORWARD_LOOP, Severity.ERROR, where)
             else:
                 yield self._finding(
                     Code.TARGET_NEVER_RINGS, Severity.WARNING, where, reason=reason.value

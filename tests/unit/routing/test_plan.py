@@ -6,6 +6,7 @@ import pytest
 
 from core.contracts import Addressee, AddresseeKind, AvailabilityMode, DialMode, Employee, TerminalKind
 from core.ids import new_id
+from tests.unit.routing.company import NUMBER
 
 SEQUENTIAL, PARALLEL, LEAST_BUSY = DialMode.SEQUENTIAL, DialMode.PARALLEL, DialMode.LEAST_BUSY
 
@@ -167,6 +168,34 @@ def test_what_cannot_be_found_is_named(company):
         "no id": "unknown",
         "999": "unknown",
     }
+
+
+ABROAD, PREMIUM, KAZAKHSTAN = "+493012345678", "+78091234567", "+77011234567"
+
+
+def test_our_own_numbers_do_not_ring(company):
+    company.number(NUMBER, None)
+    company.employee("a", 2)
+    company.change("a-2", kind=TerminalKind.EXTERNAL, address=NUMBER)
+    everybody = (external(NUMBER), company.addressee("a"))
+    assert company.rings(*everybody) == "a-1:60"
+    assert company.reasons(*everybody) == {NUMBER: "own_number", "a-2": "own_number"}
+
+
+def test_numbers_that_cost_extra_do_not_ring(company):
+    company.employee("a", 2)
+    company.change("a-2", kind=TerminalKind.EXTERNAL, address=ABROAD)
+    dear = [external(number) for number in (ABROAD, PREMIUM, KAZAKHSTAN)]
+    everybody = (*dear, company.addressee("a"), external("+79161234567"))
+    assert company.rings(*everybody, mode=SEQUENTIAL) == "(a-1:25 > +79161234567:25)"
+    numbers = (ABROAD, PREMIUM, KAZAKHSTAN, "a-2")
+    assert company.reasons(*everybody) == dict.fromkeys(numbers, "not_allowed")
+
+
+def test_a_telephone_that_is_off_is_told_as_such_whatever_its_number(company):
+    ivanov = company.employee("a")
+    company.change("a-1", kind=TerminalKind.EXTERNAL, address=ABROAD, active=False)
+    assert company.reasons(ivanov) == {"a-1": "inactive"}
 
 
 def test_employee_without_terminals_and_group_without_members_are_named(company):

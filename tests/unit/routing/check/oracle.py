@@ -6,7 +6,7 @@ from core import routing
 from core.contracts import CallFacts, Chain, Dial, HangUp, PluginStep, Step
 from core.routing.compiled import Compiled
 from core.scenarios import EXTENSIONS, MENU
-from tests.unit.routing.check.companies import STEPS, facts, rung
+from tests.unit.routing.check.companies import STEPS, rung
 
 
 def unattended(compiled: Compiled, call: CallFacts, instant: float) -> bool:
@@ -14,7 +14,7 @@ def unattended(compiled: Compiled, call: CallFacts, instant: float) -> bool:
     decision = routing.route(compiled, call, instant)
     if decision is None or decision.chain == Chain():
         return True
-    outcome = follow(compiled, decision.chain.all_steps, call, instant, frozenset())
+    outcome = follow(compiled, decision.chain.all_steps, call, instant)
     return outcome in ("nobody", "nothing")
 
 
@@ -23,14 +23,13 @@ def follow(
     steps: tuple[Step, ...],
     call: CallFacts,
     instant: float,
-    seen: frozenset[str],
 ) -> str:
     """``rings``, ``machine`` (a menu or a recorder answers), ``ended``, ``nobody`` or ``nothing``."""
     dialled = offered = False
     for step in steps:
         if isinstance(step, Dial):
             dialled = True
-            if dial_rings(compiled, step, call, instant, seen):
+            if any(rung(compiled, step, call, instant)):
                 return "rings"
         elif isinstance(step, HangUp):
             return "nobody" if dialled else "ended"
@@ -40,36 +39,6 @@ def follow(
                 return "machine"
             offered |= outcome == "offered"
     return "nobody" if dialled else "machine" if offered else "nothing"
-
-
-def dial_rings(
-    compiled: Compiled, step: Dial, call: CallFacts, instant: float, seen: frozenset[str]
-) -> bool:
-    """Whether somebody rings who is not just another number of ours without anybody."""
-    own = {number.e164 for number in compiled.snapshot.numbers}
-    by_line = {t.id for t in compiled.snapshot.terminals if t.kind.value != "external"}
-    for ring in rung(compiled, step, call, instant):
-        if ring.address not in own or ring.terminal_id in by_line:
-            return True
-        if ring.address not in seen and _connects(compiled, ring.address, instant, seen):
-            return True
-    return False
-
-
-def _connects(compiled: Compiled, number: str, instant: float, seen: frozenset[str]) -> bool:
-    call = facts(number)
-    decision = routing.route(compiled, call, instant)
-    if decision is None:
-        return False
-    for step in decision.chain.all_steps:
-        if isinstance(step, Dial):
-            if dial_rings(compiled, step, call, instant, seen | {number}):
-                return True
-        elif isinstance(step, HangUp):
-            return False
-        elif _plugin(compiled, step) != "passed":
-            return True
-    return False
 
 
 def _plugin(compiled: Compiled, step: PluginStep) -> str:

@@ -385,33 +385,27 @@ def test_a_net_that_never_rings_anybody(company):
 # --- our own numbers ---------------------------------------------------------------------------
 
 
-def test_two_numbers_that_forward_to_each_other(company):
-    company.number(NUMBER, company.scenario(Dial((Addressee(AddresseeKind.EXTERNAL, OTHER),))))
-    company.number(OTHER, company.scenario(Dial((Addressee(AddresseeKind.EXTERNAL, NUMBER),))))
-    found = checked(company).findings
-    assert sorted(finding.code for finding in found) == [
-        Code.FORWARD_LOOP,
-        Code.NOBODY_EVER,
-        Code.NOBODY_EVER,
-    ]
-    (loop,) = (finding for finding in found if finding.code is Code.FORWARD_LOOP)
-    assert loop.data == {"scenarios": [str(scenario.id) for scenario in company.scenarios]}
-
-
-def test_an_employees_own_telephone_may_close_the_circle_at_times(company):
-    step = office(company, terminals=2)
-    nights = company.schedule(mon="20:00-24:00")
-    company.change("ivanov-2", kind=TerminalKind.EXTERNAL, address=NUMBER, schedule_id=nights)
-    finding = only(company)
-    assert (finding.code, finding.severity) == (Code.FORWARD_LOOP, Severity.ERROR)
-    assert told(company, finding)[0] == "23.11.2026 20:00 – 24.11.2026 00:00"
-    assert step.addressees[0].ref == str(company.terminals["ivanov-1"].employee_id)
-
-
-def test_a_forward_to_a_number_where_somebody_is_counts(company):
+def test_a_forward_to_our_own_number_rings_nobody(company):
     office(company)
     company.number(OTHER, company.scenario(Dial((Addressee(AddresseeKind.EXTERNAL, NUMBER),))))
-    assert codes(company) == []
+    nobody, loop = checked(company).findings
+    assert (loop.code, loop.severity, loop.place.entry) == (Code.FORWARD_LOOP, Severity.ERROR, 0)
+    assert nobody.code is Code.NOBODY_EVER
+
+
+def test_an_employees_telephone_of_our_own_number_rings_nobody(company):
+    office(company)
+    company.change("ivanov-1", kind=TerminalKind.EXTERNAL, address=NUMBER)
+    nobody, loop = checked(company).findings
+    assert (loop.code, nobody.code) == (Code.FORWARD_LOOP, Code.NOBODY_EVER)
+
+
+@pytest.mark.parametrize("number", ["+493012345678", "+78091234567", "+77011234567"])
+def test_a_forward_that_costs_extra_rings_nobody(company, number):
+    company.number(NUMBER, company.scenario(Dial((Addressee(AddresseeKind.EXTERNAL, number),))))
+    nobody, never = checked(company).findings
+    assert nobody.code is Code.NOBODY_EVER
+    assert (never.code, never.data) == (Code.TARGET_NEVER_RINGS, {"reason": "not_allowed"})
 
 
 # --- menus -------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import given, settings
 
 from core import routing
-from core.contracts import Addressee, Branch, CallFacts, Chain, Decision, Dial
+from core.contracts import Branch, CallFacts, Chain, Decision, Dial
 from core.routing.check import Code, Finding, check
 from core.routing.compiled import Compiled
 from tests.unit.routing.check.companies import (
@@ -19,7 +19,7 @@ from tests.unit.routing.check.companies import (
     rung,
     usual,
 )
-from tests.unit.routing.check.oracle import dial_rings, follow, unattended
+from tests.unit.routing.check.oracle import follow, unattended
 
 
 def chain_of(compiled: Compiled, finding: Finding) -> Chain:
@@ -51,16 +51,13 @@ def nobody(compiled: Compiled, finding: Finding, call: CallFacts, decision: Deci
     here = _is_there(compiled, finding, decision)
     instant = finding.witness.instant
     path = routing.dry_run(compiled, call, everybody_is_there(compiled.snapshot), instant, 0)
-    own = {number.e164 for number in compiled.snapshot.numbers}
-    # If anything rings, it is a number of ours, where nobody is either.
-    first = next((stage.step for stage in path.stages if stage.plan and stage.plan.root), None)
-    ours = first is None or all(r.address in own for r in rung(compiled, first, call, instant))
-    return here and ours and unattended(compiled, call, instant)
+    rings = any(stage.plan and stage.plan.root for stage in path.stages)
+    return here and not rings and unattended(compiled, call, instant)
 
 
 def vain(compiled: Compiled, finding: Finding, call: CallFacts, decision: Decision) -> bool:
     step = chain_of(compiled, finding).all_steps[finding.place.step]
-    rings = dial_rings(compiled, step, call, finding.witness.instant, frozenset())
+    rings = any(rung(compiled, step, call, finding.witness.instant))
     return _is_there(compiled, finding, decision) and not rings
 
 
@@ -70,35 +67,11 @@ def key(compiled: Compiled, finding: Finding, call: CallFacts, decision: Decisio
     instant = finding.witness.instant
     if pressed.addressee is not None:
         step = Dial((pressed.addressee,))
-        nobody_rings = not dial_rings(compiled, step, call, instant, frozenset())
+        nobody_rings = not any(rung(compiled, step, call, instant))
     else:
         rest = chain_of(compiled, finding).all_steps[finding.place.step + 1 :]
-        nobody_rings = follow(compiled, rest, call, instant, frozenset()) in ("nobody", "nothing")
+        nobody_rings = follow(compiled, rest, call, instant) in ("nobody", "nothing")
     return _is_there(compiled, finding, decision) and nobody_rings
-
-
-def loop(compiled: Compiled, finding: Finding, call: CallFacts, decision: Decision) -> bool:
-    """Whoever is rung at that moment, and in turn, the call comes back to where it began."""
-    if not _is_there(compiled, finding, decision):
-        return False
-    numbers = {number.e164: number.scenario_id for number in compiled.snapshot.numbers}
-    waiting, seen = [call.called], set[str]()
-    for number in waiting:
-        arrived = facts(number, call.tags, call.regions)
-        reached = routing.route(compiled, arrived, finding.witness.instant)
-        steps = reached.chain.all_steps if reached else ()
-        for step in [*steps, *_keys(compiled)]:
-            if isinstance(step, Dial):
-                for ring in rung(compiled, step, arrived, finding.witness.instant):
-                    if ring.address in numbers and ring.address not in seen:
-                        seen.add(ring.address)
-                        waiting.append(ring.address)
-    return decision.scenario_id in {numbers[number] for number in seen}
-
-
-def _keys(compiled: Compiled) -> list[Dial]:
-    addressees = (key.addressee for menu in compiled.snapshot.menus for key in menu.keys)
-    return [Dial((each,)) for each in addressees if isinstance(each, Addressee)]
 
 
 CONFIRMED: dict[Code, Callable[[Compiled, Finding, CallFacts, Decision], bool]] = {
@@ -109,7 +82,6 @@ CONFIRMED: dict[Code, Callable[[Compiled, Finding, CallFacts, Decision], bool]] 
     Code.NOBODY_AT_TIMES: nobody,
     Code.STEP_RINGS_NOBODY: vain,
     Code.KEY_NOBODY_AT_TIMES: key,
-    Code.FORWARD_LOOP: loop,
 }
 
 
