@@ -14,8 +14,6 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from core.contracts import (
-    Addressee,
-    AddresseeKind,
     CallFacts,
     Decision,
     Dial,
@@ -33,6 +31,7 @@ from core.contracts import (
 from core.numbers import pretty
 from core.regions import SUBJECTS
 from core.routing import Path, Stage
+from core.routing.blocks import PassedOver
 from core.scenarios import EXTENSIONS, MENU, MESSAGE
 from tenants.words import N_, UNROUTED, Gettext, Words, joined, uuid_of
 
@@ -75,7 +74,8 @@ class NotRinging(Struct, frozen=True):
 class StepView(Struct, frozen=True):
     """A step: dial, hang_up or plugin, when it begins, and who rings and who does not.
 
-    ``net`` says that it belongs to the safety net.
+    ``net`` says that it belongs to the safety net, ``manager`` that it tries the personal manager
+    before a list; ``passed_over`` is why calls do nothing with the step: no_plugin, no_step, gone, off.
     """
 
     at: datetime
@@ -84,6 +84,8 @@ class StepView(Struct, frozen=True):
     text: str
     rings: tuple[RingNode, ...] = ()
     not_ringing: tuple[NotRinging, ...] = ()
+    manager: bool = False
+    passed_over: str | None = None
 
 
 class Explanation(Struct, frozen=True):
@@ -243,9 +245,10 @@ def _taken(words: Words, decision: Decision, passed: tuple[PassedBranch, ...]) -
 
 def _step(words: Words, stage: Stage) -> StepView:
     text = _what(words, stage.step)
-    facts = words.facts
-    if isinstance(stage.step, Dial) and facts and _is_manager(stage.step, facts):
+    if stage.manager:
         text = words.gettext("Personal manager: {step}").format(step=text[:1].lower() + text[1:])
+    if stage.passed_over:
+        text = _passed_over(words, text, stage)
     if stage.net:
         text = words.gettext("Safety net: {step}").format(step=text[:1].lower() + text[1:])
     plan = stage.plan
@@ -256,6 +259,8 @@ def _step(words: Words, stage: Stage) -> StepView:
         text=text,
         rings=tuple(_rings(words, plan.root, 0)) if plan and plan.root else (),
         not_ringing=tuple(_silent(words, each, stage.at) for each in plan.skipped) if plan else (),
+        manager=stage.manager,
+        passed_over=stage.passed_over,
     )
 
 
@@ -271,9 +276,7 @@ def _what(words: Words, step: Step) -> str:
         text = _(_MODES[step.mode]).format(seconds=step.ring_seconds)
         if step.queue is None:
             return text
-        return _("{step}; waits in the queue, {seconds} s at most").format(
-            step=text, seconds=step.queue.seconds
-        )
+        return _("{step}; the queue is not served yet").format(step=text)
     if isinstance(step, HangUp):
         return _end(words, step)
     return _plugins(words, step)
@@ -289,10 +292,21 @@ def _end(words: Words, step: HangUp) -> str:
     return _("{step}; task: {whom}").format(step=text, whom=words.executor(step.task))
 
 
-def _is_manager(step: Dial, facts: CallFacts) -> bool:
-    """Whether the contact's personal manager is tried before the list (``routing.manager``)."""
-    alone = step.addressees == (Addressee(AddresseeKind.EMPLOYEE, str(facts.manager_id)),)
-    return facts.manager_id is not None and alone and step.manager is None
+_PASSED_OVER = {
+    PassedOver.NO_PLUGIN: N_("passed over, because the contract does not have “{plugin}”"),
+    PassedOver.NO_STEP: N_("passed over, because nothing executes this step"),
+    PassedOver.GONE: N_("passed over, because it does not exist any more"),
+    PassedOver.OFF: N_("passed over, because the voice menu is switched off"),
+}
+
+
+def _passed_over(words: Words, text: str, stage: Stage) -> str:
+    _ = words.gettext
+    if stage.passed_over is None or not isinstance(stage.step, PluginStep):
+        return text
+    plugin = stage.step.name.partition(".")[0]
+    what = _(_PASSED_OVER[stage.passed_over]).format(plugin=plugin)
+    return _("{telephone}: {what}").format(telephone=text, what=what)
 
 
 def _plugins(words: Words, step: PluginStep) -> str:
@@ -300,10 +314,12 @@ def _plugins(words: Words, step: PluginStep) -> str:
     if step.name == MENU:
         wanted, known = config.get("menu_id"), snapshot.menus if snapshot else ()
         name = next((menu.name for menu in known if menu.id == uuid_of(wanted)), "")
-        return _("Voice menu “{name}”").format(name=name)
+        return _("Voice menu “{name}”").format(name=name) if name else _("Voice menu")
     if step.name == EXTENSIONS:
         wanted, lists = config.get("list_id"), snapshot.extension_lists if snapshot else ()
         name = next((each.name for each in lists if each.id == uuid_of(wanted)), "")
+        if not name:
+            return _("Dialling of an extension")
         return _("Dialling of an extension, “{name}”").format(name=name)
     if step.name == MESSAGE:
         return _("Voice message")

@@ -6,6 +6,7 @@ it begins if those before it rang in vain. Pure, like both.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from enum import StrEnum
 
 from msgspec import Struct
@@ -16,15 +17,16 @@ from core.contracts import (
     Dial,
     DialPlan,
     Direction,
-    HangUp,
     Live,
     Par,
     PlanNode,
     Ring,
     Step,
 )
+from core.routing.blocks import STEPS, Blocks, PassedOver
 from core.routing.compiled import Compiled
 from core.routing.decide import plan, route
+from core.routing.manager import places
 
 __all__ = ["Path", "Stage", "Unrouted", "dry_run", "unrouted"]
 
@@ -42,13 +44,16 @@ class Unrouted(StrEnum):
 class Stage(Struct, frozen=True):
     """A step, the instant at which it begins, and of a dialling who rings and who does not.
 
-    ``net`` says that it belongs to «Страховка» (INS-01).
+    ``net`` says that it belongs to «Страховка» (INS-01), ``manager`` that it tries the contact's
+    personal manager before a list (PRC-05), ``passed_over`` why calls do nothing with it.
     """
 
     at: float
     step: Step
     plan: DialPlan | None = None
     net: bool = False
+    manager: bool = False
+    passed_over: PassedOver | None = None
 
 
 class Path(Struct, frozen=True):
@@ -64,19 +69,31 @@ class Path(Struct, frozen=True):
         return any(stage.plan is not None and stage.plan.root is not None for stage in self.stages)
 
 
-def dry_run(compiled: Compiled, facts: CallFacts, live: Live, instant: float, seed: int) -> Path:
-    """Where the call goes at this instant and who rings (SCN-01, FLT-11, PRC-07)."""
+def dry_run(
+    compiled: Compiled,
+    facts: CallFacts,
+    live: Live,
+    instant: float,
+    seed: int,
+    steps: Set[str] = STEPS,
+) -> Path:
+    """Where the call goes at this instant and who rings (SCN-01, FLT-11, PRC-07).
+
+    ``steps`` are the names that plugins registered. What follows a menu is there as far as silence or
+    some key leads to it.
+    """
     decision = route(compiled, facts, instant)
     if decision is None:
         return Path(None, unrouted=unrouted(compiled, facts))
     stages: list[Stage] = []
     at = instant
-    regular = len(decision.chain.steps)
-    for place, step in enumerate(decision.chain.all_steps):
+    regular, all_steps = len(decision.chain.steps), decision.chain.all_steps
+    blocks, managers = Blocks(compiled.snapshot, steps), places(compiled, decision, facts)
+    for place in blocks.possible(decision.chain):
+        step = all_steps[place]
         found = plan(compiled, step, facts, live, at, seed) if isinstance(step, Dial) else None
-        stages.append(Stage(at, step, found, net=place >= regular))
-        if isinstance(step, HangUp):
-            break
+        passed_over = blocks.passed_over(step)
+        stages.append(Stage(at, step, found, place >= regular, place in managers, passed_over))
         if isinstance(step, Dial) and found is not None and found.root is not None:
             at += min(step.ring_seconds, _seconds(found.root))
     return Path(decision, tuple(stages))

@@ -21,6 +21,7 @@ from core.contracts import (
     AddresseeKind,
     CallFacts,
     Chain,
+    Decision,
     Dial,
     Executor,
     ExecutorKind,
@@ -28,31 +29,49 @@ from core.contracts import (
 )
 from core.routing.compiled import Compiled
 
-__all__ = ["for_caller"]
+__all__ = ["for_caller", "places"]
 
 
 def for_caller(compiled: Compiled, chain: Chain, facts: CallFacts) -> Chain:
     """The chain as it is for this caller."""
     if facts.manager_id not in compiled.layout.employees or not any(map(_wants, chain.all_steps)):
         return chain
-    manager = Addressee(AddresseeKind.EMPLOYEE, str(facts.manager_id))
     return replace(
         chain,
-        steps=tuple(_with_manager(chain.steps, manager)),
-        net=tuple(_with_manager(chain.net, manager)),
+        steps=tuple(step for step, _ in _with_manager(chain.steps, facts)),
+        net=tuple(step for step, _ in _with_manager(chain.net, facts)),
     )
+
+
+def places(compiled: Compiled, decision: Decision, facts: CallFacts) -> frozenset[int]:
+    """Which of ``decision.chain.all_steps`` try the personal manager before a list.
+
+    None in a chain that is not the branch's own, such as a plugin may give.
+    """
+    chains = (
+        row.branch.chain if decision.open else row.branch.off_hours
+        for row in compiled.layout.branches
+        if row.branch.id == decision.branch_id
+    )
+    chain = next(chains, None)
+    if chain is None or chain is decision.chain or for_caller(compiled, chain, facts) != decision.chain:
+        return frozenset()
+    made = (*_with_manager(chain.steps, facts), *_with_manager(chain.net, facts))
+    return frozenset(place for place, (_, added) in enumerate(made) if added)
 
 
 def _wants(step: Step) -> bool:
     return isinstance(step, Dial) and step.manager is not None
 
 
-def _with_manager(steps: Iterable[Step], manager: Addressee) -> Iterator[Step]:
+def _with_manager(steps: Iterable[Step], facts: CallFacts) -> Iterator[tuple[Step, bool]]:
+    """The steps, and of each whether it is the one that tries the manager."""
+    manager = Addressee(AddresseeKind.EMPLOYEE, str(facts.manager_id))
     for step in steps:
         if isinstance(step, Dial) and step.manager is not None:
             seconds, otherwise = step.manager.ring_seconds, step.manager.otherwise
-            yield Dial((manager,), step.mode, seconds, each_seconds=seconds)
+            yield Dial((manager,), step.mode, seconds, each_seconds=seconds), True
             if otherwise is not None:
-                yield replace(otherwise, task=otherwise.task or Executor(ExecutorKind.MANAGER))
+                yield replace(otherwise, task=otherwise.task or Executor(ExecutorKind.MANAGER)), False
                 return
-        yield step
+        yield step, False

@@ -7,16 +7,18 @@ at then; they count as registered and free, and are named.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from core.contracts import Attempt, CallFacts, Decision, Dial, Direction, Live
+from core.routing.blocks import STEPS
 from core.routing.compiled import Compiled
 from core.routing.decide import plan, route
 from core.routing.dryrun import Path, Stage, dry_run, unrouted
+from core.routing.manager import places
 
 __all__ = ["Evidence", "replay", "replay_under"]
 
@@ -45,36 +47,54 @@ def replay(compiled: Compiled, evidence: Evidence) -> Path:
     decision = evidence.decision or route(compiled, facts, evidence.instant)
     regular = decision.chain.steps if decision else ()
     net = decision.chain.net if decision else ()
+    asked = tuple(evidence.asked())
+    managed = _managed(compiled, decision, facts, [step for _, step, _ in asked])
     stages = tuple(
         Stage(
             at,
             step,
             plan(compiled, step, facts, live, at, evidence.seed),
             net=step in net and step not in regular,
+            manager=manager,
         )
-        for at, step, live in evidence.asked()
+        for (at, step, live), manager in zip(asked, managed, strict=True)
     )
     return Path(decision, stages, None if decision else unrouted(compiled, facts))
 
 
-def replay_under(other: Compiled, own: Compiled, evidence: Evidence) -> tuple[Path, tuple[UUID, ...]]:
+def replay_under(
+    other: Compiled, own: Compiled, evidence: Evidence, steps: Set[str] = STEPS
+) -> tuple[Path, tuple[UUID, ...]]:
     """What would become of the call under another configuration, and the telephones whose state then
-    is not known; ``own`` is the call's."""
+    is not known; ``own`` is the call's, ``steps`` are the names that plugins registered."""
     facts = evidence.facts
     if facts.direction is not Direction.INCOMING:
         asked = [(at, step) for at, step, _ in evidence.asked()]
     else:
         decision = route(other, facts, evidence.instant)
-        steps = decision.chain.all_steps if decision else ()
-        asked = [(evidence.instant, step) for step in steps if isinstance(step, Dial)]
+        whole = decision.chain.all_steps if decision else ()
+        asked = [(evidence.instant, step) for step in whole if isinstance(step, Dial)]
     live, known = _then(own, evidence)
     consulted = {t.id for _, step in asked for t in other.consulted(step)}
     assumed = tuple(sorted(consulted - known))
     live = replace(live, registered=live.registered | set(assumed))
     if facts.direction is Direction.INCOMING:
-        return dry_run(other, facts, live, evidence.instant, evidence.seed), assumed
+        return dry_run(other, facts, live, evidence.instant, evidence.seed, steps), assumed
     stages = (Stage(at, step, plan(other, step, facts, live, at, evidence.seed)) for at, step in asked)
     return Path(None, tuple(stages), unrouted(other, facts)), assumed
+
+
+def _managed(
+    compiled: Compiled, decision: Decision | None, facts: CallFacts, asked: Iterable[Dial]
+) -> Iterator[bool]:
+    """Of each dialling whether it tried the personal manager: those of a chain come in its order."""
+    managers = places(compiled, decision, facts) if decision else frozenset()
+    steps = list(enumerate(decision.chain.all_steps if decision else ()))
+    for dialled in asked:
+        place = next((place for place, step in steps if step == dialled), None)
+        if place is not None:  # else it was a key's
+            steps = [each for each in steps if each[0] > place]
+        yield place in managers
 
 
 def _then(own: Compiled, evidence: Evidence) -> tuple[Live, set[UUID]]:

@@ -22,6 +22,7 @@ from tenants.db import Database, Session
 from tenants.explain import Explanation, explain
 from tenants.services import visibility
 from tenants.services.actor import Actor, require_administrator
+from tenants.services.contracts import step_names
 from tenants.words import Gettext
 
 __all__ = ["EVIDENCE", "NOW", "evidence_of", "of_call", "present_snapshot"]
@@ -70,7 +71,7 @@ async def of_call(
     compiled = routing.compile(own)
     if other is None:
         return explain(routing.replay(compiled, evidence), own, *about)
-    path, assumed = routing.replay_under(routing.compile(other), compiled, evidence)
+    path, assumed = routing.replay_under(routing.compile(other), compiled, evidence, step_names())
     return explain(path, other, *about, assumed)
 
 

@@ -36,6 +36,7 @@ from tenants import crosstenant
 from tenants.db import Database
 from tenants.explain import Explanation, explain
 from tenants.services.actor import Actor, require_administrator
+from tenants.services.contracts import step_names
 from tenants.services.decisions import present_snapshot
 from tenants.tables import LiveCallState
 from tenants.words import Gettext
@@ -100,9 +101,8 @@ async def dry_run(
     live = await _present(db, snapshot) if at is None else _quiet(snapshot)
     asked = _with_modes(snapshot, supposed)
     instant = float(int(time.time())) if at is None else at
-    path = routing.dry_run(
-        routing.compile(asked), facts, _supposed(snapshot, live, supposed), instant, seed=0
-    )
+    there = _supposed(snapshot, live, supposed)
+    path = routing.dry_run(routing.compile(asked), facts, there, instant, 0, step_names())
     return explain(path, asked, facts, instant, gettext, zone)
 
 

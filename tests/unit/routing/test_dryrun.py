@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from core import routing
 from core.contracts import Dial, DialMode, Direction, HangUp, PluginStep
 from core.routing import Unrouted
+from core.scenarios import MESSAGE
 from tests.unit.routing.company import CALLER, NUMBER, text
 from tests.unit.routing.strategies import Case, cases
 
@@ -49,6 +50,15 @@ def test_nothing_comes_after_a_hanging_up(company):
     found = path(company)
     assert [stage.step for stage in found.stages] == [HangUp(486)]
     assert not found.rings
+
+
+def test_what_a_message_or_menu_ends_has_nothing_after_it(company):
+    company.settings["plugins"] = frozenset({"ivr"})
+    message, end = PluginStep(MESSAGE), HangUp()
+    company.number(NUMBER, company.scenario(message, end))
+    asked = (company.compile(), company.facts(), company.live(), company.instant("2026-11-23 12:00"), 7)
+    assert [stage.passed_over for stage in routing.dry_run(*asked).stages] == ["no_step", None]
+    assert [stage.step for stage in routing.dry_run(*asked, {MESSAGE}).stages] == [message]
 
 
 def test_a_later_step_sees_the_hour_that_has_struck(company):

@@ -6,9 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from core import routing
-from core.contracts import Attempt, AvailabilityMode, Dial, Direction, Live
+from core.contracts import Attempt, AvailabilityMode, Dial, Direction, Live, ManagerFirst
 from core.routing import Evidence, Unrouted
 from tests.unit.routing.company import NUMBER, text
+
+NOON = "2026-11-23 12:00"
 
 
 @pytest.fixture
@@ -40,6 +42,19 @@ def test_what_was_left_out_is_that_of_the_attempt_before(company, dials):
     assert [stage.at for stage in path.stages] == [10.0, 20.0, 30.0, 40.0]
     assert trees(path) == ["ivanov-1:60", "ivanov-1:60", "-", "petrov-1:60"]
     assert path.decision == company.route()
+
+
+def test_the_managers_step_is_known_again_among_equal_ones(company):
+    admin = company.employee("admin")
+    same = Dial((admin,), ring_seconds=15, each_seconds=15)
+    first = Dial((admin,), ring_seconds=30, manager=ManagerFirst(15))
+    company.number(NUMBER, company.scenario(same, first))
+    facts = company.facts(manager_id=company.employees["admin"].id)
+    attempts = tuple(
+        Attempt(float(at), step, Live()) for at, step in enumerate((same, same, first, Dial(())))
+    )
+    path = routing.replay(company.compile(), Evidence(facts, company.instant(NOON), 7, attempts))
+    assert [stage.manager for stage in path.stages] == [False, True, False, False]
 
 
 def test_a_plugins_decision_is_taken_as_it_was(company, dials):

@@ -33,7 +33,7 @@ from tests.unit.routing.company import NUMBER, Company
 from web.i18n import language
 
 NOON = "2026-11-23 12:00"
-VIP, HELLO, VOICE, LIST = new_id(), new_id(), new_id(), new_id()
+VIP, HELLO, VOICE, OFF, LIST = (new_id() for _ in range(5))
 
 
 def told(company, *, at=NOON, zone=None, words="ru", **known):
@@ -42,7 +42,8 @@ def told(company, *, at=NOON, zone=None, words="ru", **known):
         company.snapshot,
         tags=(ContactTag(VIP, "VIP"),),
         media=(Media(HELLO, "Добрый день"),),
-        menus=(Menu(VOICE, "Главное"),),
+        menus=(Menu(VOICE, "Главное", enabled=True), Menu(OFF, "Новое")),
+        plugins=frozenset({"ivr"}),
         extension_lists=(ExtensionList(LIST, "Отдел"),),
     )
     compiled = routing.compile(snapshot)
@@ -138,18 +139,57 @@ def test_every_block_has_words(company):
         "    О записи предупреждают",
         "0:00  Голосовое меню «Главное»",
         "0:00  Набор добавочного номера, «Отдел»",
-        "0:00  Шаг «crm.note»",
+        "0:00  Шаг «crm.note»: пропускается, потому что в договоре нет «crm»",
         "0:00  Персональный менеджер: звонит параллельно, не дольше 15 с",
         "    ivanov, SIP-линия ivanov-1: звонит 15 с",
-        "0:15  Звонит параллельно, не дольше 20 с; ожидание в очереди, не дольше 300 с",
+        "0:15  Звонит параллельно, не дольше 20 с; очередь пока не поддерживается",
         "    ivanov, SIP-линия ivanov-1: звонит 20 с",
         "0:35  Страховка: звонит по наименьшему занятию, не дольше 60 с",
         "    +7 903 111-22-33: звонит 25 с",
-        "1:00  Страховка: голосовое сообщение",
+        "1:00  Страховка: голосовое сообщение: пропускается, потому что такие шаги пока не "
+        "поддерживаются",
         "1:00  Страховка: звонок завершается после «Добрый день»; задача: адресат, на котором "
         "остановился",
     ]
     assert [step.net for step in told(company, manager_id=manager).steps] == [False] * 5 + [True] * 3
+
+
+@pytest.mark.spec("IVR-19", at="rule")
+def test_menus_that_are_gone_or_off_are_passed_over(company):
+    gone = PluginStep(MENU, {"menu_id": str(new_id())})
+    off = PluginStep(MENU, {"menu_id": str(OFF), "otherwise": "hang_up"})
+    on = PluginStep(MENU, {"menu_id": str(VOICE), "otherwise": "hang_up"})
+    company.number(NUMBER, company.scenario(gone, off, PluginStep(EXTENSIONS), on, HangUp()))
+    assert shown(company)[2:] == [
+        "0:00  Голосовое меню: пропускается, потому что больше не существует",
+        "0:00  Голосовое меню «Новое»: пропускается, потому что голосовое меню выключено",
+        "0:00  Набор добавочного номера: пропускается, потому что больше не существует",
+        "0:00  Голосовое меню «Главное»",
+    ]
+    assert [step.passed_over for step in told(company).steps] == ["gone", "off", "gone", None]
+
+
+@pytest.mark.spec("PRC-05", at="rule")
+def test_only_the_list_that_the_manager_is_put_before_has_his_step(company):
+    """The list of day one, [the administrator], is a list, whoever is the caller's manager."""
+    admin = company.employee("admin")
+    same = Dial((admin,), ring_seconds=15, each_seconds=15)
+    first = Dial((admin,), ring_seconds=30, manager=ManagerFirst(15))
+    company.number(NUMBER, company.scenario(same, first))
+    manager = company.employees["admin"].id
+    assert [step.manager for step in told(company, manager_id=manager).steps] == [False, True, False]
+    assert [step.manager for step in told(company).steps] == [False, False]
+    last = replace(first, manager=ManagerFirst(15, HangUp()))
+    company.scenarios[0] = replace(
+        company.scenarios[0],
+        default=replace(company.scenarios[0].default, chain=Chain((same, last), net=(first,))),
+    )
+    steps = told(company, manager_id=manager).steps
+    assert [(step.kind, step.manager) for step in steps] == [
+        ("dial", False),
+        ("dial", True),
+        ("hang_up", False),
+    ]
 
 
 @pytest.mark.parametrize("words", ["ru", "en"])
