@@ -29,6 +29,7 @@ __all__ = [
     "plugins",
     "set_plugin",
     "set_status",
+    "step_configs",
     "step_names",
     "tenants",
 ]
@@ -70,7 +71,12 @@ def default_plugins() -> frozenset[str]:
 
 def step_names() -> frozenset[str]:
     """The steps that the installed plugins execute; calls pass all others over."""
-    return frozenset(owned.item.name for owned in _host().step_types)
+    return frozenset(step_configs())
+
+
+def step_configs() -> dict[str, type[Struct]]:
+    """What the settings of each of these steps must fit."""
+    return {owned.item.name: owned.item.config for owned in _host().step_types}
 
 
 async def tenants(db: Database, actor: Actor) -> list[TenantView]:

@@ -317,7 +317,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "email": phones.email,
     "extension": phones.extension,
     "timezone": timezone,
-    "external_number": phones.telephone,
+    "external_number": phones.forwardable,
 }
 
 

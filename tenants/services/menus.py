@@ -242,7 +242,7 @@ async def _addressee(named: Addressee) -> Addressee:
     if named.kind is AddresseeKind.EXTENSION:
         return msgspec.structs.replace(named, ref=phones.extension(named.ref))
     if named.kind is AddresseeKind.EXTERNAL:
-        return msgspec.structs.replace(named, ref=phones.telephone(named.ref))
+        return msgspec.structs.replace(named, ref=phones.forwardable(named.ref))
     table: Any = Employee if named.kind is AddresseeKind.EMPLOYEE else Group
     try:
         there = await table.exists().where(table.id == UUID(named.ref))

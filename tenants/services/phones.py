@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 
 from core.errors import FieldError
-from core.numbers import is_extension, normalize
+from core.numbers import is_domestic, is_extension, normalize
 
-__all__ = ["email", "extension", "telephone"]
+__all__ = ["email", "extension", "forwardable", "telephone"]
 
 # Deliberately strict: no quoted local parts, no CR/LF, no address literals.
 _EMAIL = re.compile(
@@ -23,6 +23,14 @@ def telephone(text: str) -> str:
     number = normalize(text)
     if number is None:
         raise FieldError("This is not a telephone number.")
+    return number
+
+
+def forwardable(text: str) -> str:
+    """A telephone number where calls are forwarded (``numbers.is_domestic``). Raises FieldError."""
+    number = telephone(text)
+    if not is_domestic(number):
+        raise FieldError("Calls are not forwarded abroad or to numbers that cost extra.")
     return number
 
 

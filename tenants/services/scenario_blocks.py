@@ -6,7 +6,7 @@ wrong is named by its place, ``branches[0].chain.steps[1].addressees``, everythi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -22,16 +22,32 @@ from core.scenarios import (
     AddresseeKind,
     Chain,
     Dial,
+    DialMode,
     Executor,
     ExecutorKind,
+    ExtensionBlock,
     HangUp,
+    MenuBlock,
+    MessageBlock,
+    PluginStep,
     RegionFilter,
     Step,
     TagFilter,
 )
 from tenants.services import phones
+from tenants.services.contracts import step_configs
 from tenants.services.forms import proper_name
-from tenants.tables import Calendar, Employee, Group, Media, Schedule, Tag, TagKind
+from tenants.tables import (
+    Calendar,
+    Employee,
+    ExtensionList,
+    Group,
+    Media,
+    Menu,
+    Schedule,
+    Tag,
+    TagKind,
+)
 
 __all__ = ["BranchDraft", "Known", "known", "verified"]
 
@@ -60,22 +76,26 @@ BranchDraft: Any = msgspec.defstruct(
 
 
 class Known(Struct, frozen=True):
-    """Ids of the company's own things that a scenario may name."""
+    """Ids of the company's own things that a scenario may name, and what the settings of each step of a
+    plugin must fit."""
 
     employees: frozenset[UUID]
     groups: frozenset[UUID]
     schedules: frozenset[UUID]
     calendars: frozenset[UUID]
     media: frozenset[UUID]
+    menus: frozenset[UUID]
+    lists: frozenset[UUID]
     tags: frozenset[UUID]
+    steps: Mapping[str, type[Struct]]
 
 
 async def known() -> Known:
     """What there is, in the open session."""
-    tables = (Employee, Group, Schedule, Calendar, Media)
+    tables = (Employee, Group, Schedule, Calendar, Media, Menu, ExtensionList)
     found = [frozenset(row["id"] for row in await table.select(table.id)) for table in tables]
     tags = await Tag.select(Tag.id).where(Tag.kind == TagKind.CONTACT)
-    return Known(*found, frozenset(row["id"] for row in tags))
+    return Known(*found, frozenset(row["id"] for row in tags), step_configs())
 
 
 def verified(drafts: dict[str, Any], there: Known) -> dict[str, Any]:
@@ -141,10 +161,15 @@ class _Check:
         return tuple(self._step(f"{place}[{at}]", step) for at, step in enumerate(steps))
 
     def _step(self, place: str, step: Step) -> Step:
+        if isinstance(step, Dial):
+            return self._dial(place, step)
         if isinstance(step, HangUp):
             self._hang_up(place, step)
-        if not isinstance(step, Dial):
-            return step
+        else:
+            self._plugin(place, step)
+        return step
+
+    def _dial(self, place: str, step: Dial) -> Dial:
         self._seconds(f"{place}.ring_seconds", step.ring_seconds, 3600)
         self._seconds(f"{place}.each_seconds", step.each_seconds, 600)
         if step.queue is not None:
@@ -157,14 +182,39 @@ class _Check:
         if not 0 < len(step.addressees) <= _MOST_ADDRESSEES:
             problem = "A forwarding has 1 to 100 addressees."
             self.errors[f"{place}.addressees"] = FieldError(problem)
-        return replace(step, addressees=tuple(self._addressees(f"{place}.addressees", step)))
+        addressees = tuple(self._addressees(f"{place}.addressees", step))
+        if step.mode is DialMode.PARALLEL and len(set(addressees)) < len(addressees):
+            problem = "Who are called at once are named once each."
+            self.errors[f"{place}.addressees"] = FieldError(problem)
+        return replace(step, addressees=addressees)
+
+    def _plugin(self, place: str, step: PluginStep) -> None:
+        """Some plugin executes the step, it can read the settings, and what they name is there."""
+        config = self.there.steps.get(step.name)
+        if config is None:
+            self.errors[f"{place}.name"] = FieldError("There is no such step.")
+            return
+        try:
+            block = msgspec.convert(step.config, config)
+        except msgspec.ValidationError:
+            self.errors[f"{place}.config"] = FieldError("The settings do not fit the step.")
+            return
+        if isinstance(block, MenuBlock):
+            self._reference(f"{place}.config.menu_id", block.menu_id, self.there.menus)
+        elif isinstance(block, ExtensionBlock):
+            self._reference(f"{place}.config.list_id", block.list_id, self.there.lists)
+            self._media(f"{place}.config.instruction", block.instruction)
+        elif isinstance(block, MessageBlock):
+            self._media(f"{place}.config.greeting", block.greeting)
+            if block.task is not None:
+                self._executor(f"{place}.config.task", block.task)
 
     def _addressees(self, place: str, step: Dial) -> Iterator[Addressee]:
         checks = {
             AddresseeKind.EMPLOYEE: lambda ref: _one_of(ref, self.there.employees, _NO_EMPLOYEE),
             AddresseeKind.GROUP: lambda ref: _one_of(ref, self.there.groups, _NO_GROUP),
             AddresseeKind.EXTENSION: phones.extension,
-            AddresseeKind.EXTERNAL: phones.telephone,
+            AddresseeKind.EXTERNAL: phones.forwardable,
         }
         for addressee in step.addressees:
             yield replace(addressee, ref=self._value(place, checks[addressee.kind], addressee.ref))

@@ -38,9 +38,10 @@ async def test_one_external_number_is_set_changed_and_removed(company, vault):
     assert card.external_number is None
     card = await change(company, card, external_number="")
     assert card.external_number is None
-    with pytest.raises(Invalid) as caught:
-        await change(company, card, external_number="here")
-    assert set(caught.value.errors) == {"external_number"}
+    for wrong in ("here", "+493012345678", "8 809 123-45-67"):
+        with pytest.raises(Invalid) as caught:
+            await change(company, card, external_number=wrong)
+        assert set(caught.value.errors) == {"external_number"}
 
 
 @pytest.mark.spec("EMP-12", at="rule")
