@@ -18,7 +18,23 @@ from core.regions import SUBJECTS
 from core.routing.check import Code, Finding, Place, Report, Severity, Span, Witness
 from tenants.words import N_, Gettext, Words, clock, joined
 
-__all__ = ["CheckView", "FindingView", "GapsView", "SpanView", "WitnessView", "describe"]
+__all__ = [
+    "NOTHING",
+    "SEVERITIES",
+    "CheckView",
+    "FindingView",
+    "GapsView",
+    "SpanView",
+    "WitnessView",
+    "describe",
+]
+
+NOTHING = N_("Nothing is wrong.")
+SEVERITIES = {
+    Severity.ERROR: N_("Error"),
+    Severity.WARNING: N_("Warning"),
+    Severity.NOTE: N_("Note"),
+}
 
 
 class SpanView(Struct, frozen=True):

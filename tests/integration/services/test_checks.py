@@ -110,7 +110,9 @@ async def test_every_save_is_checked(database, company, monkeypatch):
 
 async def test_at_the_shell(company, sunsim, as_json):
     name = company.activated.tenant.name
-    assert (await asyncio.to_thread(sunsim, "check", f"--tenant={name}")).stdout == "nothing is wrong\n"
+    assert (
+        await asyncio.to_thread(sunsim, "check", f"--tenant={name}")
+    ).stdout == "Nothing is wrong.\n"
     chain, moscow = to(company.activated.employee), RegionFilter((77,))
     twice = [BranchDraft(name=name, filter=moscow, chain=chain) for name in ("Москва", "Столица")]
     scenario = await scenarios.get(company.db, company.admin, company.activated.numbers[0].scenario_id)
