@@ -16,7 +16,8 @@ from core.contracts import Branch, Dial, Snapshot
 from core.numbers import pretty
 from core.regions import SUBJECTS
 from core.routing.check import Code, Finding, Place, Report, Severity, Span, Witness
-from tenants.words import N_, Gettext, Words, clock, joined
+from core.routing.zones import clock
+from tenants.words import N_, Gettext, Words, joined
 
 __all__ = [
     "NOTHING",

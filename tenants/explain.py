@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
@@ -32,6 +31,7 @@ from core.numbers import pretty
 from core.regions import SUBJECTS
 from core.routing import Path, Stage
 from core.routing.blocks import PassedOver
+from core.routing.zones import clock
 from core.scenarios import EXTENSIONS, MENU, MESSAGE
 from tenants.words import N_, UNROUTED, Gettext, Words, joined, uuid_of
 
@@ -155,7 +155,7 @@ def lines(found: Explanation, gettext: Gettext, zone: str) -> Iterator[str]:
     if found.caller:
         sentence = gettext("Call to {number} from {caller}")
     call = sentence.format(number=pretty(found.called), caller=pretty(found.caller))
-    when = found.at.astimezone(ZoneInfo(zone)).strftime(gettext("%Y-%m-%d %H:%M"))
+    when = found.at.astimezone(clock(zone)).strftime(gettext("%Y-%m-%d %H:%M"))
     yield f"{call}, {when} {zone}"
     for line in found.about:
         yield f"  {line}"

@@ -28,7 +28,14 @@ from tenants.failures import DATABASE_AWAY
 from tenants.listener import LIVE, NOBODY, Listener
 from tenants.tables import LiveCall, LiveCallState, LiveLine
 
-__all__ = ["DatabaseLiveBoard", "PresentCall", "PresentLine", "live_calls", "live_lines"]
+__all__ = [
+    "DatabaseLiveBoard",
+    "PresentCall",
+    "PresentLine",
+    "live_calls",
+    "live_lines",
+    "talking_seconds",
+]
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +66,19 @@ class PresentLine(Struct, frozen=True):
     expires_at: datetime
     user_agent: str
     source: str
+
+
+async def talking_seconds(database: Database, tenant_id: UUID, since: datetime) -> dict[UUID, float]:
+    """How long the conversations that go on have lasted after an instant, by employee."""
+    async with database.tenant(tenant_id) as session:
+        rows = await session.fetch(
+            "SELECT employee_id, sum(extract(epoch FROM"
+            " greatest(now() - greatest(answered_at, $1), interval '0')))::float8 AS seconds"
+            f" FROM live_calls WHERE state = '{LiveCallState.TALKING}'"
+            " AND employee_id IS NOT NULL AND answered_at IS NOT NULL GROUP BY employee_id",
+            since,
+        )
+    return {row["employee_id"]: row["seconds"] for row in rows}
 
 
 async def live_calls(database: Database, tenant_id: UUID) -> list[PresentCall]:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from core import routing
 from core.contracts import (
@@ -27,8 +26,9 @@ from core.contracts import (
     TerminalKind,
 )
 from core.numbers import pretty
+from core.routing.zones import clock
 
-__all__ = ["N_", "Gettext", "Words", "clock", "joined", "uuid_of"]
+__all__ = ["N_", "Gettext", "Words", "joined", "uuid_of"]
 
 Gettext = Callable[[str], str]
 
@@ -284,14 +284,6 @@ def joined(owner: str, device: str) -> str:
 def uuid_of(value: Any) -> UUID | None:
     """Details of a step come back from JSON as text."""
     return UUID(value) if isinstance(value, str) else value
-
-
-def clock(name: str) -> ZoneInfo:
-    """The clock of a zone; UTC for a name that IANA does not know."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):  # calls are routed by UTC then, too
-        return ZoneInfo("UTC")
 
 
 def _id(text: str) -> UUID | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_time
 
 from core.numbers import pretty
+from core.routing.zones import clock
 
 __all__ = ["Formats", "initials"]
 
@@ -18,7 +18,7 @@ class Formats:
 
     def __init__(self, locale: str, zone: str) -> None:
         self._locale = Locale.parse(locale)
-        self.zone = ZoneInfo(zone)
+        self.zone = clock(zone)
 
     def local(self, at: float) -> datetime:
         """The instant on the reader's clock."""

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-__all__ = ["FIRST", "LAST", "day", "transitions"]
+__all__ = ["FIRST", "LAST", "clock", "day", "transitions"]
 
 FIRST = int(datetime(1970, 1, 1, tzinfo=UTC).timestamp())
 LAST = int(datetime(2101, 1, 1, tzinfo=UTC).timestamp())
@@ -30,7 +30,7 @@ def transitions(name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """
     if name not in _names():
         return (), (0,)
-    zone = _zone(name)
+    zone = clock(name)
     instants: list[int] = []
     offsets = [_offset(zone, FIRST)]
     for start in range(FIRST, LAST, _WEEK):
@@ -43,7 +43,7 @@ def transitions(name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 def day(name: str, instant: float) -> tuple[float, float]:
     """The day of a zone's wall clock that the instant is in: its first second and that of the next."""
-    zone = _zone(name)
+    zone = clock(name)
     today = datetime.fromtimestamp(instant, zone).date()
     start, end = (
         datetime(each.year, each.month, each.day, tzinfo=zone).timestamp()
@@ -53,7 +53,8 @@ def day(name: str, instant: float) -> tuple[float, float]:
 
 
 @cache
-def _zone(name: str) -> tzinfo:
+def clock(name: str) -> tzinfo:
+    """The clock of a zone, by the pinned rules; UTC for a name that IANA does not know."""
     if name not in _names():
         return UTC
     with (_DATA / "zoneinfo" / name).open("rb") as file:

@@ -16,13 +16,13 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.hours import CalendarDay
+from core.routing.zones import clock
 from tenants.db import Database, Session
 from tenants.officialdays import FIRST_YEAR, MOVED, official_days, published
 from tenants.services import audit, uses
@@ -317,7 +317,7 @@ async def _uses(session: Session, calendar_id: UUID) -> list[Use]:
 async def _this_year() -> int:
     """By the company's clock."""
     row = await Tenant.select(Tenant.timezone).first()
-    return datetime.now(UTC).astimezone(ZoneInfo(row["timezone"])).year
+    return datetime.now(UTC).astimezone(clock(row["timezone"])).year
 
 
 def _years(this: int) -> range:

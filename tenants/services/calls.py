@@ -7,7 +7,6 @@ import binascii
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +14,7 @@ from msgspec import Struct
 from core.contracts import CallFacts, CallStep, Direction, Outcome, StepCode
 from core.errors import FieldError, Invalid, NotFound
 from core.regions import SUBJECTS
+from core.routing.zones import clock
 from tenants import snapshot as snapshots
 from tenants.db import Database, Session
 from tenants.services import visibility
@@ -120,7 +120,7 @@ class PresentCall(Struct, frozen=True):
 
 def day(now: datetime, timezone: str) -> CallQuery:
     """The current day in the viewer's zone, from midnight to midnight (HIS-02, H-17)."""
-    zone = ZoneInfo(timezone)
+    zone = clock(timezone)
     local = now.astimezone(zone).date()
     start = datetime(local.year, local.month, local.day, tzinfo=zone)
     tomorrow = local + timedelta(days=1)  # not 24 hours: clocks may change tonight

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Protocol
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta, Struct
@@ -31,10 +30,11 @@ from core.contracts import (
 )
 from core.errors import FieldError, Invalid
 from core.numbers import normalize
-from core.routing.zones import day
+from core.routing.zones import clock, day
 from tenants import crosstenant
 from tenants.db import Database
 from tenants.explain import Explanation, explain
+from tenants.live import talking_seconds
 from tenants.services.actor import Actor, require_administrator
 from tenants.services.contracts import step_names
 from tenants.services.decisions import present_snapshot
@@ -114,7 +114,7 @@ def moment(text: str, timezone: str) -> float:
     """
     try:
         said = datetime.fromisoformat(text.strip())
-        at = said if said.tzinfo else said.replace(tzinfo=ZoneInfo(timezone))
+        at = said if said.tzinfo else said.replace(tzinfo=clock(timezone))
         if not _FIRST <= at < _AFTER:
             raise ValueError(text)
     except (ValueError, OverflowError):
@@ -190,10 +190,13 @@ async def _present(db: Database, snapshot: Snapshot) -> Live:
 
 
 async def _talked(db: Database, snapshot: Snapshot) -> dict[UUID, int]:
-    """Seconds of the conversations of today that are over, by the company's clock (H-10)."""
+    """Seconds of today's conversations, also of those that go on, by the company's clock (H-10)."""
     start, _ = day(snapshot.timezone, time.time())
-    since = {snapshot.tenant_id: datetime.fromtimestamp(start, UTC)}
-    return {who: round(seconds) for _, who, seconds in await crosstenant.talk_times(db, since)}
+    since = datetime.fromtimestamp(start, UTC)
+    talked = await talking_seconds(db, snapshot.tenant_id, since)
+    for _, who, seconds in await crosstenant.talk_times(db, {snapshot.tenant_id: since}):
+        talked[who] = talked.get(who, 0.0) + seconds
+    return {who: round(seconds) for who, seconds in talked.items()}
 
 
 # --- what is supposed -------------------------------------------------------------------------

@@ -47,7 +47,12 @@ def shown(text: str) -> tuple[Period, ...]:
     """What is stored, for people."""
     found = msgspec.json.decode(text, type=tuple[ExtraPeriod, ...])
     return tuple(
-        Period(each.kind, each.start.strftime(_FORM), each.end.strftime(_FORM)) for each in found
+        Period(
+            each.kind,
+            each.start.isoformat(timespec="minutes"),  # strftime knows no years of three digits
+            each.end.isoformat(timespec="minutes"),
+        )
+        for each in found
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from core.call.record import CallRecord, seed_of
 from core.contracts import AvailabilityMode, CallFacts, Contact, ContactKind, Direction, Live, Outcome
 from core.errors import Forbidden, Invalid, NotFound
 from core.ids import new_id
+from core.routing.zones import day
 from core.testing import FakeClock
 from tenants import snapshot as snapshots
 from tenants import tables
@@ -99,6 +101,30 @@ async def test_without_a_moment_it_is_about_this_one(company, database):
     assert line.id not in [each.terminal_id for each in after.steps[0].not_ringing]
 
 
+@pytest.mark.spec("PRC-07", at="rule")
+async def test_of_this_moment_also_those_count_who_talk_still(company, database, monkeypatch):
+    """As calls do: the least busy is not who has been talking for hours (core.call.talktime)."""
+    seen, anna = [], await company.hire()
+    given = routing.dry_run
+    monkeypatch.setattr(routing, "dry_run", lambda *asked: seen.append(asked[2]) or given(*asked))
+    owner, (today, _) = company.activated.employee.id, day("Europe/Moscow", time.time())
+    async with database.tenant(company.id) as session:
+        for who, state in ((owner, "talking"), (anna.id, "ringing"), (None, "talking")):
+            await session.execute(
+                "INSERT INTO live_calls (id, tenant_id, call_id, direction, called, state, employee_id,"
+                " started_at, answered_at) VALUES ($1, $2, $3, 'incoming', $4, $5, $6,"
+                " now() - interval '1 day', now() - interval '1 day')",
+                *(new_id(), company.id, new_id(), NUMBER, state, who),
+            )
+    before = time.time()
+    await tried(company, at=None)
+    (live,) = seen
+    assert live.talked.keys() == {owner}
+    # Of what was said yesterday nothing counts; should midnight come just now, all of today does.
+    assert live.talked[owner] <= time.time() - today + 1
+    assert live.talked[owner] >= before - today - 1 or day("Europe/Moscow", time.time())[0] != today
+
+
 async def test_what_cannot_be_tried_is_told_by_field(company):
     for call, field in (
         ({"called": "+74950000000"}, "called"),
@@ -114,6 +140,10 @@ async def test_what_cannot_be_tried_is_told_by_field(company):
         with pytest.raises(Invalid) as refused:
             await tried(company, **call)
         assert list(refused.value.errors) == [field]
+
+
+def test_by_the_clock_of_a_zone_that_nobody_knows_it_is_as_calls_are_routed():
+    assert moment("2026-12-31T18:00", "No/Where") == moment("2026-12-31T18:00Z", "UTC")
 
 
 def test_an_hour_that_the_clock_skips_is_none_and_of_two_the_first_is_meant():

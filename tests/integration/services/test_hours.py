@@ -1,6 +1,6 @@
 """Schedules and calendars as a company keeps them (features.md SCH, CAL, ACC-05)."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -137,6 +137,14 @@ async def test_only_administrators_of_the_company_change_hours(company):
 
 
 # --- calendars --------------------------------------------------------------------------------
+
+
+async def test_the_years_of_a_company_in_a_zone_that_nobody_knows(company):
+    """Whatever was imported: its calls are routed by UTC, and so is this year."""
+    async with company.db.tenant(company.id) as session:
+        await session.execute("UPDATE tenants SET timezone = 'No/Where'")
+    known = {each.year for each in await calendars.official_years(company.db, company.admin)}
+    assert datetime.now(UTC).year in known
 
 
 @pytest.mark.spec("ACC-05", "CAL-01", at="rule")
