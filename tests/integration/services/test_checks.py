@@ -119,7 +119,7 @@ async def test_at_the_shell(company, sunsim, as_json):
     change = UpdateScenario(scenario.id, scenario.version, branches=tuple(twice))
     await scenarios.update(company.db, company.admin, change)
     text = (await asyncio.to_thread(sunsim, "check", f"--tenant={name}")).stdout
-    assert text.startswith("WARNING  scenario “По умолчанию”, Filter “Столица”: never chosen")
+    assert text.startswith("Warning         scenario “По умолчанию”, Filter “Столица”: never chosen")
     (finding,) = (await asyncio.to_thread(as_json, "check", f"--tenant={name}"))["findings"]
     assert (finding["code"], finding["severity"]) == (Code.BRANCH_COVERED, Severity.WARNING)
     await asyncio.to_thread(sunsim, "check", "--tenant=Василёк", code=3)
