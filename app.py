@@ -59,6 +59,7 @@ from tenants.services.checks import CheckKeeper
 from tenants.services.chores import chores
 from tenants.services.lines import LineIssuer
 from tenants.sounds import SoundFiles
+from tenants.storage import Storage
 from tenants.trunkstate import TrunkStateWriter
 from web.api import api
 from web.context import WebContext
@@ -364,7 +365,7 @@ async def _open_worker(common: Common, stack: AsyncExitStack, state: State) -> N
             common.settings.data,
             common.host,
             common.listener,
-            chores(common.database, issuer),
+            chores(common.database, issuer, Storage(common.settings.data.dir.resolve() / "sound")),
         ),
         name="worker",
     )

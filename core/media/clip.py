@@ -33,6 +33,7 @@ __all__ = [
     "decoded",
     "joined",
     "milliseconds",
+    "size",
 ]
 
 RATE = 48_000
@@ -41,8 +42,10 @@ LONGEST = 20 * 60
 
 _DECODING = 60.0  # seconds; twenty minutes of music take about three
 _BLOCK = 1 << 18  # frames
-# Bytes of memory, seconds of CPU, bytes of a file, open files: what a decoder may use at most.
-_BOUNDED = ("prlimit", "--as=1000000000", "--cpu=60", "--fsize=150000000", "--nofile=32")
+# Bytes of memory, seconds of CPU, bytes of a file, open files: what a decoder may use at most;
+# and calls come before it.
+_LIMITS = ("--as=1000000000", "--cpu=60", "--fsize=150000000", "--nofile=32")
+_BOUNDED = ("nice", "-n", "10", "prlimit", *_LIMITS)
 
 
 class NotPlayable(SunSimError):
@@ -101,6 +104,11 @@ def milliseconds(clip: Path) -> int:
     """How long a clip plays."""
     with wave.open(str(clip), "rb") as file:
         return round(file.getnframes() * 1000 / RATE)
+
+
+def size(milliseconds: int) -> int:
+    """Bytes of a clip that plays so long."""
+    return _HEADER.size + milliseconds * RATE // 1000 * _FRAME
 
 
 def _looks_like_mp3(path: Path) -> bool:

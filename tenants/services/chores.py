@@ -7,13 +7,15 @@ from tenants.db import Database
 from tenants.jobs import Chore
 from tenants.services import lines, trunks
 from tenants.services.lines import LineIssuer
+from tenants.services.soundspace import sweep
+from tenants.storage import Storage
 
 __all__ = ["chores"]
 
 _DAY = 24 * 3600
 
 
-def chores(db: Database, issuer: LineIssuer) -> tuple[Chore, ...]:
+def chores(db: Database, issuer: LineIssuer, storage: Storage) -> tuple[Chore, ...]:
     """For ``tenants.jobs.run_worker``. The first run of each is at the start."""
     return (
         Chore("lines.renew", _DAY, lambda: lines.renew_digests(db, issuer)),
@@ -21,4 +23,5 @@ def chores(db: Database, issuer: LineIssuer) -> tuple[Chore, ...]:
         Chore("lines.activate", 10, lambda: lines.activate_all_pending(db, issuer)),
         Chore("commands.purge", 3600, lambda: crosstenant.purge_commands(db)),
         Chore("sessions.purge", 3600, lambda: crosstenant.purge_sessions(db)),
+        Chore("sounds.sweep", _DAY, lambda: sweep(db, storage)),
     )

@@ -7,14 +7,15 @@ same list of media (MED-08). A media is rendered when it is saved, so that a cal
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from core.errors import Conflict, FieldError, Invalid, NotFound, SunSimError
 from core.ids import new_id
@@ -23,16 +24,20 @@ from core.media.clip import Clip
 from tenants.db import Database, Session
 from tenants.services import audit
 from tenants.services.actor import Actor, require_administrator, require_scope
+from tenants.services.chains import (
+    FilePart,
+    Part,
+    Pause,
+    as_json,
+    checked_chain,
+    files_of,
+    from_json,
+    plays,
+)
 from tenants.services.constraints import fields_for
 from tenants.services.forms import checked
-from tenants.services.uses import (
-    InUse,
-    UseKind,
-    deletion,
-    lock_references,
-    named,
-    scenarios_naming,
-)
+from tenants.services.soundspace import QuotaExceeded, SoundSpace
+from tenants.services.uses import InUse, UseKind, deletion, lock_references, media_users, named
 from tenants.storage import Storage
 from tenants.tables import Media, UploadedFile
 
@@ -53,24 +58,10 @@ __all__ = [
 LARGEST_FILE = 10 * 1024 * 1024
 """Bytes of an uploaded file, inclusive (MED-04, H-16)."""
 
-_MOST_PARTS = 50
+_AT_ONCE = 2
+"""So many decoders and renderings in one process; who comes later waits."""
 _LONGEST_NAME = 120
 _NAME_TAKEN = "Another media has this name."
-
-
-class FilePart(Struct, frozen=True, tag="file"):
-    """An uploaded file, by its id."""
-
-    file: UUID
-
-
-class Pause(Struct, frozen=True, tag="pause"):
-    """Silence, in milliseconds: a tenth of a second to a minute."""
-
-    milliseconds: Annotated[int, Meta(ge=100, le=60_000)]
-
-
-Part = FilePart | Pause
 
 
 class FileView(Struct, frozen=True):
@@ -116,23 +107,27 @@ class UploadTooLarge(SunSimError):
     http_status = 413
 
 
-class QuotaExceeded(Invalid):
-    """The company's space for sound is full: {megabytes} MB. Delete files that are not used."""
+class _Rendered(Struct, frozen=True):
+    """A chain's sound before it is kept, and by which hashes of its files it was made."""
 
-    code = "quota_exceeded"
-
-    def __init__(self, megabytes: int) -> None:
-        super().__init__()
-        self.fields = {"megabytes": megabytes}
+    clip: Clip
+    path: Path
+    bytes: int
+    hashes: dict[UUID, str]
 
 
 class Library:
-    """A company's sound, with the folder it is kept in and how many bytes a company may keep."""
+    """A company's sound, with the folder it is kept in and how many megabytes a company may keep.
+
+    Sound is made while no connection to the database is held; files are put under the company's lock,
+    in the transaction of the row that names them, and deleted by ``soundspace.sweep`` alone.
+    """
 
     def __init__(self, db: Database, storage: Storage, megabytes: int) -> None:
         self._db = db
         self._storage = storage
-        self._megabytes = megabytes
+        self._space = SoundSpace(db, storage, megabytes)
+        self._making = asyncio.Semaphore(_AT_ONCE)
 
     # --- uploaded files ---------------------------------------------------------------------------
 
@@ -149,10 +144,14 @@ class Library:
         """
         tenant_id = require_administrator(actor, "media:write")
         values = checked({"name": name}, {"name": _file_name}, required=("name",))
+        await self._space.check(tenant_id, 1)
         async with self._storage.incoming(tenant_id) as folder:
             original, sound = folder / "original", folder / "sound"
             size = await _received(content, original)
-            made = await clip.decoded(original, sound)
+            await self._space.check(tenant_id, size)
+            await self._storage.sync(original)
+            async with self._making:
+                made = await clip.decoded(original, sound)
             row = UploadedFile(
                 id=new_id(),
                 tenant_id=tenant_id,
@@ -162,13 +161,13 @@ class Library:
                 hash=made.hash,
             )
             async with self._db.tenant(tenant_id) as session:
-                await self._spend(session, row.bytes)
+                await self._space.spend(session, tenant_id, row.bytes)
                 await self._storage.put(tenant_id, f"{row.id}.mp3", original)
                 await self._storage.put(tenant_id, f"{made.hash}.wav", sound)
                 await UploadedFile.insert(row)
                 after = {"name": row.name, "bytes": row.bytes}
                 await audit.record(actor, "file.upload", row.id, after=after)
-        return await self.file(actor, row.id)
+                return _file_view(await _file(row.id))
 
     async def file(self, actor: Actor, file_id: UUID) -> FileView:
         """One uploaded file. Raises NotFound."""
@@ -182,15 +181,13 @@ class Library:
             await lock_references(session)
             row = await _file(file_id)
             media = await Media.select(Media.id, Media.name, Media.chain).order_by(Media.name)
-            users = [each for each in media if file_id in _files(_chain(each["chain"]))]
+            users = [each for each in media if file_id in files_of(from_json(each["chain"]))]
             if users:
                 raise InUse(named(UseKind.MEDIA, users))
             await UploadedFile.delete().where(UploadedFile.id == file_id)
             await audit.record(actor, "file.delete", file_id, before={"name": row["name"]})
-            unused = await _unused(session, row["hash"])
-        await self._storage.delete(tenant_id, f"{file_id}.mp3")
-        if unused:
-            await self._storage.delete(tenant_id, f"{row['hash']}.wav")
+            await self._storage.let_go(tenant_id, f"{file_id}.mp3")
+            await self._storage.let_go(tenant_id, f"{row['hash']}.wav")
 
     async def file_sound(self, actor: Actor, file_id: UUID) -> Path:
         """The clip of an uploaded file, to listen to. Raises NotFound."""
@@ -215,21 +212,17 @@ class Library:
         """Make a media of uploaded files and pauses (MED-06). Raises Invalid, QuotaExceeded."""
         tenant_id = require_administrator(actor, "media:write")
         values = _checked({"name": command.name, "chain": command.chain})
+        chain = values["chain"]
         async with (
+            self._rendered(tenant_id, chain) as made,
             fields_for(media_name_key=("name", _NAME_TAKEN)),
             self._db.tenant(tenant_id) as session,
         ):
-            made, size = await self._rendered(session, tenant_id, values["chain"])
-            row = Media(
-                name=values["name"],
-                chain=_json(values["chain"]),
-                bytes=size,
-                milliseconds=made.milliseconds,
-                hash=made.hash,
-            )
+            await self._keep(session, tenant_id, made)
+            row = Media(name=values["name"], **_sounding(chain, made))
             await Media.insert(row)
             await audit.record(actor, "media.create", row.id, after=_audited(values))
-        return await self.get(actor, row.id)
+            return _view(await _media(row.id))
 
     async def update(self, actor: Actor, command: UpdateMedia) -> MediaView:
         """Change a media; calls that come from now on hear the new one.
@@ -239,36 +232,33 @@ class Library:
         tenant_id = require_administrator(actor, "media:write")
         given = {"name": command.name, "chain": command.chain}
         values = _checked({name: value for name, value in given.items() if value is not UNSET})
+        chain = values.get("chain")
         async with (
+            self._rendered(tenant_id, chain, command.id) if chain else nullcontext() as made,
             fields_for(media_name_key=("name", _NAME_TAKEN)),
             self._db.tenant(tenant_id) as session,
         ):
-            before = await Media.select().where(Media.id == command.id).lock_rows("UPDATE").first()
-            if before is None:
-                raise NotFound
+            await lock_references(session)
+            before = await _media(command.id)
             if before["version"] != command.version:
                 raise Conflict
             changed: dict[Any, Any] = {Media.version: Media.version + 1}
             if "name" in values:
                 changed[Media.name] = values["name"]
-            if "chain" in values:
-                made, size = await self._rendered(session, tenant_id, values["chain"], before["bytes"])
-                changed |= {
-                    Media.chain: _json(values["chain"]),
-                    Media.bytes: size,
-                    Media.milliseconds: made.milliseconds,
-                    Media.hash: made.hash,
-                }
+            if chain and made:
+                await self._keep(session, tenant_id, made, instead_of=before["bytes"])
+                changed |= _sounding(chain, made)
+                # A call that plays the sound of before goes on.
+                await self._storage.let_go(tenant_id, f"{before['hash']}.wav")
             await Media.update(changed).where(Media.id == command.id)
-            was = {"name": before["name"], "chain": _chain(before["chain"])}
+            was = {"name": before["name"], "chain": from_json(before["chain"])}
             await audit.record(
                 actor, "media.update", command.id, *audit.changes(_audited(was), _audited(values))
             )
-        # The sound of before stays: a call that plays it goes on, and old calls are replayed with it.
-        return await self.get(actor, command.id)
+            return _view(await _media(command.id))
 
     async def delete(self, actor: Actor, media_id: UUID) -> None:
-        """Delete a media. Raises InUse if a scenario plays it (H-19), NotFound.
+        """Delete a media. Raises InUse if something lets callers hear it (H-19), NotFound.
 
         Its sound stays for calls that play it now, and for those that are replayed.
         """
@@ -276,9 +266,10 @@ class Library:
         async with deletion(), self._db.tenant(tenant_id) as session:
             await lock_references(session)
             row = await _media(media_id)
-            if uses := await scenarios_naming(session, media_id):
+            if uses := await media_users(session, media_id):
                 raise InUse(uses)
             await Media.delete().where(Media.id == media_id)
+            await self._storage.let_go(tenant_id, f"{row['hash']}.wav")
             await audit.record(actor, "media.delete", media_id, before={"name": row["name"]})
 
     async def media_sound(self, actor: Actor, media_id: UUID) -> Path:
@@ -296,17 +287,25 @@ class Library:
             raise NotFound
         return path
 
+    @asynccontextmanager
     async def _rendered(
-        self, session: Session, tenant_id: UUID, chain: tuple[Part, ...], instead_of: int = 0
-    ) -> tuple[Clip, int]:
-        """The clip of a chain and its size. Raises Invalid for a file that is not there."""
-        await lock_references(session)
-        hashes = {
-            row["id"]: row["hash"]
-            for row in await UploadedFile.select(UploadedFile.id, UploadedFile.hash)
-        }
-        if not _files(chain) <= hashes.keys():
-            raise Invalid(chain=FieldError("There is no such file."))
+        self, tenant_id: UUID, chain: tuple[Part, ...], media_id: UUID | None = None
+    ) -> AsyncIterator[_Rendered]:
+        """The sound of a chain, of a media that is there or of a new one, for as long as the block.
+
+        Raises Invalid, QuotaExceeded, TooLong, NotFound.
+        """
+        async with self._db.tenant(tenant_id):
+            before = (await _media(media_id))["bytes"] if media_id else 0
+            rows = await UploadedFile.select(
+                UploadedFile.id, UploadedFile.hash, UploadedFile.milliseconds
+            )
+        try:
+            whole = plays(chain, {row["id"]: row["milliseconds"] for row in rows})
+        except FieldError as error:
+            raise Invalid(chain=error) from None
+        await self._space.check(tenant_id, clip.size(whole), before)
+        hashes = {row["id"]: row["hash"] for row in rows if row["id"] in files_of(chain)}
         parts: list[Path | int] = [
             self._storage.path(tenant_id, f"{hashes[part.file]}.wav")
             if isinstance(part, FilePart)
@@ -314,21 +313,20 @@ class Library:
             for part in chain
         ]
         async with self._storage.incoming(tenant_id) as folder:
-            made = await asyncio.to_thread(clip.joined, parts, folder / "sound")
-            size = (folder / "sound").stat().st_size
-            await self._spend(session, size - instead_of)
-            await self._storage.put(tenant_id, f"{made.hash}.wav", folder / "sound")
-        return made, size
+            async with self._making:
+                made = await asyncio.to_thread(clip.joined, parts, folder / "sound")
+            path = folder / "sound"
+            yield _Rendered(made, path, path.stat().st_size, hashes)
 
-    async def _spend(self, session: Session, size: int) -> None:
-        """One change of the sum at a time. Raises QuotaExceeded."""
-        await lock_references(session)
-        kept = await session.fetchval(
-            "SELECT (SELECT COALESCE(sum(bytes), 0) FROM uploaded_files)"
-            " + (SELECT COALESCE(sum(bytes), 0) FROM media)"
-        )
-        if kept + size > self._megabytes << 20:
-            raise QuotaExceeded(self._megabytes)
+    async def _keep(
+        self, session: Session, tenant_id: UUID, made: _Rendered, instead_of: int = 0
+    ) -> None:
+        """Keep what was rendered of files that are still there. Raises Invalid, QuotaExceeded."""
+        await self._space.spend(session, tenant_id, made.bytes, instead_of)
+        rows = await UploadedFile.select(UploadedFile.id, UploadedFile.hash)
+        if not made.hashes.items() <= {row["id"]: row["hash"] for row in rows}.items():
+            raise Invalid(chain=FieldError("There is no such file."))
+        await self._storage.put(tenant_id, f"{made.clip.hash}.wav", made.path)
 
 
 async def _received(content: AsyncIterable[bytes], target: Path) -> int:
@@ -357,23 +355,11 @@ async def _media(media_id: UUID) -> dict[str, Any]:
     return row
 
 
-async def _unused(session: Session, digest: str) -> bool:
-    return not await session.fetchval(
-        "SELECT EXISTS (SELECT FROM uploaded_files WHERE hash = $1)"
-        " OR EXISTS (SELECT FROM media WHERE hash = $1)",
-        digest,
-    )
-
-
-def _files(chain: tuple[Part, ...]) -> set[UUID]:
-    return {part.file for part in chain if isinstance(part, FilePart)}
-
-
 # --- fields -----------------------------------------------------------------------------------------
 
 
 def _checked(given: dict[str, Any]) -> dict[str, Any]:
-    return checked(given, {"name": _name, "chain": _links}, required=("name", "chain"))
+    return checked(given, {"name": _name, "chain": checked_chain}, required=("name", "chain"))
 
 
 def _name(text: str) -> str:
@@ -390,22 +376,8 @@ def _file_name(text: str) -> str:
     return name
 
 
-def _links(chain: tuple[Part, ...]) -> tuple[Part, ...]:
-    if not 1 <= len(chain) <= _MOST_PARTS or not _files(chain):
-        raise FieldError("A media has 1 to 50 parts, a file at least.")
-    return chain
-
-
 def _audited(values: dict[str, Any]) -> dict[str, Any]:
     return msgspec.to_builtins(values)  # type: ignore[no-any-return]
-
-
-def _json(chain: tuple[Part, ...]) -> str:
-    return msgspec.json.encode(chain).decode()
-
-
-def _chain(text: str) -> tuple[Part, ...]:
-    return msgspec.json.decode(text, type=tuple[Part, ...])
 
 
 def _file_view(row: dict[str, Any]) -> FileView:
@@ -413,5 +385,15 @@ def _file_view(row: dict[str, Any]) -> FileView:
 
 
 def _view(row: dict[str, Any]) -> MediaView:
-    chain = _chain(row["chain"])
+    chain = from_json(row["chain"])
     return MediaView(row["id"], row["name"], chain, row["milliseconds"], row["version"])
+
+
+def _sounding(chain: tuple[Part, ...], made: _Rendered) -> dict[str, Any]:
+    """The columns of a media that say what is heard."""
+    return {
+        "chain": as_json(chain),
+        "bytes": made.bytes,
+        "milliseconds": made.clip.milliseconds,
+        "hash": made.clip.hash,
+    }

@@ -19,7 +19,16 @@ from msgspec import Struct
 from core.errors import Conflict
 from tenants.db import Session
 
-__all__ = ["InUse", "Use", "UseKind", "deletion", "lock_references", "named", "scenarios_naming"]
+__all__ = [
+    "InUse",
+    "Use",
+    "UseKind",
+    "deletion",
+    "lock_references",
+    "media_users",
+    "named",
+    "scenarios_naming",
+]
 
 
 class UseKind(StrEnum):
@@ -33,6 +42,8 @@ class UseKind(StrEnum):
     CONTACT = "contact"
     MEDIA = "media"
     MENU = "menu"
+    EXTENSION_LIST = "extension_list"
+    CONTRACT = "contract"
 
 
 class Use(Struct, frozen=True):
@@ -72,6 +83,24 @@ async def scenarios_naming(session: Session, thing: UUID, extension: str | None 
         extension,
     )
     return named(UseKind.SCENARIO, rows)
+
+
+async def media_users(session: Session, media: UUID) -> list[Use]:
+    """What plays this media: scenarios, menus, extension lists, the contract (named as its company)."""
+    uses = await scenarios_naming(session, media)
+    for kind, table in ((UseKind.MENU, "menus"), (UseKind.EXTENSION_LIST, "extension_lists")):
+        rows = await session.fetch(
+            f"SELECT id, name FROM {table} WHERE body::text LIKE '%' || $1::text || '%'"
+            " ORDER BY name, id",
+            str(media),
+        )
+        uses += named(kind, rows)
+    contract = await session.fetch(
+        "SELECT c.id, t.name FROM contracts c JOIN tenants t ON t.id = c.tenant_id"
+        " WHERE $1 IN (c.announcement, c.off_hours_media)",
+        media,
+    )
+    return uses + named(UseKind.CONTRACT, contract)
 
 
 def named(kind: UseKind, rows: Sequence[Any]) -> list[Use]:

@@ -25,6 +25,7 @@ from tenants.secrets import hash_token
 from tenants.services import tokens
 from tenants.services.actor import Actor, Role
 from tenants.services.throttle import Window
+from web.api.intake import JSON
 from web.api.problems import UnsupportedMedia
 from web.context import WebContext
 from web.pages import N_
@@ -41,7 +42,6 @@ FAILURES, FAILURES_SECONDS = 20, 300.0
 _LONGEST_TOKEN = 200
 _REMEMBERED = 10_000
 _SAFE = {"GET", "HEAD"}
-JSON = "application/json"
 
 
 class Audience(StrEnum):

@@ -14,6 +14,7 @@ from litestar import Litestar, Request, Response, get
 from msgspec import Struct
 
 from core.errors import FieldError, Invalid
+from web.api.intake import JSON
 from web.api.problems import TITLES, problem_of
 from web.api.schema import TAGS, document
 from web.context import WebContext
@@ -33,7 +34,7 @@ async def openapi(request: AnyRequest) -> Response[bytes]:
     """The OpenAPI 3.1 document."""
     return Response(
         msgspec.json.encode(_document(request.app)),
-        media_type="application/json",
+        media_type=JSON,
         headers={"cache-control": "no-cache"},
     )
 
@@ -136,8 +137,8 @@ def _operation(described: Schema, method: str, path: str, operation: Schema) -> 
     status, answer = next(
         (code, each) for code, each in operation["responses"].items() if code.startswith("2")
     )
-    content = answer.get("content", {}).get("application/json")
-    body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    content = answer.get("content", {}).get(JSON)
+    body = operation.get("requestBody", {}).get("content", {}).get(JSON)
     return Operation(
         id=operation["operationId"],
         method=method.upper(),

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 from litestar import Litestar, Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, InternalServerException
 
 from core.errors import SunSimError
 
-__all__ = ["METHODS", "Malformed", "allowed", "before_request"]
+__all__ = ["JSON", "METHODS", "Malformed", "allowed", "before_request", "content_of"]
 
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
-_JSON = "application/json"
+JSON = "application/json"
 
 # A text with this character cannot be stored: PostgreSQL has none.
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
@@ -34,17 +35,26 @@ async def before_request(request: Request[Any, Any, Any]) -> Response[None] | No
     if request.method not in ("GET", "DELETE") and not _reads_by_itself(request):
         try:
             text = (await request.body()).decode()
-        except UnicodeDecodeError:
+        except (UnicodeDecodeError, InternalServerException):  # the latter: the client went away
             raise Malformed from None
         if _NUL.search(text):
             raise Malformed
     return None
 
 
+async def content_of(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+    """What is sent, block by block. Raises Malformed if the client goes away before its end."""
+    try:
+        async for block in request.stream():
+            yield block
+    except InternalServerException:
+        raise Malformed from None
+
+
 def _reads_by_itself(request: Request[Any, Any, Any]) -> bool:
     """Whether the content is no text, and may be too much to be kept in memory."""
     need = request.route_handler.opt.get("need")
-    return getattr(need, "content", _JSON) != _JSON
+    return getattr(need, "content", JSON) != JSON
 
 
 def allowed(request: Request[Any, Any, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from tenants.services.media import CreateMedia, FileView, MediaView, UpdateMedia
 from web.api.access import TheActor, needs
 from web.api.bodies import body_of, command_of
+from web.api.intake import content_of
 from web.api.schema import ApiOperation
 from web.inject import TheContext
 from web.pages import N_
@@ -65,7 +66,7 @@ class MediaController(Controller):
 
         The content is the MP3 file itself, at most 10 MB and 20 minutes.
         """
-        made = await context.library.upload(actor, name, request.stream())
+        made = await context.library.upload(actor, name, content_of(request))
         return Response(made, headers={"location": f"/api/v1/media/files/{made.id}"})
 
     @get("/files/{file_id:uuid}", operation_class=ApiOperation, **needs("media:read"))
@@ -137,7 +138,7 @@ class MediaController(Controller):
     async def remove(self, context: TheContext, actor: TheActor, media_id: FromPath[UUID]) -> None:
         """Delete a media.
 
-        Not while a scenario plays it: the answer then is 409 and names the scenarios.
+        Not while something plays it: the answer then is 409 and names what does.
         """
         await context.library.delete(actor, media_id)
 

@@ -20,8 +20,8 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, Operation, SecurityScheme, Server, Tag
 from litestar.routes import HTTPRoute
 
-from web.api.access import JSON, Audience, Need, need_of
-from web.api.intake import METHODS
+from web.api.access import Audience, Need, need_of
+from web.api.intake import JSON, METHODS
 from web.api.problems import MEDIA_TYPE, TITLES, Problem
 from web.pages import N_
 

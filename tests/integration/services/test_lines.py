@@ -16,6 +16,7 @@ from tenants.services.actor import Actor, Role, operator
 from tenants.services.chores import chores
 from tenants.services.employees import CreateEmployee
 from tenants.services.lines import LineIssuer, RevealLine, SetEncryption
+from tenants.storage import Storage
 from tenants.tables import LiveLine, Terminal, TerminalState, User
 from tests.support.company import DOMAIN, PASSWORD, activate, directory_of
 
@@ -225,10 +226,10 @@ async def test_a_new_master_key_takes_over_and_a_lost_one_stops_only_its_own_lin
     assert await lines.renew_digests(company.db, other.issuer) == 0
 
 
-async def test_the_workers_chores_finish_what_was_left_half_done(company):
+async def test_the_workers_chores_finish_what_was_left_half_done(company, tmp_path):
     async with company.db.tenant(company.id):
         await employees.insert(company.issuer, company.admin, CreateEmployee("Борис Кузнецов"))
-    for chore in chores(company.db, company.issuer):
+    for chore in chores(company.db, company.issuer, Storage(tmp_path)):
         await chore.run()
     states = {line.state for line in await lines.lines(company.db, company.admin)}
     assert states == {TerminalState.ACTIVE}

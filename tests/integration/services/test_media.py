@@ -2,12 +2,18 @@
 
 import asyncio
 import os
+import threading
+import time
 
+import msgspec
 import pytest
 
 from core.errors import Conflict, Forbidden, Invalid, NotFound
 from core.ids import new_id
+from core.media import clip
 from core.media.clip import NotPlayable
+from tenants import snapshot as snapshots
+from tenants.crosstenant import configurations
 from tenants.services import audit, media
 from tenants.services.media import (
     LARGEST_FILE,
@@ -19,6 +25,7 @@ from tenants.services.media import (
     UpdateMedia,
     UploadTooLarge,
 )
+from tenants.services.soundspace import FormerSoundsFull, sweep
 from tenants.services.uses import InUse
 from tenants.storage import Storage
 from tests.support.company import activate, person
@@ -155,7 +162,7 @@ async def test_a_file_that_a_media_is_made_of_stays(company, library, tmp_path):
     await library.delete_file(company.admin, low.id)
     with pytest.raises(NotFound):
         await library.file(company.admin, low.id)
-    assert f"{low.id}.mp3" not in kept(tmp_path)
+    assert f"{low.id}.mp3" in kept(tmp_path)  # for a day: the sweeper alone deletes
 
 
 async def test_a_media_that_a_scenario_plays_stays(company, library):
@@ -238,3 +245,175 @@ def test_a_storage_has_no_way_out(tmp_path):
     for name in ("../../etc/passwd", "x.wav", "", "a" * 32, "a" * 32 + ".wav/..", "A" * 32 + ".wav"):
         with pytest.raises(ValueError, match="names no file"):
             storage.path(new_id(), name)
+
+
+# --- bounds, and what is deleted --------------------------------------------------------------------
+
+
+def aged(tmp_path):
+    """All that is kept was kept, or let go, two days ago."""
+    for path in (tmp_path / "sound").glob("*/*"):
+        os.utime(path, (time.time() - 2 * 24 * 3600,) * 2)
+
+
+async def test_a_chain_that_would_be_too_long_is_refused_before_it_is_made(
+    company, library, monkeypatch
+):
+    low = await library.upload(company.admin, "low.mp3", blocks(mp3()))
+    monkeypatch.setattr(clip, "joined", None)
+    chain = (FilePart(low.id),) * 30 + (Pause(60_000),) * 20
+    with pytest.raises(Invalid) as caught:
+        await library.create(company.admin, CreateMedia("Long", chain))
+    assert set(caught.value.errors) == {"chain"}
+
+
+async def test_nobody_waits_for_a_media_that_is_made(company, library, monkeypatch):
+    """No connection and no lock is held meanwhile; what was deleted then is noticed at the end."""
+    low = await library.upload(company.admin, "low.mp3", blocks(mp3()))
+    begun, goes_on = threading.Event(), threading.Event()
+    joined = clip.joined
+
+    def slowly(*arguments):
+        begun.set()
+        goes_on.wait(30)
+        return joined(*arguments)
+
+    monkeypatch.setattr(clip, "joined", slowly)
+    making = asyncio.create_task(
+        library.create(company.admin, CreateMedia("Music", (FilePart(low.id), Pause(100))))
+    )
+    try:
+        assert await asyncio.to_thread(begun.wait, 30)
+        async with company.db.tenant(company.id) as session:
+            assert await session.fetchval("SELECT count(*) FROM contracts")
+            await session.execute("SELECT FROM contracts FOR UPDATE NOWAIT")
+        await library.delete_file(company.admin, low.id)
+    finally:
+        goes_on.set()
+    with pytest.raises(Invalid) as caught:
+        await making
+    assert set(caught.value.errors) == {"chain"}
+    assert await library.media(company.admin) == []
+
+
+async def test_two_files_are_decoded_at_once_and_no_more(company, library, monkeypatch):
+    decoded, running, most = clip.decoded, 0, 0
+
+    async def counted(*arguments):
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        try:
+            return await decoded(*arguments)
+        finally:
+            running -= 1
+
+    monkeypatch.setattr(clip, "decoded", counted)
+    uploads = [library.upload(company.admin, f"{n}.mp3", blocks(mp3())) for n in range(5)]
+    assert len(await asyncio.gather(*uploads)) == 5
+    assert most <= 2
+
+
+async def test_a_full_company_is_refused_before_its_file_is_read_or_decoded(
+    company, storage, monkeypatch
+):
+    monkeypatch.setattr(clip, "decoded", None)
+    with pytest.raises(QuotaExceeded):
+        await Library(company.db, storage, 1).upload(company.admin, "a.mp3", blocks(bytes(2 << 20)))
+
+    async def unread():
+        raise AssertionError("it was read")
+        yield b""
+
+    with pytest.raises(QuotaExceeded):
+        await Library(company.db, storage, 0).upload(company.admin, "a.mp3", unread())
+
+
+async def test_who_may_only_write_is_answered_too(company, library):
+    writer = msgspec.structs.replace(company.admin, scopes=frozenset({"media:write"}))
+    low = await library.upload(writer, "low.mp3", blocks(mp3()))
+    made = await library.create(writer, CreateMedia("Music", (FilePart(low.id),)))
+    assert (await library.update(writer, UpdateMedia(made.id, 1, name="Melody"))).name == "Melody"
+    with pytest.raises(Forbidden):
+        await library.files(writer)
+
+
+async def test_what_is_still_kept_of_before_has_a_bound(company, storage):
+    library = Library(company.db, storage, 1)
+    low = await library.upload(company.admin, "low.mp3", blocks(mp3()))
+    media = await library.create(company.admin, CreateMedia("Music", (FilePart(low.id), Pause(3000))))
+    with pytest.raises(FormerSoundsFull) as caught:
+        for version in range(1, 9):  # 0.4 MB each, of which one counts and all are kept
+            chain = (FilePart(low.id), Pause(3000 + version * 100))
+            await library.update(company.admin, UpdateMedia(media.id, version, chain=chain))
+    assert version == 4
+    assert "2 MB" in caught.value.message
+
+
+async def test_the_sweeper_deletes_what_neither_rows_nor_snapshots_name(
+    company, library, storage, tmp_path
+):
+    low = await library.upload(company.admin, "low.mp3", blocks(mp3()))
+    media = await library.create(company.admin, CreateMedia("Music", (FilePart(low.id), Pause(100))))
+    remembered = (await library.media_sound(company.admin, media.id)).name
+    (found,) = await configurations(company.db, [company.id])
+    await snapshots.store(company.db, snapshots.build(found.tenant, found.rows))
+    await library.update(company.admin, UpdateMedia(media.id, 1, chain=(FilePart(low.id), Pause(200))))
+    passing = (await library.media_sound(company.admin, media.id)).name
+    await library.update(company.admin, UpdateMedia(media.id, 2, chain=(FilePart(low.id), Pause(300))))
+    present = (await library.media_sound(company.admin, media.id)).name
+    again = await library.upload(company.admin, "again.mp3", blocks(mp3()))
+    await library.delete_file(company.admin, again.id)
+    everything = kept(tmp_path)
+    await sweep(company.db, storage)
+    assert kept(tmp_path) == everything  # not yet a day old
+    stranger = storage.path(new_id(), "f" * 64 + ".wav")
+    stranger.parent.mkdir()
+    stranger.write_bytes(b"of a company that this database does not know")
+    (tmp_path / "sound" / str(company.id) / "incoming-dead").mkdir()
+    aged(tmp_path)
+    await sweep(company.db, storage)
+    low_sound = (await library.file_sound(company.admin, low.id)).name
+    assert set(kept(tmp_path)) == {f"{low.id}.mp3", low_sound, remembered, present, stranger.name}
+    assert passing not in kept(tmp_path)
+
+
+async def test_what_was_just_let_go_stays_for_a_day(company, library, storage, tmp_path):
+    low = await library.upload(company.admin, "low.mp3", blocks(mp3()))
+    media = await library.create(company.admin, CreateMedia("Music", (FilePart(low.id), Pause(100))))
+    heard = await library.media_sound(company.admin, media.id)
+    aged(tmp_path)
+    await library.delete(company.admin, media.id)
+    await library.delete_file(company.admin, low.id)
+    await sweep(company.db, storage)
+    assert heard.exists()
+    assert len(kept(tmp_path)) == 3
+    aged(tmp_path)
+    await sweep(company.db, storage)
+    assert kept(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "statement"),
+    [
+        ("contract", "UPDATE contracts SET off_hours_media = $1::text::uuid"),
+        ("contract", "UPDATE contracts SET announcement = $1::text::uuid"),
+        *(
+            (
+                kind,
+                f"INSERT INTO {table} (id, tenant_id, name, body)"
+                " SELECT gen_random_uuid(), tenant_id, 'It',"
+                " jsonb_build_object('greeting', $1::text) FROM contracts",
+            )
+            for kind, table in (("menu", "menus"), ("extension_list", "extension_lists"))
+        ),
+    ],
+)
+async def test_a_media_that_callers_hear_elsewhere_stays(company, library, kind, statement):
+    low = await library.upload(company.admin, "low.mp3", blocks(mp3()))
+    made = await library.create(company.admin, CreateMedia("Music", (FilePart(low.id),)))
+    async with company.db.tenant(company.id) as session:
+        await session.execute(statement, str(made.id))
+    with pytest.raises(InUse) as caught:
+        await library.delete(company.admin, made.id)
+    assert [use.kind for use in caught.value.uses] == [kind]

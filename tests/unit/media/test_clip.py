@@ -1,7 +1,9 @@
 """Clips are made of strangers' files by their content, within bounds, and joined without a seam."""
 
 import asyncio
+import os
 import random
+import subprocess
 
 import pytest
 
@@ -123,3 +125,13 @@ async def test_a_chain_of_a_clip_that_is_gone_leaves_nothing_behind(folder):
     with pytest.raises(FileNotFoundError):
         clip.joined([folder / "gone.wav"], folder / "chain.wav")
     assert not list(folder.iterdir())
+
+
+def test_a_decoder_is_bounded_and_comes_after_calls():
+    told = subprocess.run([*clip._BOUNDED, "nice"], capture_output=True, check=True, text=True)
+    assert int(told.stdout) == min(19, os.nice(0) + 10)
+
+
+async def test_the_size_of_a_clip_follows_from_how_long_it_plays(folder):
+    made = await asyncio.to_thread(clip.joined, [1500, 250], folder / "chain.wav")
+    assert (folder / "chain.wav").stat().st_size == clip.size(made.milliseconds)
