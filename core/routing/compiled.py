@@ -24,6 +24,7 @@ from core.contracts import (
     Snapshot,
     Step,
     Terminal,
+    TerminalKind,
 )
 from core.routing.tables import MODES, Core, Layout, the_core
 
@@ -32,6 +33,7 @@ __all__ = ["Compilations", "Compiled", "compile_snapshot"]
 
 _NO_NUMBERS: frozenset[str] = frozenset()
 """One for all companies, as an empty set is not small."""
+_NO_STEPS: frozenset[int] = frozenset()
 
 
 _NOTHING = Chain()
@@ -49,6 +51,8 @@ class Compiled:
 
     __slots__ = (
         "_packed",
+        "_repeating",
+        "_shares_numbers",
         "closed",
         "core",
         "layout",
@@ -68,12 +72,16 @@ class Compiled:
         self.closed = _closed(snapshot)
         self.table = self.layout.tables(core)
         self.translator = self.layout.translator(core)
-        self._packed = {
-            id(step): self._pack(step)
+        steps = [
+            step
             for row in self.layout.branches
             for chain in (row.branch.chain, row.branch.off_hours)
             for step in _steps(chain.all_steps if chain else ())
-        }
+        ]
+        self._packed = {id(step): self._pack(step) for step in steps}
+        external = [t.address for t in self.layout.terminals if t.kind is TerminalKind.EXTERNAL]
+        self._shares_numbers = len(set(external)) < len(external)
+        self._repeating = frozenset(id(step) for step in steps if self._may_repeat(step)) or _NO_STEPS
 
     def packed(self, step: Dial) -> bytes:
         """A step as the core reads it; those of scenarios are prepared, others are made now."""
@@ -120,6 +128,15 @@ class Compiled:
         if kind == Code.GROUP:
             return self.snapshot.groups[index]
         return self.snapshot.employees[index] if kind == Code.EMPLOYEE else None
+
+    def may_repeat(self, step: Dial) -> bool:
+        """Whether a step may call one telephone number twice at once."""
+        return id(step) in self._repeating or (id(step) not in self._packed and self._may_repeat(step))
+
+    def _may_repeat(self, step: Dial) -> bool:
+        return step.mode is DialMode.PARALLEL and (
+            self._shares_numbers or any(to.kind is AddresseeKind.EXTERNAL for to in step.addressees)
+        )
 
     def _pack(self, step: Dial) -> bytes:
         numbers = [MODES[step.mode], step.ring_seconds, step.each_seconds]

@@ -7,7 +7,19 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from core._slowroute import RouteResult, WhyNot
-from core.contracts import CallFacts, Decision, Dial, DialPlan, Direction, Live
+from core.contracts import (
+    CallFacts,
+    Decision,
+    Dial,
+    DialPlan,
+    Direction,
+    Live,
+    Par,
+    PlanNode,
+    Ring,
+    Seq,
+)
+from core.numbers import is_outside
 from core.routing.compiled import Compiled
 from core.routing.manager import for_caller
 from core.routing.tables import Layout
@@ -61,7 +73,9 @@ def plan(
 ) -> DialPlan:
     """Who rings for this step now, and who does not and why (PRC-07 … PRC-11, EMP-10, AVL-03 … AVL-10).
 
-    The time of the whole step, ``step.ring_seconds``, is a deadline for the caller to keep.
+    The time of the whole step, ``step.ring_seconds``, is a deadline for the caller to keep. Of those
+    who are called at once no telephone number is called twice: an employee's own one may be named
+    beside him.
     """
     translator = compiled.translator
     nodes, skipped = compiled.table.plan(
@@ -71,10 +85,34 @@ def plan(
         instant,
         seed,
     )
+    root = translator.tree(nodes, step.addressees)
+    if root is not None and compiled.may_repeat(step):
+        root = _once(root, set())
     return DialPlan(
-        root=translator.tree(nodes, step.addressees),
+        root=root,
         skipped=translator.skipped(skipped, step.addressees),
     )
+
+
+def _once(node: PlanNode, called: set[str]) -> PlanNode | None:
+    """The tree with every telephone number where it is reached first, as simple as can be."""
+    if isinstance(node, Ring):
+        if is_outside(node.address):
+            if node.address in called:
+                return None
+            called.add(node.address)
+        return node
+    kind = type(node)
+    kept: list[PlanNode] = []
+    for item in node.items:
+        left = _once(item, called)
+        if isinstance(left, Par | Seq) and type(left) is kind:
+            kept += left.items
+        elif left is not None:
+            kept.append(left)
+    if len(kept) < 2:
+        return kept[0] if kept else None
+    return kind(tuple(kept))
 
 
 def _passed(layout: Layout, rows: Sequence[int]) -> Sequence[tuple[str, ...]]:

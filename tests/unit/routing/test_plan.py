@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from core.contracts import Addressee, AddresseeKind, AvailabilityMode, DialMode, Employee, TerminalKind
+from core import routing
+from core.contracts import (
+    Addressee,
+    AddresseeKind,
+    AvailabilityMode,
+    Dial,
+    DialMode,
+    Employee,
+    TerminalKind,
+)
 from core.ids import new_id
-from tests.unit.routing.company import NUMBER
+from tests.unit.routing.company import NUMBER, text
 
 SEQUENTIAL, PARALLEL, LEAST_BUSY = DialMode.SEQUENTIAL, DialMode.PARALLEL, DialMode.LEAST_BUSY
 
@@ -190,6 +200,56 @@ def test_numbers_that_cost_extra_do_not_ring(company):
     assert company.rings(*everybody, mode=SEQUENTIAL) == "(a-1:25 > +79161234567:25)"
     numbers = (ABROAD, PREMIUM, KAZAKHSTAN, "a-2")
     assert company.reasons(*everybody) == dict.fromkeys(numbers, "not_allowed")
+
+
+MOBILE, OTHER = "+79161234567", "+79261234567"
+
+
+def handled(company, *addressees, mode=PARALLEL):
+    """The plan of the only step of a scenario."""
+    scenario = company.scenario(Dial(addressees, mode))
+    company.number(NUMBER, scenario)
+    compiled = company.compile()
+    (step,) = company.route().chain.steps
+    plan = text(routing.plan(compiled, step, company.facts(), company.live(), 0.0, 7).root)
+    assert company.rings(*addressees, mode=mode) == plan, "of a step of no scenario, too"
+    return plan
+
+
+def mobile(company, name, number=MOBILE, terminals=1):
+    person = company.employee(name, terminals)
+    company.change(f"{name}-{terminals}", kind=TerminalKind.EXTERNAL, address=number)
+    return person
+
+
+def test_a_number_that_is_reached_twice_at_once_rings_once(company):
+    ivanov = mobile(company, "a", terminals=2)
+    again = (external(MOBILE), external(MOBILE), external(OTHER))
+    assert handled(company, ivanov, *again) == f"(a-1:60 | {MOBILE}:60 | {OTHER}:60)"
+
+
+def test_it_rings_where_it_is_reached_first_and_the_tree_stays_simple(company):
+    mobile(company, "a")
+    mobile(company, "b")
+    company.employee("c")
+    team = company.group("team", "a", "c", "b", dial_mode=SEQUENTIAL, ring_seconds=20)
+    assert handled(company, external(MOBILE), team) == f"({MOBILE}:60 | c-1:20)"
+
+
+def test_two_employees_with_one_number_ring_once_at_once(company):
+    both = mobile(company, "a"), mobile(company, "b")
+    assert handled(company, *both) == f"{MOBILE}:60"
+
+
+def test_in_turn_a_number_may_be_tried_twice(company):
+    plan = handled(company, external(MOBILE), mobile(company, "a"), mode=SEQUENTIAL)
+    assert plan == f"({MOBILE}:25 > {MOBILE}:25)"
+
+
+def test_who_cannot_be_called_leaves_his_number_to_the_list(company):
+    ivanov = mobile(company, "a")
+    company.employees["a"] = replace(company.employees["a"], mode=AvailabilityMode.UNAVAILABLE)
+    assert handled(company, ivanov, external(MOBILE)) == f"{MOBILE}:60"
 
 
 def test_a_telephone_that_is_off_is_told_as_such_whatever_its_number(company):
