@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import signal
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from core.media.g711 import PCMA
 from core.media.tones import hears, tone
 from tests.e2e.test_calls import codes
 from tests.support.media import peers, until_hears
+from tests.support.processes import descendants
 from tests.support.sipp import Script
 
 CALLER, CALLEE = 440, 620
@@ -22,10 +23,10 @@ CALLER, CALLEE = 440, 620
 def rtpengine_of(instance):
     """The process id of the child that relays now, None between two."""
     sip = instance.endpoints["roles"]["sip"]["pid"]
-    for children in Path(f"/proc/{sip}/task").glob("*/children"):
-        for pid in children.read_text().split():
-            if "rtpengine" in Path(f"/proc/{pid}/cmdline").read_text(errors="replace"):
-                return int(pid)
+    for pid in descendants(sip):
+        with suppress(OSError):  # gone meanwhile
+            if b"rtpengine" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return pid
     return None
 
 
