@@ -32,7 +32,6 @@ __all__ = [
     "converted",
     "decoded",
     "joined",
-    "milliseconds",
     "size",
 ]
 
@@ -98,12 +97,6 @@ def joined(parts: Sequence[Path | int | array[int]], target: Path) -> Clip:
         for part in parts:
             file.writelines(_frames(part))
         return _finished(file, made)
-
-
-def milliseconds(clip: Path) -> int:
-    """How long a clip plays."""
-    with wave.open(str(clip), "rb") as file:
-        return round(file.getnframes() * 1000 / RATE)
 
 
 def size(milliseconds: int) -> int:

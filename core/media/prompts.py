@@ -6,12 +6,11 @@ is converted once and kept, by name and language.
 
 from __future__ import annotations
 
-import asyncio
 import re
-import secrets
 from pathlib import Path
 
-from core.errors import MediaUnavailable
+from core.errors import MediaUnavailable, SunSimError
+from core.media.clip import converted
 
 __all__ = ["Prompts"]
 
@@ -46,16 +45,10 @@ class Prompts:
         original = self._original(name, language)
         if ready is None or original is None or ready.exists():
             return ready if original is not None else None
-        ready.parent.mkdir(parents=True, exist_ok=True)
-        made = ready.with_name(f"{ready.name}.{secrets.token_hex(4)}")
-        ffmpeg = await asyncio.create_subprocess_exec(
-            *("ffmpeg", "-nostdin", "-loglevel", "error", "-y", "-i", str(original)),
-            *("-ar", "48000", "-ac", "1", "-c:a", "pcm_s16le", "-f", "wav", str(made)),
-        )
-        if await ffmpeg.wait() != 0:
-            made.unlink(missing_ok=True)
-            raise MediaUnavailable()
-        made.replace(ready)
+        try:
+            await converted(original, ready)
+        except SunSimError:
+            raise MediaUnavailable() from None
         return ready
 
     def _ready(self, name: str, language: str) -> Path | None:

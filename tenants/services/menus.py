@@ -13,14 +13,15 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from core.errors import Conflict, FieldError, Invalid, NotFound
-from core.scenarios import Addressee, AddresseeKind, KeyAction, MenuKey
+from core.scenarios import KeyAction, MenuKey
 from core.scenarios import Menu as Body
 from tenants.db import Database
-from tenants.services import audit, phones, uses
+from tenants.services import audit, uses
 from tenants.services.actor import Actor, require_administrator, require_scope
 from tenants.services.forms import given, proper_name
+from tenants.services.scenario_blocks import Known, known, reachable
 from tenants.services.uses import Use, UseKind
-from tenants.tables import Employee, ExtensionList, Group, Media, Menu
+from tenants.tables import Menu
 
 __all__ = ["CreateMenu", "MenuView", "UpdateMenu", "create", "delete", "get", "menus", "update"]
 
@@ -109,8 +110,6 @@ async def update(db: Database, actor: Actor, command: UpdateMenu) -> MenuView:
             raise Conflict
         before = _body(row)
         body = msgspec.structs.replace(before, **given(command, "id", "version"))
-        if body.level != 1 and before.level == 1 and await _leading(before.id):
-            raise Invalid(level=FieldError("This menu is led to from another one."))
         body = await _verified(body)
         if before.level != body.level and await _leading(body.id):
             raise Invalid(level=FieldError("This menu is led to from another one."))
@@ -181,16 +180,16 @@ async def _verified(body: Body) -> Body:
     if body.repeat_seconds is not None and not 1 <= body.repeat_seconds < body.idle_seconds:
         problem = "The time until the next block must be longer than that until the repetition."
         errors["repeat_seconds"] = FieldError(problem)
-    media = {row["id"] for row in await Media.select(Media.id)}
+    there = await known()
     for name in ("instruction", "wrong"):
-        if getattr(body, name) is not None and getattr(body, name) not in media:
+        if getattr(body, name) is not None and getattr(body, name) not in there.media:
             errors[name] = FieldError("There is no such media.")
     if problem := _keys_problem(body.keys):
         errors["keys"] = FieldError(problem)
     items = []
     for at, key in enumerate(body.keys):
         try:
-            items.append(await _item(body, key, media))
+            items.append(await _item(body, key, there))
         except FieldError as error:
             errors[f"keys[{at}]"] = error
     if errors:
@@ -209,7 +208,7 @@ def _keys_problem(keys: tuple[MenuKey, ...]) -> str:
     return ""
 
 
-async def _item(body: Body, key: MenuKey, media: set[UUID]) -> MenuKey:
+async def _item(body: Body, key: MenuKey, there: Known) -> MenuKey:
     """What a key does, without what has no meaning for it. Raises FieldError."""
     if key.action in _NOT_YET:
         raise FieldError("This action is not available yet.")
@@ -217,18 +216,17 @@ async def _item(body: Body, key: MenuKey, media: set[UUID]) -> MenuKey:
     if key.action is KeyAction.FORWARD:
         if key.addressee is None:
             raise FieldError("Choose who is called.")
-        return msgspec.structs.replace(plain, addressee=await _addressee(key.addressee))
+        return msgspec.structs.replace(plain, addressee=reachable(key.addressee, there))
     if key.action in (KeyAction.REPEAT, KeyAction.SKIP):
         return plain
     if key.action is KeyAction.PLAY:
-        there, problem = key.target in media, "There is no such media."
+        fits, problem = key.target in there.media, "There is no such media."
     elif key.action is KeyAction.EXTENSIONS:
-        there = await ExtensionList.exists().where(ExtensionList.id == key.target)
-        problem = "There is no such extension list."
+        fits, problem = key.target in there.lists, "There is no such extension list."
     else:
-        there = body.level == 1 and await _is_second(key.target)
+        fits = body.level == 1 and await _is_second(key.target)
         problem = "An item of the first level leads to a menu of the second."
-    if not there:
+    if not fits:
         raise FieldError(problem)
     return msgspec.structs.replace(plain, target=key.target)
 
@@ -236,18 +234,3 @@ async def _item(body: Body, key: MenuKey, media: set[UUID]) -> MenuKey:
 async def _is_second(menu_id: UUID | None) -> bool:
     row = await Menu.select().where(Menu.id == menu_id).first() if menu_id else None
     return row is not None and _body(row).level == 2
-
-
-async def _addressee(named: Addressee) -> Addressee:
-    if named.kind is AddresseeKind.EXTENSION:
-        return msgspec.structs.replace(named, ref=phones.extension(named.ref))
-    if named.kind is AddresseeKind.EXTERNAL:
-        return msgspec.structs.replace(named, ref=phones.forwardable(named.ref))
-    table: Any = Employee if named.kind is AddresseeKind.EMPLOYEE else Group
-    try:
-        there = await table.exists().where(table.id == UUID(named.ref))
-    except ValueError:
-        there = False
-    if not there:
-        raise FieldError("There is no such employee or group.")
-    return named

@@ -6,7 +6,7 @@ wrong is named by its place, ``branches[0].chain.steps[1].addressees``, everythi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -49,7 +49,7 @@ from tenants.tables import (
     TagKind,
 )
 
-__all__ = ["BranchDraft", "Known", "known", "verified"]
+__all__ = ["BranchDraft", "Known", "known", "reachable", "verified"]
 
 _MOST_ADDRESSEES = 100
 _MOST_STEPS = 20
@@ -105,6 +105,17 @@ def verified(drafts: dict[str, Any], there: Known) -> dict[str, Any]:
     if check.errors:
         raise Invalid(**check.errors)
     return found
+
+
+def reachable(named: Addressee, there: Known) -> Addressee:
+    """Whom a list or a key of a menu names, in stored form. Raises FieldError if nobody is there."""
+    checks: dict[AddresseeKind, Callable[[str], str]] = {
+        AddresseeKind.EMPLOYEE: lambda ref: _one_of(ref, there.employees, _NO_EMPLOYEE),
+        AddresseeKind.GROUP: lambda ref: _one_of(ref, there.groups, _NO_GROUP),
+        AddresseeKind.EXTENSION: phones.extension,
+        AddresseeKind.EXTERNAL: phones.forwardable,
+    }
+    return replace(named, ref=checks[named.kind](named.ref))
 
 
 class _Check:
@@ -210,14 +221,12 @@ class _Check:
                 self._executor(f"{place}.config.task", block.task)
 
     def _addressees(self, place: str, step: Dial) -> Iterator[Addressee]:
-        checks = {
-            AddresseeKind.EMPLOYEE: lambda ref: _one_of(ref, self.there.employees, _NO_EMPLOYEE),
-            AddresseeKind.GROUP: lambda ref: _one_of(ref, self.there.groups, _NO_GROUP),
-            AddresseeKind.EXTENSION: phones.extension,
-            AddresseeKind.EXTERNAL: phones.forwardable,
-        }
-        for addressee in step.addressees:
-            yield replace(addressee, ref=self._value(place, checks[addressee.kind], addressee.ref))
+        for named in step.addressees:
+            try:
+                yield reachable(named, self.there)
+            except FieldError as error:
+                self.errors[place] = error
+                yield named
 
     def _hang_up(self, place: str, step: HangUp) -> None:
         if not 400 <= step.sip_status <= 699:

@@ -82,8 +82,6 @@ async def test_greeting_then_melody_then_a_person(company):
 
 
 @pytest.mark.spec("IVR-10", at="call")
-@pytest.mark.spec("IVR-20", at="call")
-@pytest.mark.spec("MNU-04", at="call")
 async def test_a_key_leads_from_the_instruction_to_a_person(company):
     found = await media(company, instruction=GREETING)
     anna = Addressee(AddresseeKind.EMPLOYEE, str(company.admin.id))
@@ -117,7 +115,6 @@ async def test_a_key_leads_from_the_instruction_to_a_person(company):
     assert codes(card).index(StepCode.PLAYED) < pressed < codes(card).index(StepCode.RINGING)
 
 
-@pytest.mark.spec("PRC-12", at="call")
 async def test_nobody_answers_and_the_caller_hears_why(company):
     found = await media(company, farewell=FAREWELL)
     await handled(company, Chain((forward(company, seconds=2), HangUp(media=found["farewell"]))))

@@ -255,7 +255,6 @@ async def test_a_number_goes_to_the_scenario_that_is_chosen_for_it(office):
     assert (await office.called()).call.employee.name == company.admin.name
 
 
-@pytest.mark.spec("EMP-09", "EMP-10", "EMP-11", at="call")
 async def test_the_channels_of_a_telephone_are_set_on_the_card(office):
     """What they do to a second call: test_caller_id."""
     card = await office.card(office.anna, terminals={"sip": {"channels": 2}})

@@ -9,7 +9,7 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-__all__ = ["mp3", "pitches", "samples"]
+__all__ = ["milliseconds", "mp3", "pitches", "samples"]
 
 
 @cache
@@ -32,6 +32,12 @@ def samples(clip: Path) -> tuple[int, array[int]]:
     with wave.open(str(clip), "rb") as file:
         assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
         return file.getframerate(), array("h", file.readframes(file.getnframes()))
+
+
+def milliseconds(clip: Path) -> int:
+    """How long a WAV file plays."""
+    rate, heard = samples(clip)
+    return round(len(heard) * 1000 / rate)
 
 
 def pitches(clip: Path, every: float = 0.25) -> list[int]:

@@ -150,7 +150,6 @@ async def test_a_chain_needs_files_that_are_there_and_a_name_of_its_own(company,
         assert set(caught.value.errors) == {field}
 
 
-@pytest.mark.spec("MED-05", at="rule")
 async def test_a_file_that_a_media_is_made_of_stays(company, library, tmp_path):
     low = await library.upload(company.admin, "low.mp3", blocks(mp3(440)))
     made = await library.create(company.admin, CreateMedia("Music", (FilePart(low.id), Pause(100))))
@@ -211,7 +210,6 @@ async def test_a_company_keeps_so_much_and_no_more(company, storage, tmp_path):
     await library.upload(company.admin, "again.mp3", blocks(mp3(550, 4.0)))
 
 
-@pytest.mark.spec("MED-08", at="rule")
 async def test_everybody_may_listen_and_administrators_change(company, library):
     low = await library.upload(company.admin, "low.mp3", blocks(mp3()))
     made = await library.create(company.admin, CreateMedia("Music", (FilePart(low.id),)))

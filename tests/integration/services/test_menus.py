@@ -5,11 +5,12 @@ import pytest
 
 from core.errors import Conflict, Forbidden, Invalid, NotFound
 from core.ids import new_id
-from core.scenarios import Addressee, AddresseeKind, KeyAction, MenuKey
-from tenants.services import menus
+from core.scenarios import Addressee, AddresseeKind, Chain, HangUp, KeyAction, MenuKey, Options
+from tenants.services import menus, scenarios
 from tenants.services.menus import CreateMenu, UpdateMenu
+from tenants.services.scenario_blocks import BranchDraft
 from tenants.services.uses import InUse
-from tenants.tables import Media
+from tenants.tables import Media, UploadedFile
 from tests.support.company import directory_of, person
 
 REPEAT = MenuKey("*", KeyAction.REPEAT)
@@ -107,6 +108,31 @@ async def test_what_a_key_names_must_be_there(company):
     with pytest.raises(Invalid) as caught:
         await create(company, *wrong, instruction=new_id())
     assert set(caught.value.errors) == {"instruction", *(f"keys[{at}]" for at in range(1, 7))}
+
+
+@pytest.mark.spec("MED-05", at="rule")
+@pytest.mark.spec("MED-08", at="rule")
+async def test_one_media_serves_everywhere_and_a_file_alone_nowhere(company, media):
+    async with company.db.tenant(company.id):
+        file = UploadedFile(name="a.mp3", hash="0" * 64)
+        await UploadedFile.insert(file)
+    (scenario,) = await scenarios.scenarios(company.db, company.admin)
+
+    async def play(sound):
+        options = Options(greeting=sound, melody=sound, warning=sound)
+        chain = Chain((HangUp(media=sound),), options)
+        draft = BranchDraft(chain=chain)
+        command = scenarios.UpdateScenario(scenario.id, scenario.version, default=draft)
+        await scenarios.update(company.db, company.admin, command)
+
+    with pytest.raises(Invalid) as caught:
+        await play(file.id)
+    assert len(caught.value.errors) == 4
+    with pytest.raises(Invalid) as caught:
+        await create(company, MenuKey("1", KeyAction.PLAY, target=file.id), instruction=file.id)
+    assert set(caught.value.errors) == {"instruction", "keys[1]"}
+    await play(media)
+    await create(company, MenuKey("1", KeyAction.PLAY, target=media), instruction=media)
 
 
 @pytest.mark.spec("IVR-19", at="rule")

@@ -9,7 +9,7 @@ import pytest
 
 from core.media import clip
 from core.media.clip import NotPlayable, TooLong
-from tests.support.sound import mp3, pitches, samples
+from tests.support.sound import milliseconds, mp3, pitches, samples
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ async def test_an_mp3_file_becomes_even_sound_without_its_tags(folder):
     found = await made(folder, content)
     rate, heard = samples(folder / "target.wav")
     assert rate == 48_000
-    assert found.milliseconds == clip.milliseconds(folder / "target.wav")
+    assert found.milliseconds == milliseconds(folder / "target.wav")
     assert 1000 <= found.milliseconds <= 1100
     assert pitches(folder / "target.wav")[1:3] == [440, 440]
     assert b"secret" not in (folder / "target.wav").read_bytes()
@@ -82,7 +82,7 @@ async def test_what_is_damaged_is_refused_or_heard_but_harms_nobody(folder):
             await made(folder, bytes(damaged))
         except NotPlayable:
             continue
-        assert clip.milliseconds(folder / "target.wav") < 2000
+        assert milliseconds(folder / "target.wav") < 2000
 
 
 async def test_a_file_that_would_fill_the_disk_is_refused(folder, monkeypatch):
