@@ -12,7 +12,6 @@ from msgspec import convert
 from msgspec.structs import replace
 
 from core import routing
-from core.call.call import Call
 from core.call.dialling import InTurn, Place
 from core.call.placing import Placing
 from core.call.record import CallRecord, seed_of
@@ -35,7 +34,7 @@ from core.contracts import (
     Tenant,
     Terminal,
 )
-from core.contributions import Next
+from core.contributions import CallVerbs, Next
 from core.errors import SunSimError
 from core.numbers import EMERGENCY, is_domestic, is_extension
 from core.settings import SipSettings
@@ -216,7 +215,7 @@ class CallContext:
         at = record.attempt(step, live)
         return routing.plan(compiled, step, facts, live, at, seed_of(facts.call_id))
 
-    async def step(self, call: Call, step: PluginStep) -> Next:
+    async def step(self, call: CallVerbs, step: PluginStep) -> Next:
         """Run a plugin's step; one that the contract does not have is passed over."""
         owned = self._hooks.step_types.get(step.name)
         if owned is None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from core.call.dialling import InTurn, Place
 from core.call.record import CallRecord
 from core.contracts import Chain, Dial, DialPlan, PlanNode, PluginStep, Ring, Snapshot, Tenant
-from core.contributions import Next
-
-if TYPE_CHECKING:
-    from core.call.call import Call
+from core.contributions import CallVerbs, Next
 
 __all__ = ["Surroundings"]
 
@@ -51,7 +48,7 @@ class Surroundings(Protocol):
         """Who rings now; the live state that was consulted goes into the record."""
         ...
 
-    def step(self, call: Call, step: PluginStep) -> Awaitable[Next]:
+    def step(self, call: CallVerbs, step: PluginStep) -> Awaitable[Next]:
         """Run a plugin's step on the call; one that the contract does not have is passed over."""
         ...
 

@@ -70,9 +70,9 @@ def test_the_callers_keys_wait_for_a_menu():
 
     async def scene():
         async def menu():
-            got.append(await made.call.key())
-            made.call.forget_keys()
-            got.append(await made.call.key())
+            got.append(await made.call.verbs.key())
+            made.call.verbs.forget_keys()
+            got.append(await made.call.verbs.key())
 
         loop = asyncio.get_running_loop()
         waiting = []
@@ -96,6 +96,6 @@ def test_of_too_many_keys_the_last_ones_are_kept(count):
     async def scene():
         asyncio.get_running_loop().call_later(5, press)
         await made.run()
-        return await made.call.key()
+        return await made.call.verbs.key()
 
     assert run(scene()) == str((count - 64) % 10)

@@ -1,0 +1,166 @@
+"""What the steps of a chain can do with a call: ``core.contributions.CallVerbs``, and ours with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from uuid import UUID
+
+import structlog
+
+from core.call.bridge import connect
+from core.call.conversation import Side
+from core.call.dialling import Answer, NotAnswered, Result
+from core.call.ending import CANCELLED, FAILED, UNAVAILABLE, CallEnd, ended, nobody, unanswered
+from core.call.record import outcome_of
+from core.call.state import CallState
+from core.contracts import (
+    CallFacts,
+    Dial,
+    DialPlan,
+    ExtensionList,
+    Menu,
+    Outcome,
+    StepCode,
+    Tenant,
+)
+
+__all__ = ["Verbs"]
+
+log = structlog.get_logger(__name__)
+
+
+class Verbs:
+    """Implements ``CallVerbs`` on one call."""
+
+    def __init__(self, state: CallState) -> None:
+        self._state = state
+
+    @property
+    def tenant(self) -> Tenant:
+        """Whose call it is."""
+        return self._state.surroundings.tenant
+
+    @property
+    def facts(self) -> CallFacts:
+        """What was known of the call when it arrived."""
+        return self._state.record.facts
+
+    async def key(self) -> str:
+        """The next key that the caller presses: ``0-9*#A-D``. Those of a conversation count, too."""
+        self._state.go_on()
+        key = await self._state.keys.next()
+        self._state.record.add(StepCode.PRESSED, key=key)
+        return key
+
+    def forget_keys(self) -> None:
+        """Keys that were pressed before, on another occasion, are not meant."""
+        self._state.keys.forget()
+
+    def menu(self, menu_id: UUID) -> Menu | None:
+        """A voice menu of the company, as it was when the call came."""
+        menus = self._state.surroundings.snapshot.menus
+        return next((each for each in menus if each.id == menu_id), None)
+
+    def extension_list(self, list_id: UUID) -> ExtensionList | None:
+        """An extension list of the company."""
+        lists = self._state.surroundings.snapshot.extension_lists
+        return next((each for each in lists if each.id == list_id), None)
+
+    def dialable(self, numbers: Collection[str] | None = None) -> frozenset[str]:
+        """The extensions that a caller may dial, all or of these (EXT-03, EXT-06)."""
+        return self._state.surroundings.dialable(numbers)
+
+    async def answer(self) -> None:
+        """Answer the caller, whom nobody has answered yet, to speak to him."""
+        state = self._state
+        state.go_on()
+        if state.caller.answered:
+            return
+        await state.media.whole()
+        await state.early.answer_now()
+        left: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
+        left.add_done_callback(self._hung_up)
+        state.line = Side("caller", state.caller, None, state.media, left)
+
+    async def play(self, media: UUID) -> None:
+        """Answer the caller and let him hear a media to its end; one that is gone is passed over.
+
+        Cancelled, it falls silent at once.
+        """
+        state = self._state
+        state.go_on()
+        clip = state.surroundings.clip(media)
+        if clip is None:
+            return
+        await self.answer()
+        state.record.add(StepCode.PLAYED, media=str(media))
+        await state.playing.whole(clip)
+
+    async def dial(self, step: Dial) -> bool:
+        """Ring, and talk to the end of the conversation if somebody answers; whether one did."""
+        state = self._state
+        state.go_on()
+        if state.end is not None:  # the call is settled
+            return True
+        plan = state.surroundings.plan(step, state.record)
+        self._note_skipped(plan)
+        try:
+            await self._begin_music(plan)
+            result = await self._ring(plan, step.ring_seconds)
+            if isinstance(result, Answer):
+                state.end = await connect(state, result)
+                return True
+        finally:
+            await state.playing.silence()
+        await state.dialler.release()
+        state.fallback = unanswered(self.facts, result.statuses)
+        return False
+
+    def hang_up(self, sip_status: int = UNAVAILABLE) -> None:
+        """Settle the call; ``sip_status`` is what a caller hears who was not answered."""
+        self._state.go_on()
+        self._state.end = CallEnd(outcome_of(sip_status), sip_status, "system")
+
+    def _note_skipped(self, plan: DialPlan) -> None:
+        for skipped in plan.skipped:
+            nameless = None if skipped.employee_id else skipped.addressee
+            self._state.record.add(
+                StepCode.NOT_RUNG,
+                reason=skipped.reason,
+                terminal_id=skipped.terminal_id,
+                employee_id=skipped.employee_id,
+                kind=nameless.kind if nameless else "",
+                ref=nameless.ref if nameless else "",
+            )
+
+    async def _begin_music(self, plan: DialPlan) -> None:
+        """What the caller hears of us while somebody rings: the melody (OPT-02), before the answer if
+        he can. Who is answered hears the ringback tone if there is none."""
+        state = self._state
+        if plan.root is None:
+            return
+        melody = state.surroundings.clip(state.options.melody)
+        if melody is not None:
+            await state.media.whole()
+            if state.early.sounds() and await state.playing.music(melody):
+                return
+        if state.early.heard_us:
+            await state.playing.music(state.surroundings.ringback())
+
+    async def _ring(self, plan: DialPlan, seconds: int) -> Result:
+        if plan.root is None:
+            return NotAnswered(nobody(plan))
+        self._state.surroundings.ringing(self._state.record, plan)
+        return await self._state.dialler.dial(plan.root, seconds)
+
+    def _hung_up(self, left: asyncio.Future[tuple[str, str]]) -> None:
+        """The caller left us, who had answered him; nobody of the company has spoken with him."""
+        if left.cancelled():
+            return
+        if error := left.exception():
+            log.error("call.broken", exc_info=error)
+            self._state.leave(ended(self._state.record, FAILED, "internal"))
+            return
+        by, cause = left.result()
+        self._state.leave(CallEnd(Outcome.CANCELLED, CANCELLED, by, cause))

@@ -1,0 +1,36 @@
+"""The way of a call through the blocks of its chain, until one of them settles it."""
+
+from __future__ import annotations
+
+from core.call.ending import CallEnd
+from core.call.state import CallState
+from core.call.verbs import Verbs
+from core.contracts import Dial, HangUp
+from core.contributions import Next
+
+__all__ = ["follow"]
+
+
+async def follow(state: CallState, verbs: Verbs) -> CallEnd:
+    """Ask where to go and go there; how the call ends. Raises CallRefused, MediaUnavailable."""
+    chain = state.surroundings.route(state.record)
+    state.options = chain.options
+    if state.session.by_info:
+        state.media.by_info(None)
+    await state.early.open()
+    if chain.options.greeting is not None:
+        await verbs.play(chain.options.greeting)
+    for step in chain.all_steps:
+        if isinstance(step, Dial):
+            await verbs.dial(step)
+        elif isinstance(step, HangUp):
+            if step.media is not None:
+                await verbs.play(step.media)
+            verbs.hang_up(step.sip_status)
+        elif await state.surroundings.step(verbs, step) is Next.END:
+            return state.end or state.fallback
+        if state.end is not None:
+            return state.end
+        if state.gone.done():  # a plugin's step that does not mind being cancelled
+            return state.gone.result()
+    return state.fallback
