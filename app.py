@@ -276,12 +276,12 @@ async def _remember_talks(
         tenant_id: datetime.fromtimestamp(day(zone, now)[0], UTC)
         for tenant_id, zone in directory.timezones().items()
     }
-    switchboard.talk.load(await talk_times(database, since), now)
+    switchboard.moment.talk.load(await talk_times(database, since), now)
 
 
 def _quota(settings: SipSettings, switchboard: Switchboard) -> Quota:
     per_second, at_once = settings.rate_per_tenant, settings.calls_per_tenant
-    return Quota(per_second, at_once, switchboard.tenant_of, switchboard.calls_of)
+    return Quota(per_second, at_once, switchboard.tenant_of, switchboard.moment.calls_of)
 
 
 async def _obey(

@@ -83,6 +83,7 @@ def calls(switchboard: Switchboard, endpoint: Endpoint, bus: EventBus, host: Hos
     def counter(name: str, meaning: str, read: Callable[[], Any], label: str = "") -> Reading:
         return Reading(f"sunsim_{name}", meaning, read, label=label, counter=True)
 
+    moment = switchboard.moment
     register(
         Reading("sunsim_calls", "Calls in progress.", lambda: switchboard.calls),
         Reading("sunsim_sip_sessions", "Legs of calls: INVITE usages.", lambda: endpoint.sessions),
@@ -103,7 +104,7 @@ def calls(switchboard: Switchboard, endpoint: Endpoint, bus: EventBus, host: Hos
         ),
         counter("calls_ended", "Ended calls by outcome.", lambda: switchboard.finished, "outcome"),
         counter("calls_media_lost", "Calls whose rtpengine died.", lambda: switchboard.lost_media),
-        counter("calls_media_moved", "Moved to another rtpengine.", lambda: switchboard.moved_media),
+        counter("calls_media_moved", "Moved to another rtpengine.", lambda: moment.moved_media),
         counter("calls_refused", "Calls without a record.", lambda: switchboard.rejected, "reason"),
         counter("sip_requests", "Requests received.", lambda: stats.requests, "method"),
         counter("sip_responses", "Responses received.", lambda: stats.responses, "status"),

@@ -5,7 +5,7 @@ A call keeps the snapshot and the plugins that it began with, whatever is change
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, ParamSpec, Protocol
+from typing import TYPE_CHECKING, ClassVar, ParamSpec
 
 import structlog
 from msgspec import convert
@@ -13,17 +13,16 @@ from msgspec.structs import replace
 
 from core import routing
 from core.call.dialling import InTurn, Place
+from core.call.moment import Moment
 from core.call.placing import Placing
 from core.call.record import CallRecord, seed_of
 from core.contracts import (
     Addressee,
     AddresseeKind,
-    CallFacts,
     Chain,
     Dial,
     DialPlan,
     Direction,
-    Live,
     Par,
     PlanNode,
     PluginStep,
@@ -32,7 +31,6 @@ from core.contracts import (
     Snapshot,
     StepCode,
     Tenant,
-    Terminal,
 )
 from core.contributions import CallVerbs, Next
 from core.errors import SunSimError
@@ -41,11 +39,11 @@ from core.settings import SipSettings
 from core.tenant_hooks import TenantHooks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
     from uuid import UUID
 
-    from core.ports import LiveBoard, Sounds
+    from core.ports import Sounds
 
 __all__ = ["CallContext", "CallRefused"]
 
@@ -67,32 +65,6 @@ class CallRefused(SunSimError):
     def __init__(self, sip_status: int, reason: str) -> None:
         self.sip_status = sip_status
         super().__init__(None, reason=reason)
-
-
-class Moment(Protocol):
-    """What all calls of the process together know of this moment."""
-
-    @property
-    def board(self) -> LiveBoard:
-        """Where the moment is shown."""
-        ...
-
-    def live(self, tenant_id: UUID, terminals: Iterable[Terminal], employees: Iterable[UUID]) -> Live:
-        """Which of the lines are registered, how many conversations each terminal has, and how long
-        these employees have talked today."""
-        ...
-
-    def show(self, tell: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Put something on the board; a board that fails costs no call."""
-        ...
-
-    def answered(self, facts: CallFacts, ring: Ring) -> None:
-        """Two parties talk from now on."""
-        ...
-
-    def moved(self) -> None:
-        """A call found another media server."""
-        ...
 
 
 class CallContext:
@@ -233,8 +205,7 @@ class CallContext:
         if plan.root is None:
             return
         employees = {ring.employee_id for ring in _rings(plan.root) if ring.employee_id}
-        board = self._moment.board
-        self._moment.show(board.call_ringing, record.facts, record.started_at, employees)
+        self._moment.ringing(record.facts, record.started_at, employees)
 
     def moved(self) -> None:
         """Count it."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import ParamSpec, TypeVar
+from collections.abc import Iterable
 from uuid import UUID
 
 import structlog
@@ -20,25 +19,20 @@ from core.call.call import Call
 from core.call.context import CallContext
 from core.call.encryption import accept, asked_of
 from core.call.facts import called_number, from_company, from_outside
+from core.call.moment import Moment
 from core.call.placing import Placing
 from core.call.record import CallRecord
-from core.call.talktime import TalkTime
 from core.contracts import (
     CallFacts,
     Cdr,
     Direction,
     Encryption,
     Line,
-    Live,
-    Ring,
     Snapshot,
-    Terminal,
     Trunk,
 )
 from core.errors import MediaRefused
-from core.events import CallAnswered, CallEnded, CallStarted
 from core.host import Host
-from core.ids import new_id
 from core.ports import CallStore, Clock, EventSink, LiveBoard, MediaServer, Sounds, TenantDirectory
 from core.sdp import PLAIN, Profile
 from core.settings import SipSettings
@@ -53,9 +47,6 @@ from core.trunk.caller import Caller, caller_of, hides
 __all__ = ["Switchboard"]
 
 log = structlog.get_logger(__name__)
-
-P = ParamSpec("P")
-K = TypeVar("K")
 
 _NOT_FOUND = 404
 _INCOMPLETE = 484
@@ -92,28 +83,29 @@ class Switchboard:
     ) -> None:
         """``trunks`` knows which carriers work; without it all do. Without ``sounds`` nothing is
         played."""
-        self.board = board
         self.endpoint: Endpoint | None = None
         self.rejected: Counter[str] = Counter()
         self.finished: Counter[str] = Counter()
         self.lost_media = 0
-        self.moved_media = 0
         self._settings = settings
         self._directory = directory
         self._media = media
         self._store = store
         self._host = host
-        self._publish = publish
         self._clock = clock
         self._trunks = trunks or TrunkBoard()
         self._sounds = sounds
         self._channels: dict[UUID, Trunk] = {}
         self._calls: dict[UUID, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._talking: Counter[UUID] = Counter()
-        self._counted: Counter[tuple[UUID, Direction]] = Counter()  # of each company
         self._compiled = routing.Compilations()
-        self.talk = TalkTime(self._zone_of)
+        self.moment = Moment(
+            board=board,
+            publish=publish,
+            clock=clock,
+            directory=directory,
+            registered=self._registered,
+        )
         self._draining = False
 
     # --- what the endpoint calls -------------------------------------------------------------------
@@ -182,10 +174,6 @@ class Switchboard:
         """How many calls there are now."""
         return len(self._calls)
 
-    def calls_of(self, tenant_id: UUID) -> int:
-        """How many calls a company has now."""
-        return sum(self._counted[tenant_id, direction] for direction in Direction)
-
     def tenant_of(self, request: Message, origin: Origin) -> UUID | None:
         """Whose call a request begins."""
         if isinstance(origin, FromLine):
@@ -194,59 +182,9 @@ class Switchboard:
         found = self._directory.number(number) if number else None
         return found[0].tenant_id if found else None
 
-    def outgoing(self, tenant_id: UUID) -> int:
-        """How many of the tenant's calls go outside now."""
-        return self._counted[tenant_id, Direction.OUTGOING]
-
-    def external(self, tenant_id: UUID) -> int:
-        """How many of the tenant's calls go outside or came from there."""
-        return self.outgoing(tenant_id) + self._counted[tenant_id, Direction.INCOMING]
-
-    def live(self, tenant_id: UUID, terminals: Iterable[Terminal], employees: Iterable[UUID]) -> Live:
-        """Which of the lines are registered, how many conversations each terminal has, and how long
-        these employees have talked today."""
+    def _registered(self, login: str) -> bool:
         assert self.endpoint is not None
-        registered, calls = set(), {}
-        for terminal in terminals:
-            if self.endpoint.contacts(terminal.address):
-                registered.add(terminal.id)
-            if terminal.id in self._talking:
-                calls[terminal.id] = self._talking[terminal.id]
-        talked = self.talk.of(tenant_id, employees, self._clock.now())
-        return Live(frozenset(registered), calls, talked)
-
-    def answered(self, facts: CallFacts, ring: Ring) -> None:
-        """Two parties talk: their terminals are busy, and the board shows who talks."""
-        at = self._clock.now()
-        self._talking.update(_terminals(facts.terminal_id, ring.terminal_id))
-        self.talk.began(facts.tenant_id, facts.call_id, (facts.employee_id, ring.employee_id), at)
-        self.show(self.board.call_answered, facts, at, ring.employee_id, ring.terminal_id)
-        self.show(
-            self._publish,
-            CallAnswered(
-                id=new_id(),
-                tenant_id=facts.tenant_id,
-                at=at,
-                call_id=facts.call_id,
-                employee_id=ring.employee_id,
-                terminal_id=ring.terminal_id,
-            ),
-        )
-
-    def _zone_of(self, tenant_id: UUID) -> str:
-        snapshot = self._directory.snapshot(tenant_id)
-        return snapshot.timezone if snapshot else "UTC"
-
-    def moved(self) -> None:
-        """A call found another media server."""
-        self.moved_media += 1
-
-    def show(self, tell: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Tell the board or the bus; what goes wrong there must not touch the call."""
-        try:
-            tell(*args, **kwargs)
-        except Exception:  # whatever it is, people are talking meanwhile
-            log.exception("call.not_shown")
+        return bool(self.endpoint.contacts(login))
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
@@ -300,11 +238,11 @@ class Switchboard:
             CallRecord(facts, self._clock, snapshot.hash),
             media=self._media.session(facts.call_id),
             surroundings=CallContext(
-                self,
+                self.moment,
                 settings=self._settings,
                 usable=profile is not None,
-                outgoing=self.outgoing(facts.tenant_id),
-                external=self.external(facts.tenant_id),
+                outgoing=self.moment.outgoing(facts.tenant_id),
+                external=self.moment.external(facts.tenant_id),
                 snapshot=snapshot,
                 compiled=self._compiled.of(snapshot),
                 hooks=self._host.for_tenant(snapshot.plugins),
@@ -324,7 +262,7 @@ class Switchboard:
             profile=profile or PLAIN,
         )
         self._calls[facts.call_id] = call
-        self._counted[facts.tenant_id, facts.direction] += 1
+        self.moment.admitted(facts)
         self._keep(asyncio.create_task(self._run(call)))
 
     def _accept(self, session: Session, encryption: Encryption) -> Profile | None:
@@ -351,40 +289,22 @@ class Switchboard:
         facts = call.facts
         # For the lines of this task, which is all of the call.
         bind_contextvars(call=str(facts.call_id), tenant=str(facts.tenant_id))
-        self._started(call)
+        log.info("call.started", direction=facts.direction)
+        self.moment.started(facts, call.record.started_at)
         try:
             cdr = await call.run()
         finally:
             del self._calls[facts.call_id]
-            _less(self._counted, (facts.tenant_id, facts.direction))
             trunk = self._channels.pop(facts.call_id, None)
             if trunk is not None:
                 self._trunks.release(trunk)
-            self.show(self.board.call_ended, facts)
+            self.moment.over(facts)
         self._ended(cdr)
         try:
             await self._store.save(cdr)
         except Exception:  # the store keeps what it can; the others must hear of the end
             log.exception("call.not_stored")
-        ended = CallEnded(id=new_id(), tenant_id=cdr.tenant_id, at=cdr.ended_at, cdr=cdr)
-        self.show(self._publish, ended)
-
-    def _started(self, call: Call) -> None:
-        facts, at = call.facts, call.record.started_at
-        log.info("call.started", direction=facts.direction)
-        self.show(self.board.call_started, facts, at)
-        self.show(
-            self._publish,
-            CallStarted(
-                id=new_id(),
-                tenant_id=facts.tenant_id,
-                at=at,
-                call_id=facts.call_id,
-                direction=facts.direction,
-                caller=facts.caller,
-                called=facts.called,
-            ),
-        )
+        self.moment.recorded(cdr)
 
     def _ended(self, cdr: Cdr) -> None:
         log.info(
@@ -395,19 +315,3 @@ class Switchboard:
             seconds=round(cdr.ended_at - cdr.started_at, 3),
         )
         self.finished[cdr.outcome] += 1
-        if cdr.answered_at is not None:
-            caller = cdr.facts.terminal_id if cdr.facts else None
-            _less(self._talking, *_terminals(caller, cdr.answered_terminal_id))
-            self.talk.ended(cdr.tenant_id, cdr.call_id, cdr.ended_at)
-
-
-def _less(counter: Counter[K], *keys: K) -> None:
-    """One less of each; what is down to nothing leaves the counter."""
-    for key in keys:
-        counter[key] -= 1
-        if counter[key] <= 0:
-            del counter[key]
-
-
-def _terminals(*ids: UUID | None) -> list[UUID]:
-    return [terminal_id for terminal_id in ids if terminal_id is not None]

@@ -364,7 +364,7 @@ def test_calls_that_lost_their_media_move_one_after_another():
     assert len(times) == len(cdrs) == 200
     assert all(StepCode.MEDIA_MOVED in [step.code for step in cdr.steps] for cdr in cdrs)
     assert 0.5 < times[-1] - times[0] <= 1.5
-    assert office.switchboard.lost_media == office.switchboard.moved_media == 200
+    assert office.switchboard.lost_media == office.switchboard.moment.moved_media == 200
 
 
 def test_plugins_may_refuse_a_call():
