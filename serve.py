@@ -312,9 +312,8 @@ async def _keep(postgres: EmbeddedPostgres) -> None:
         await asyncio.sleep(1)
         if postgres.pid is None:
             log.error("postgres.died")
-            postgres.stop()  # of the dead one, its lock and endpoint
             try:
-                postgres.start()  # blocks the loop, which has nothing else to do meanwhile
+                postgres.revive()  # blocks the loop, which has nothing else to do meanwhile
             except SunSimError as error:
                 log.error("postgres.not_started", problem=error.message)
 

@@ -116,25 +116,46 @@ class EmbeddedPostgres:
         ``wait`` is how many seconds another process may take to let go of the folder. Raises InUse,
         or Unavailable with the last lines of the log if the server does not come up.
         """
-        account = Account.for_server()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = _take_lock(self.folder, wait)
         try:
-            self._control.end_leftover(STOP_SECONDS)
-            self._socket = account.socket_folder(self.folder)
-            if not self.initialised:
-                initialise(self.folder, account, OWNER, DATABASE, durable=self.durable)
-            account.open_path(self.folder / "data")
-            self._process = self._launch(account)
-            self._wait_until_ready()
-            self._publish()
+            self._serve()
         except BaseException:
             self.stop()
             raise
         return self.dsn
 
+    def revive(self) -> None:
+        """Start a server that died again; the folder stays ours meanwhile, even if this fails.
+
+        Raises Unavailable as ``start`` does.
+        """
+        self._end()
+        try:
+            self._serve()
+        except BaseException:
+            self._end()
+            raise
+
     def stop(self) -> None:
         """A fast shutdown: connections are ended, everything committed is on disk. Safe to repeat."""
+        self._end()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _serve(self) -> None:
+        account = Account.for_server()
+        self._control.end_leftover(STOP_SECONDS)
+        self._socket = account.socket_folder(self.folder)
+        if not self.initialised:
+            initialise(self.folder, account, OWNER, DATABASE, durable=self.durable)
+        account.open_path(self.folder / "data")
+        self._process = self._launch(account)
+        self._wait_until_ready()
+        self._publish()
+
+    def _end(self) -> None:
         if self._lock is not None:  # else the file is another's
             (self.folder / "endpoint.json").unlink(missing_ok=True)
         if self._process is not None:
@@ -145,9 +166,6 @@ class EmbeddedPostgres:
                     self._process.wait(STOP_SECONDS)
                     break
             self._process = None
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
 
     def __enter__(self) -> EmbeddedPostgres:
         self.start()

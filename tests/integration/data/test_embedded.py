@@ -219,6 +219,23 @@ def test_a_server_that_does_not_start_says_why(folder):
         assert one(server.dsn) == 1
 
 
+def test_a_server_that_died_is_revived_in_a_folder_that_nobody_else_gets(folder):
+    settings = folder / "postgres" / "data" / "postgresql.conf"
+    whole = settings.read_text()
+    with EmbeddedPostgres(folder, durable=False) as server:
+        os.kill(server.pid, signal.SIGKILL)
+        settings.write_text(f"{whole}\nno_such_setting = 1\n")
+        try:
+            with pytest.raises(Unavailable):
+                server.revive()
+            with pytest.raises(InUse):
+                EmbeddedPostgres(folder).start(wait=0)
+        finally:
+            settings.write_text(whole)
+        server.revive()
+        assert one(endpoint(folder)) == 1
+
+
 def test_an_interrupted_first_start_leaves_nothing_half_made():
     folder = Path(tempfile.mkdtemp(prefix="sunsim-half-"))
     try:
