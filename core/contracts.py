@@ -18,6 +18,15 @@ from uuid import UUID
 from msgspec import Struct
 
 from core.hours import Calendar, ExtraPeriod, Schedule
+from core.peers import (
+    CarrierAccount,
+    Encryption,
+    IdentityHeader,
+    Line,
+    NumberFormat,
+    Trunk,
+    TrunkTransport,
+)
 from core.scenarios import (
     Addressee,
     AddresseeKind,
@@ -94,6 +103,8 @@ __all__ = [
     "Step",
     "StepCode",
     "TagFilter",
+    "TaskKind",
+    "TaskRequest",
     "Tenant",
     "Terminal",
     "TerminalKind",
@@ -220,6 +231,8 @@ class Snapshot(Struct, frozen=True):
     ``default_manager`` is that of every new contact, an employee or an extension (PMA-02, H-6);
     ``missed_manager`` says who it is after a missed call (PMA-03).
 
+    ``outgoing_tasks`` has calls that did not reach a client ask for a task (SET-06).
+
     ``channels`` is how many calls with the outside there may be at once, ``outgoing_calls`` how many
     of them to the outside if not as many as the settings say.
 
@@ -251,100 +264,12 @@ class Snapshot(Struct, frozen=True):
     missed_manager: MissedManager = MissedManager.DEFAULT
     channels: int | None = None
     outgoing_calls: int | None = None
+    outgoing_tasks: bool = False
 
     @property
     def tenant(self) -> Tenant:
         """Whose configuration this is."""
         return Tenant(self.tenant_id, self.name, self.timezone, self.plugins)
-
-
-class Encryption(StrEnum):
-    """Whether the audio of a line is encrypted, where its phone can be told a key in secret."""
-
-    NONE = "none"  # offered as plain RTP
-    PREFERRED = "preferred"  # offered as both; the phone chooses
-    REQUIRED = "required"  # no call without
-
-
-class Line(Struct, frozen=True):
-    """A SIP account: what the registrar needs to know one phone (SIP-01, SIP-02).
-
-    ``ha1`` maps a digest algorithm (``MD5``, ``SHA-256``) to ``H(login:realm:password)`` in hex.
-    """
-
-    login: str
-    tenant_id: UUID
-    employee_id: UUID
-    terminal_id: UUID
-    ha1: dict[str, str]
-    encryption: Encryption = Encryption.PREFERRED
-
-
-class TrunkTransport(StrEnum):
-    """How a carrier is spoken to."""
-
-    UDP = "udp"  # by TCP what is too large for a datagram (RFC 3261 §18.1.1)
-    TCP = "tcp"
-    TLS = "tls"  # its certificate must be for ``Trunk.host``
-
-    @property
-    def default_port(self) -> int:
-        """Where it listens unless said otherwise (RFC 3261 §19.1.2)."""
-        return 5061 if self is TrunkTransport.TLS else 5060
-
-
-class NumberFormat(StrEnum):
-    """How a carrier writes telephone numbers in request-URI, From and its kin."""
-
-    E164 = "e164"  # +74951234567
-    DIGITS = "digits"  # 74951234567: E.164 without the plus
-    NATIONAL = "national"  # 84951234567, abroad 810…: as people dial in Russia
-
-
-class IdentityHeader(StrEnum):
-    """In which header a carrier wants to be told who calls."""
-
-    PAI = "pai"  # P-Asserted-Identity (RFC 3325)
-    RPID = "rpid"  # Remote-Party-ID, its predecessor
-    NONE = "none"  # From alone
-
-
-class CarrierAccount(Struct, frozen=True):
-    """Our account at a carrier. With a ``realm`` no other one's challenge is answered."""
-
-    login: str
-    password: str
-    realm: str | None = None
-
-    def __repr__(self) -> str:
-        """Without the password: structs end up in logs."""
-        return f"CarrierAccount({self.login!r})"
-
-
-class Trunk(Struct, frozen=True):
-    """A carrier. ``host`` and ``port`` are where calls to it are sent, by ``transport``; ``networks``
-    are the CIDR blocks its calls come from; ``max_calls`` counts both ways.
-
-    With an ``account`` its challenges are answered; with ``registers`` we also register, at
-    ``registrar`` (``host`` or ``host:port``) or else at the carrier itself. Every ``check_seconds``
-    it is asked by OPTIONS whether it is there; 0: never. Who wants to stay anonymous is named to
-    a ``trusted`` carrier only, and only such a one is believed who calls (RFC 3325 §9).
-    """
-
-    id: UUID
-    name: str
-    host: str
-    port: int = 5060
-    networks: tuple[str, ...] = ()
-    max_calls: int | None = None
-    account: CarrierAccount | None = None
-    registers: bool = False
-    registrar: str | None = None
-    check_seconds: int = 0
-    number_format: NumberFormat = NumberFormat.E164
-    identity_header: IdentityHeader = IdentityHeader.PAI
-    trusted: bool = True
-    transport: TrunkTransport = TrunkTransport.UDP
 
 
 # --- one call ---------------------------------------------------------------------------------
@@ -534,10 +459,33 @@ class Attempt(Struct, frozen=True, omit_defaults=True):
     live: Live | None = None
 
 
+class TaskKind(StrEnum):
+    """Why a call wants somebody to do something about it (TSK-01, TSK-04)."""
+
+    MISSED = "missed"  # «Пропущенный звонок»
+    MESSAGE = "message"  # a voice message was left (PRC-04)
+    CALLBACK = "callback"  # the caller wants to be called back (IVR-16)
+    OUTGOING = "outgoing"  # a client was not reached (SET-06)
+
+
+class TaskRequest(Struct, frozen=True):
+    """A task that a call asks for; who makes tasks reads it in the record.
+
+    ``executor`` is an employee or a group, as chosen from whom the call had tried; ``None`` if there
+    is nobody of the kind that was wanted. ``recording`` is what the caller said, of a message.
+    """
+
+    kind: TaskKind
+    executor: Addressee | None = None
+    recording: UUID | None = None
+
+
 class Cdr(Struct, frozen=True):
     """The record of an ended call, enough to show it, count it and replay its decisions.
 
-    ``decision`` is kept if a plugin took it: nobody else can be asked for it again.
+    ``decision`` is kept if a plugin took it: nobody else can be asked for it again. ``tasks`` are what
+    the call asks for; ``missed_manager`` is who becomes the manager of a caller who was missed, when he
+    is saved (PMA-03, H-23), where that is not the one of every new contact.
     """
 
     call_id: UUID
@@ -565,6 +513,8 @@ class Cdr(Struct, frozen=True):
     facts: CallFacts | None = None
     decision: Decision | None = None
     attempts: tuple[Attempt, ...] = ()
+    tasks: tuple[TaskRequest, ...] = ()
+    missed_manager: UUID | None = None
 
 
 # --- plugins ----------------------------------------------------------------------------------

@@ -161,7 +161,8 @@ WHERE s.tenant_id = ANY($1) ORDER BY s.id
 """
 _TENANTS = """
 SELECT t.id, t.name, t.status, t.timezone, t.config_version, c.plugins, c.recording, c.announcement,
-    c.off_hours_media, c.default_manager, c.missed_manager, c.channels, c.outgoing_calls
+    c.off_hours_media, c.default_manager, c.missed_manager, c.channels, c.outgoing_calls,
+    c.outgoing_tasks
 FROM tenants t LEFT JOIN contracts c ON c.tenant_id = t.id
 WHERE t.id = ANY($1) ORDER BY t.id
 """

@@ -26,6 +26,7 @@ from core.contributions import Job, Owned
 from core.errors import Unavailable
 from core.host import Host
 from core.settings import DataSettings
+from tenants import callers
 from tenants.crosstenant import tenants_with_plugin
 from tenants.db import APP_ROLE, Database
 from tenants.embedded import endpoint
@@ -59,7 +60,7 @@ async def run_worker(
 ) -> None:
     """The whole of the worker role, until cancelled. A lost database is waited for."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(Outbox(database, host.outbox, listener).run())
+        group.create_task(Outbox(database, host.outbox, listener, callers.CONSUMERS).run())
         group.create_task(Jobs(database, settings, host.jobs).run())
         for chore in chores:
             group.create_task(_repeat(chore), name=chore.name)

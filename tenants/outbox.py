@@ -5,6 +5,9 @@ event id)`` first, so that of several workers one goes on, then the consumer's h
 raises or the process dies, neither remains and the event is tried again later, at growing intervals;
 other events and other consumers go on meanwhile. Hence consumers must not count on the order.
 
+Consumers are plugins', each for the companies whose contract has the plugin, and the house's own, for
+all of them (``house``; their names begin with ``sunsim:``, as no plugin's can).
+
 A consumer looks through the outbox from a moment that moves with it: once it has caught up, only events
 younger than ``LAG_SECONDS`` are looked at again (a transaction may commit later than its events say).
 After a start everything that is still kept is looked through.
@@ -60,14 +63,13 @@ class _Failed(Struct):
 class _Consumer:
     """One consumer and how far it is."""
 
-    def __init__(self, database: Database, owned: Owned[OutboxConsumer]) -> None:
-        self.name = owned.item.name
-        self.types = {
-            event.__name__: event for base in owned.item.events for event in _with_subclasses(base)
-        }
+    def __init__(self, database: Database, item: OutboxConsumer, plugin: str | None) -> None:
+        """Of a plugin, or with ``None`` of the house."""
+        self.name = item.name
+        self.types = {event.__name__: event for base in item.events for event in _with_subclasses(base)}
         self._database = database
-        self._plugin = owned.plugin
-        self._handle = owned.item.handle
+        self._plugin = plugin
+        self._handle = item.handle
         self._since = _BEGINNING
         self._failed: dict[UUID, _Failed] = {}
 
@@ -132,7 +134,7 @@ class _Consumer:
             if not noted:
                 return
             tenant = await tenant_of(session)
-            if self._plugin in tenant.plugins:
+            if self._plugin is None or self._plugin in tenant.plugins:
                 event = msgspec.json.decode(row["body"], type=self.types[row["type"]])
                 await self._handle(tenant, event)
 
@@ -141,11 +143,19 @@ class Outbox:
     """All consumers of this installation; runs in the ``worker`` role, in as many as there are."""
 
     def __init__(
-        self, database: Database, consumers: Iterable[Owned[OutboxConsumer]], listener: Listener
+        self,
+        database: Database,
+        consumers: Iterable[Owned[OutboxConsumer]],
+        listener: Listener,
+        house: Iterable[OutboxConsumer] = (),
     ) -> None:
-        """``consumers`` are ``Host.outbox``; notices of the listener shorten the wait for a poll."""
+        """``consumers`` are ``Host.outbox``, ``house`` our own; notices of the listener shorten the
+        wait for a poll."""
         self._database = database
-        self._consumers = [_Consumer(database, owned) for owned in consumers]
+        self._consumers = [
+            *(_Consumer(database, item, None) for item in house),
+            *(_Consumer(database, owned.item, owned.plugin) for owned in consumers),
+        ]
         self._listener = listener
 
     async def run(self) -> None:

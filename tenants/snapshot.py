@@ -202,6 +202,7 @@ def _services(tenant: Row) -> dict[str, Any]:
         "missed_manager": MissedManager(tenant["missed_manager"]),
         "channels": tenant["channels"],
         "outgoing_calls": tenant["outgoing_calls"],
+        "outgoing_tasks": tenant["outgoing_tasks"],
     }
 
 

@@ -27,6 +27,8 @@ class Role(StrEnum):
 SCOPES = (
     "tenants:read",
     "tenants:write",
+    "settings:read",
+    "settings:write",
     "employees:read",
     "employees:write",
     "lines:read",

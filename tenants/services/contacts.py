@@ -17,6 +17,7 @@ from core.errors import Conflict, FieldError, Invalid, NotFound
 from tenants.db import Database, Session
 from tenants.services import audit, phones, uses
 from tenants.services.actor import Actor, require_administrator, require_scope
+from tenants.services.company_settings import default_manager
 from tenants.services.constraints import fields_for
 from tenants.services.forms import checked, given, proper_name
 from tenants.tables import Contact, ContactNumber, ContactTag, TagKind
@@ -62,18 +63,23 @@ class ContactQuery(Struct, frozen=True):
 
 
 class CreateContact(Struct, frozen=True):
-    """A new contact (CON-03). Company and personal manager are a business contact's (CON-04)."""
+    """A new contact (CON-03). Company and personal manager are a business contact's (CON-04).
+
+    Without a word of the manager it is the one of every new contact (PMA-02)."""
 
     name: str
     kind: ContactKind = ContactKind.BUSINESS
     numbers: tuple[str, ...] = ()
     tags: tuple[UUID, ...] = ()
     company: str | None = None
-    manager_id: UUID | None = None
+    manager_id: UUID | UnsetType | None = UNSET
 
 
 class UpdateContact(Struct, frozen=True):
-    """Changes of a contact; what is left out stays, numbers and tags are replaced as a whole."""
+    """Changes of a contact; what is left out stays, numbers and tags are replaced as a whole.
+
+    A caller who is saved as a business contact gets the manager whom missed calls have chosen, else
+    the one of every new contact, unless a manager is sent (CON-12, H-23)."""
 
     id: UUID
     version: int
@@ -109,9 +115,10 @@ async def create(db: Database, actor: Actor, command: CreateContact) -> ContactV
     """A new contact; calls know it at once. Raises Invalid by field."""
     tenant_id = require_administrator(actor, "contacts:write")
     values = _checked(given(command))
-    _business_only(values)
+    _business_only({"manager_id": None} | values)
     numbers, tags = values.pop("numbers"), values.pop("tags")
     async with _constraints(), db.tenant(tenant_id) as session:
+        values = await _with_manager(session, {"kind": ContactKind.UNSAVED}, values)
         contact = Contact(**values)
         await Contact.insert(contact)
         await _set_numbers(contact.id, numbers)
@@ -129,6 +136,7 @@ async def update(db: Database, actor: Actor, command: UpdateContact) -> ContactV
         before = await _lock(command.id)
         if before["version"] != command.version:
             raise Conflict
+        values = await _with_manager(session, before, values)
         _business_only(before | values)
         view = await _view(session, actor, command.id)
         before |= {"numbers": view.numbers, "tags": view.tags}
@@ -204,6 +212,18 @@ def _tags(given: tuple[UUID, ...]) -> tuple[UUID, ...]:
     if len(given) > _MOST_TAGS:
         raise FieldError("A contact has at most 50 tags.")
     return tuple(dict.fromkeys(given))
+
+
+async def _with_manager(
+    session: Session, before: dict[str, Any], values: dict[str, Any]
+) -> dict[str, Any]:
+    """The values with the manager that somebody gets who is saved only now (CON-12)."""
+    kind = values.get("kind", before["kind"])
+    saved = before["kind"] == ContactKind.UNSAVED and kind == ContactKind.BUSINESS
+    if not saved or "manager_id" in values or before.get("manager_id"):
+        return values
+    manager = before.get("pending_manager") or await default_manager(session)
+    return values | {"manager_id": manager}
 
 
 def _business_only(values: dict[str, Any]) -> None:

@@ -37,6 +37,10 @@ class Contact(TenantTable, tablename="contacts"):
     name = Text(default="")
     company = Text(default=None, null=True, help_text="Of a business contact (CON-04).")
     manager_id = UUID(default=None, null=True, help_text="The personal manager, an employee.")
+    pending_manager = UUID(
+        default=None, null=True, help_text="Becomes the manager when the contact is saved (H-23)."
+    )
+    pending_since = Timestamptz(default=None, null=True, help_text="When that call was missed.")
     created_at = Timestamptz(default=TimestamptzNow())
     version = Integer(default=1, help_text="For conflicting edits.")
 

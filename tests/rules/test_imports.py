@@ -12,7 +12,10 @@ from tests.rules import source
 from tests.rules.source import ROOT, Import, imports_of, is_within, python_files
 
 LAYERS = (
-    ("core", {"contracts", "hours", "scenarios", "regions", "errors", "events", "ids", "settings"}),
+    (
+        "core",
+        {"contracts", "hours", "peers", "scenarios", "regions", "errors", "events", "ids", "settings"},
+    ),
     ("core", {"_russian"}),
     ("core", {"numbers", "clock", "sdp"}),
     ("core", {"ports", "contributions", "hookspecs"}),

@@ -34,6 +34,7 @@ from web.api.numbers import NumbersController
 from web.api.plugins import plugin_routes, tenant_of
 from web.api.route import RouteController
 from web.api.scenarios import RegionsController, ScenariosController
+from web.api.settings import SettingsController
 from web.api.tenants import TenantsController
 from web.api.tokens import TokensController
 from web.context import WebContext
@@ -84,6 +85,7 @@ def application(context: WebContext, gate: Gate | None = None) -> Litestar:
             RegionsController,
             ScenariosController,
             SchedulesController,
+            SettingsController,
             TagsController,
             TenantsController,
             TokensController,

@@ -1,0 +1,128 @@
+"""«Настройки ВАТС»: what holds for the whole contract (features.md SET, PMA).
+
+Who becomes the personal manager of a new contact, and what calls leave behind: tasks, deals. Calls that
+come from now on go by it; administrators change it, and every change is in the journal.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from core.contracts import Addressee, AddresseeKind, MissedManager
+from core.errors import Conflict, FieldError, Invalid, NotFound
+from tenants.db import Database, Session
+from tenants.services import audit, phones, uses
+from tenants.services.actor import Actor, require_administrator, require_scope
+from tenants.services.forms import given
+from tenants.tables import Contract
+
+__all__ = ["SettingsView", "UpdateSettings", "default_manager", "get", "update"]
+
+
+class SettingsView(Struct, frozen=True):
+    """``default_manager`` is the personal manager of every newly saved contact, an employee or whoever
+    has an extension (PMA-02); ``missed_manager`` says who it is after a missed call (PMA-03).
+
+    ``outgoing_tasks`` makes tasks of calls that did not reach a client (SET-06), ``auto_deals`` a deal
+    for every client who calls (SET-07); ``check_duplicates`` puts a call to an open task of the same
+    contact, type and kind of executor instead of making another (TSK-03).
+    """
+
+    default_manager: Addressee | None
+    missed_manager: MissedManager
+    outgoing_tasks: bool
+    auto_deals: bool
+    check_duplicates: bool
+    version: int
+
+
+class UpdateSettings(Struct, frozen=True):
+    """Changes; what is left out stays. ``version`` is the one that was looked at."""
+
+    version: int
+    default_manager: Addressee | UnsetType | None = UNSET
+    missed_manager: MissedManager | UnsetType = UNSET
+    outgoing_tasks: bool | UnsetType = UNSET
+    auto_deals: bool | UnsetType = UNSET
+    check_duplicates: bool | UnsetType = UNSET
+
+
+async def get(db: Database, actor: Actor) -> SettingsView:
+    """The settings as they are."""
+    async with db.tenant(require_scope(actor, "settings:read")):
+        return _view(await _row())
+
+
+async def update(db: Database, actor: Actor, command: UpdateSettings) -> SettingsView:
+    """Change them. Raises Conflict if their version moved on, Invalid by field."""
+    values = given(command, "version")
+    async with db.tenant(require_administrator(actor, "settings:write")) as session:
+        await uses.lock_references(session)
+        row = await _row()
+        if row["settings_version"] != command.version:
+            raise Conflict
+        if named := values.get("default_manager"):
+            try:
+                values["default_manager"] = await _employee(session, named)
+            except FieldError as error:
+                raise Invalid(default_manager=error) from None
+        before = msgspec.to_builtins(_view(row))
+        stored = values | {"settings_version": command.version + 1}
+        if "default_manager" in values:
+            stored["default_manager"] = _json(values["default_manager"])
+        await Contract.update(stored).where(Contract.id == row["id"])
+        changed = audit.changes(before, msgspec.to_builtins(values))
+        await audit.record(actor, "settings.update", row["id"], *changed)
+        return _view(await _row())
+
+
+async def default_manager(session: Session) -> UUID | None:
+    """Who is the manager of every newly saved contact: the employee that the contract names, or who has
+    the extension now (PMA-02, H-6); ``None`` if there is no such."""
+    return await session.fetchval(
+        "SELECT e.id FROM contracts c JOIN employees e ON CASE c.default_manager ->> 'kind'"
+        " WHEN $1 THEN e.id::text WHEN $2 THEN e.extension END = c.default_manager ->> 'ref'",
+        AddresseeKind.EMPLOYEE,
+        AddresseeKind.EXTENSION,
+    )
+
+
+async def _employee(session: Session, named: Addressee) -> Addressee:
+    """An employee or the extension of one, in stored form. Raises FieldError."""
+    if named.kind is AddresseeKind.EXTENSION:
+        number = phones.extension(named.ref)
+        owned = "SELECT count(*) FROM employees WHERE extension = $1"
+        if await session.fetchval(owned, number):
+            return Addressee(AddresseeKind.EXTENSION, number)
+    elif named.kind is AddresseeKind.EMPLOYEE:
+        there = "SELECT id::text FROM employees WHERE id::text = lower($1)"
+        if found := await session.fetchval(there, named.ref):
+            return Addressee(AddresseeKind.EMPLOYEE, found)
+    raise FieldError("Choose an employee, or the extension of one.")
+
+
+async def _row() -> dict[str, Any]:
+    row = await Contract.select().first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _json(manager: Addressee | None) -> str | None:
+    return None if manager is None else msgspec.json.encode(manager).decode()
+
+
+def _view(row: dict[str, Any]) -> SettingsView:
+    manager = row["default_manager"]
+    return SettingsView(
+        default_manager=msgspec.json.decode(manager, type=Addressee) if manager else None,
+        missed_manager=MissedManager(row["missed_manager"]),
+        outgoing_tasks=row["outgoing_tasks"],
+        auto_deals=row["auto_deals"],
+        check_duplicates=row["check_duplicates"],
+        version=row["settings_version"],
+    )
