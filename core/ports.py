@@ -132,6 +132,9 @@ OnKey = Callable[[str | None, str, int], None]
 class MediaSession(Protocol):
     """The audio of one call: one rtpengine call-id, its legs known by names that the call chooses.
 
+    One is in the middle, whom the others are joined with one at a time: the caller, until another one
+    is promoted. ``None`` names whoever it is, ``caller`` the first one at any time.
+
     All SDP is raw bytes. What waits for the server raises MediaUnavailable when that does not answer or
     refuses, and its kin MediaRefused (488) when an SDP has no audio to work with; ``close`` never
     raises. Who joins and leaves changes nobody's ports: nobody needs a re-INVITE.
@@ -157,12 +160,35 @@ class MediaSession(Protocol):
         """
         ...
 
-    async def connect(self, leg: str, answer: bytes) -> bytes:
+    async def connect(self, leg: str, answer: bytes = b"") -> bytes:
         """Join a callee with the caller: it answered, or sent early media before. Returns the SDP for
         the caller's 200 or 183.
 
         May be said again of the same callee, whose answer may differ from its early media, and of
-        another one. Losers ring on in the media server until they are dropped.
+        another one. Losers ring on in the media server until they are dropped. One who was parked is
+        joined as it was, without an answer.
+        """
+        ...
+
+    async def park(self) -> None:
+        """Part the two who are joined: neither hears the other, each may be played to."""
+        ...
+
+    async def promote(self, leg: str) -> None:
+        """Put this one, who was joined before, into the middle; who was there is parked."""
+        ...
+
+    async def admit(self, leg: str, offer: bytes) -> bytes:
+        """Join a newcomer that makes an offer with who is in the middle; the answer for it.
+
+        A caller who was told nothing yet is told ``sent(None)``.
+        """
+        ...
+
+    async def adopt(self, leg: str, profile: Profile, sent: bytes) -> bytes:
+        """An offer for the re-INVITE of a party of another session, which was sent this body last.
+
+        Its answer goes to ``connect``.
         """
         ...
 
@@ -204,15 +230,15 @@ class MediaSession(Protocol):
         """Our last body to that party."""
         ...
 
-    async def play(self, clip: Path, *, again: bool = False) -> float:
-        """Let the caller hear a WAV file, once or ``again`` and again; how many seconds it lasts.
+    async def play(self, clip: Path, *, again: bool = False, to: str | None = None) -> float:
+        """Let a party hear a WAV file, once or ``again`` and again; how many seconds it lasts.
 
-        It takes the place of the one before. The caller hears it while nobody is connected.
+        It takes the place of the one before. The party hears nobody else meanwhile.
         """
         ...
 
-    async def hush(self) -> None:
-        """Play no more."""
+    async def hush(self, of: str | None = None) -> None:
+        """Play no more to this party."""
         ...
 
     async def drop(self, leg: str) -> None:

@@ -230,9 +230,25 @@ class MemoryMediaSession:
         """The offer for this leg."""
         return self._do(f"ring {leg}", f"offer {leg}".encode())
 
-    async def connect(self, leg: str, answer: bytes) -> bytes:
+    async def connect(self, leg: str, answer: bytes = b"") -> bytes:
         """The caller's SDP with this leg."""
         return self._do(f"connect {leg}", f"answer {leg}".encode())
+
+    async def park(self) -> None:
+        """Note it."""
+        self._do("park", b"")
+
+    async def promote(self, leg: str) -> None:
+        """Note it."""
+        self._do(f"promote {leg}", b"")
+
+    async def admit(self, leg: str, offer: bytes) -> bytes:
+        """The answer for this leg."""
+        return self._do(f"admit {leg}", f"answer for {leg}".encode())
+
+    async def adopt(self, leg: str, profile: Profile, sent: bytes) -> bytes:
+        """The offer for this leg."""
+        return self._do(f"adopt {leg}", f"new offer {leg}".encode())
 
     async def offer(self, profile: Profile = PLAIN) -> bytes:
         """The offer for a caller who made none."""
@@ -258,14 +274,14 @@ class MemoryMediaSession:
         """Note it."""
         self._do(f"press {leg or 'caller'} {key}", b"")
 
-    async def play(self, clip: Path, *, again: bool = False) -> float:
+    async def play(self, clip: Path, *, again: bool = False, to: str | None = None) -> float:
         """Note it; every clip lasts a second."""
-        self._do(f"play {clip.name}", b"")
+        self._do(f"play {clip.name}" if to is None else f"play {clip.name} to {to}", b"")
         return 1.0
 
-    async def hush(self) -> None:
+    async def hush(self, of: str | None = None) -> None:
         """Note it."""
-        self._do("hush", b"")
+        self._do("hush" if of is None else f"hush {of}", b"")
 
     async def received(self) -> Mapping[str | None, int]:
         """Nobody sends anything."""

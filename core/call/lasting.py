@@ -58,16 +58,16 @@ class LastingMedia:
         on_failed: Callable[[], None],
     ) -> None:
         self._media = media
-        self._caller = caller
+        self._middle = caller
         self._leg = leg
         self._on_moved = on_moved
         self._on_failed = on_failed
         self._opened = False
         self._closed = False
         self._moves = 0  # how often the server was lost
-        self._rung: dict[str, int] = {}  # after how many moves each callee got its last offer
+        self._rung: dict[str, int] = {}  # after how many moves each party got its last offer
         self._connected: str | None = None
-        self._music: Path | None = None  # that plays again and again
+        self._music: dict[str, Path] = {}  # that plays again and again, by who hears it
         self._whole = asyncio.Event()
         self._whole.set()
         self._news = asyncio.Event()
@@ -93,13 +93,13 @@ class LastingMedia:
     async def open(self, caller_sdp: bytes) -> bytes:
         """Take the caller's offer."""
         answer = await self._media.open(caller_sdp)
-        self._opened = True
+        self._begun()
         return answer
 
     async def offer(self, profile: Profile = PLAIN) -> bytes:
         """An offer for a caller who made none."""
         offer = await self._media.offer(profile)
-        self._opened = True
+        self._begun()
         return offer
 
     async def answered(self, leg: str | None, answer: bytes) -> None:
@@ -116,7 +116,7 @@ class LastingMedia:
         self._rung[leg] = self._moves
         return offer
 
-    async def connect(self, leg: str, answer: bytes) -> bytes:
+    async def connect(self, leg: str, answer: bytes = b"") -> bytes:
         """Join a callee with the caller; one that was offered a server that is gone hears of it."""
 
         async def join() -> bytes:
@@ -127,6 +127,35 @@ class LastingMedia:
         told = await self._lasting(join)
         self._connected = leg
         return told
+
+    async def park(self) -> None:
+        """Part the two who are joined."""
+        await self._lasting(self._media.park)
+        self._connected = None
+
+    async def promote(self, leg: str) -> None:
+        """Put a callee into the middle; after a move it is asked to send to the new server."""
+
+        async def promote() -> None:
+            if self._rung.get(leg) != self._moves:
+                await self._media.connect(leg, await self._ask_again(leg))
+            await self._media.promote(leg)
+
+        await self._lasting(promote)
+        self._middle, self._connected = self._leg(leg), None
+
+    async def admit(self, leg: str, offer: bytes) -> bytes:
+        """Join a newcomer that made an offer."""
+        answer = await self._lasting(lambda: self._media.admit(leg, offer))
+        self._rung[leg] = self._moves
+        self._connected = leg
+        return answer
+
+    async def adopt(self, leg: str, profile: Profile, sent: bytes) -> bytes:
+        """The offer for a party of another session."""
+        offer = await self._lasting(lambda: self._media.adopt(leg, profile, sent))
+        self._rung[leg] = self._moves
+        return offer
 
     async def reoffer(self, leg: str | None, offer: bytes) -> bytes:
         """A party sent a new offer."""
@@ -151,17 +180,19 @@ class LastingMedia:
         await self._whole.wait()
         await self._media.press(leg, key, milliseconds)
 
-    async def play(self, clip: Path, *, again: bool = False) -> float:
-        """Let the caller hear a file. After a move music begins anew; what is said once is over."""
-        seconds = await self._lasting(lambda: self._media.play(clip, again=again))
-        self._music = clip if again else None
+    async def play(self, clip: Path, *, again: bool = False, to: str | None = None) -> float:
+        """Let a party hear a file. After a move music begins anew; what is said once is over."""
+        seconds = await self._lasting(lambda: self._media.play(clip, again=again, to=to))
+        self._music.pop(to or self._middle.name, None)
+        if again:
+            self._music[to or self._middle.name] = clip
         return seconds
 
-    async def hush(self) -> None:
+    async def hush(self, of: str | None = None) -> None:
         """Play no more."""
-        self._music = None
+        self._music.pop(of or self._middle.name, None)
         await self._whole.wait()
-        await self._media.hush()
+        await self._media.hush(of)
 
     async def received(self) -> Mapping[str | None, int]:
         """Packets from each party."""
@@ -235,23 +266,30 @@ class LastingMedia:
             except MediaUnavailable:
                 await asyncio.sleep(_AGAIN)
 
+    def _begun(self) -> None:
+        self._opened = True
+        self._rung[self._middle.name] = self._moves
+
     async def _begin_anew(self) -> None:
         await self._ask_parties()
-        if self._music is not None:
-            await self._media.play(self._music, again=True)
+        for name, clip in self._music.items():
+            if name in (self._middle.name, self._connected):
+                to = None if name == self._middle.name else name
+                await self._media.play(clip, again=True, to=to)
 
     async def _ask_parties(self) -> None:
-        answered = self._caller.answered
+        answered = self._middle.answered
         offer = await self._media.renew(answered=answered)
+        self._rung[self._middle.name] = self._moves
         if not answered:
             return
         callee = self._connected
         if callee is None:
-            await self._media.answered(None, await self._caller.reoffer(offer))
+            await self._media.answered(None, await self._middle.reoffer(offer))
             return
         again = await self._ring_again(callee)
         asked = [
-            asyncio.create_task(self._caller.reoffer(offer)),
+            asyncio.create_task(self._middle.reoffer(offer)),
             asyncio.create_task(self._leg(callee).reoffer(again)),
         ]
         try:

@@ -26,9 +26,10 @@ from core.errors import MediaRefused, MediaUnavailable
 from core.media import profiles
 from core.media.bencode import Value
 from core.media.node import packets
+from core.media.party import CALLER, Party
 from core.media.rtpengine import Reply
 from core.ports import OnKey
-from core.sdp import PLAIN, Keys, Profile
+from core.sdp import PLAIN, Profile
 
 __all__ = ["RtpengineSession"]
 
@@ -36,8 +37,6 @@ log = structlog.get_logger(__name__)
 
 _Codec = Mapping[str, tuple[str, ...]]
 
-_CALLER = "A"
-_STUB = "ivr"
 # What a callee may speak that the caller does not; a codec that is offered anyway is not doubled.
 _TRANSCODE: _Codec = {"transcode": ("PCMA", "PCMU", "opus", "G722")}
 
@@ -51,6 +50,7 @@ _EVERYBODYS = (
 )
 _DEAF = ("sendonly", "inactive")
 _FOR_EVER = 1_000_000
+_AT_ONCE: Mapping[str, Value] = {"delete-delay": 0}
 
 
 class Place(Protocol):
@@ -76,66 +76,68 @@ class RtpengineSession:
         self._engine = engine
         self._client: Place | None = None
         self._closed = False
-        self._offered = b""  # by the caller, as it came
-        self._caller = b""  # the caller's audio, restricted to what it was told
-        self._told = b""  # our last answer to the caller
-        self._callee = b""  # what the connected callee speaks
-        self._connected: str | None = None
-        self._joined: set[str] = set()  # callees whose own stub is gone
+        self._middle = Party(CALLER)  # whom the others are joined with: the caller, as a rule
+        self._parties: dict[str, Party] = {CALLER: self._middle}
+        self._connected: Party | None = None  # with whoever is in the middle
+        self._joined: set[str] = set()  # those whose ringing stub is gone
         self._delayed = False  # the caller made no offer and has not answered ours yet
-        self._asked = False  # the caller was offered something by us: its SDP is no answer
-        self._holding: set[str] = set()  # parties that put us on hold
-        self._sent: dict[str, bytes] = {}  # our last body to each party, by its tag
-        self._events: dict[str, int] = {}  # by INFO alone: our payload type of their events
+        self._silenced: set[str] = set()  # not heard by the other one, who hears a clip
+        self._blocked: set[str] = set()  # not heard for whatever reason
         self._injects = False  # keys are put into the audio
         self._on_key: OnKey = lambda party, key, milliseconds: None
-        self._profiles: dict[str, Profile] = {}  # of the parties, by tag; a stub is plain
 
     async def open(self, caller_sdp: bytes) -> bytes:
         """Join the caller to the stub; the answer is ready to be sent as early media."""
-        self._offered = caller_sdp
-        self._profiles[_CALLER] = sdp.profile(caller_sdp)
-        self._caller = sdp.cheapest_first(self._with_events(_CALLER, sdp.audio_only(caller_sdp)))
+        caller = self._middle
+        caller.offered = caller_sdp
+        caller.describe(caller_sdp)
+        caller.body = sdp.cheapest_first(caller.with_events(sdp.audio_only(caller_sdp)))
         self._client = self._engine()
-        return await self._to_stub()
+        return await self._to_stub(caller)
 
     async def offer(self, profile: Profile = PLAIN) -> bytes:
         """An offer for a caller who made none; ``answered`` follows, and only then ``connect``."""
-        self._profiles[_CALLER] = profile
-        self._caller = _EVERYBODYS
+        caller = self._middle
+        caller.profile = profile
+        caller.body = _EVERYBODYS
         self._client = self._engine()
-        self._delayed = self._asked = True
-        body = await self._offer(_STUB, _CALLER, _EVERYBODYS)
-        self._sent[_CALLER] = body
-        return body
+        self._delayed = caller.asked = True
+        caller.sent = await self._offer(caller.stub, caller.tag, _EVERYBODYS)
+        return caller.sent
 
     async def answered(self, leg: str | None, answer: bytes) -> None:
         """A party answered an offer of ours, the first one or what a later one repeated."""
         if leg is not None or not self._delayed:
-            await self._renegotiate(leg, answer)
+            await self._renegotiate(self._party(leg), answer)
             return
-        self._profiles[_CALLER] = sdp.profile(answer)
-        body = sdp.audio_only(answer)
-        await self._answer(_STUB, _CALLER, body)
-        self._note_hold(_CALLER, body)
-        self._caller = sdp.restrict_codecs(body, sdp.codecs(body)[:1])
+        caller = self._middle
+        caller.describe(answer)
+        caller.body = sdp.audio_only(answer)
+        await self._answer(caller.stub, caller.tag, caller.body)
+        caller.note_hold(caller.body)
+        caller.keep_codecs(sdp.codecs(caller.body)[:1])
         self._delayed = False
 
     def told(self) -> None:
         """The caller was sent the SDP returned last: from now on it keeps to that codec."""
-        if self._asked:
-            return
-        self._caller = sdp.restrict_codecs(self._caller, sdp.codecs(self._told))
+        caller = self._middle
+        if not caller.asked:
+            caller.keep_codecs(sdp.codecs(caller.told))
 
     async def ring(self, leg: str, profile: Profile = PLAIN) -> bytes:
         """The offer for the callee ``leg``, from a stub that speaks what the caller speaks."""
-        self._profiles[leg] = profile
-        stub = sdp.hold(self._caller)
-        offer = await self._offer(_ring(leg), leg, stub, _TRANSCODE)
-        self._sent[leg] = offer
-        return offer
+        party = self._parties[leg] = Party(Party.tag_of(leg), profile)
+        party.asked = True
+        party.sent = await self._ring(party)
+        return party.sent
 
-    async def connect(self, leg: str, answer: bytes) -> bytes:
+    async def adopt(self, leg: str, profile: Profile, sent: bytes) -> bytes:
+        """The offer for a party of another session, which knows ours by the body ``sent`` last."""
+        party = self._parties[leg] = Party(leg, profile)
+        party.asked = True
+        return party.again(await self._ring(party), sent)
+
+    async def connect(self, leg: str, answer: bytes = b"") -> bytes:
         """Join the caller with a callee, be it for early media or the answer that follows it.
 
         Returns the answer for the caller. The stub that rang it goes; other callees stay until they
@@ -143,36 +145,71 @@ class RtpengineSession:
         """
         if self._delayed:
             raise MediaRefused()
-        answer = self._with_events(leg, sdp.cheapest_first(answer))
-        if leg == self._connected and answer == self._callee:
-            return self._sent[_CALLER]
-        self._profiles[leg] = sdp.profile(answer)
-        if leg not in self._joined:
-            await self._answer(_ring(leg), leg, answer)
-        reply = await self._join(leg, answer)
-        if leg not in self._joined:
-            await self._delete({"from-tag": _ring(leg)})
-            self._joined.add(leg)
-        self._connected, self._callee = leg, answer
-        return self._sent[_CALLER] if self._asked else self._to_caller(reply)
+        party, caller = self._party(leg), self._middle
+        answer = party.with_events(sdp.cheapest_first(answer)) if answer else party.body
+        if party is self._connected and answer == party.body:
+            return caller.sent
+        if answer is not party.body:
+            party.describe(answer)
+        if party.tag not in self._joined:
+            await self._answer(party.ring, party.tag, answer)
+        reply = await self._join(party, answer)
+        if party.tag not in self._joined:
+            await self._delete(party.ring)
+            self._joined.add(party.tag)
+        self._connected, party.body = party, answer
+        return caller.sent if caller.asked else caller.answer(reply)
+
+    async def admit(self, leg: str, offer: bytes) -> bytes:
+        """Join a newcomer that made an offer with whoever is in the middle; the answer for it."""
+        if self._delayed:
+            raise MediaRefused()
+        self.told()
+        party, caller = Party(leg), self._middle
+        party.offered = offer
+        party.describe(offer)
+        party.body = sdp.cheapest_first(party.with_events(sdp.audio_only(offer)))
+        self._parties[leg] = party
+        await self._offer(party.tag, caller.tag, party.body, _TRANSCODE)
+        answer = party.answer(await self._answer(party.tag, caller.tag, caller.body))
+        party.keep_codecs(sdp.codecs(answer))
+        if caller.holding:
+            await self._mute(party, caller.body)
+        self._joined.add(party.tag)
+        self._connected = party
+        return answer
+
+    async def park(self) -> None:
+        """Part the two that are connected: each hears what is played to it, and nobody."""
+        parted, self._connected = self._connected, None
+        if parted is not None:
+            parted.keep_codecs(sdp.codecs(parted.body)[:1])
+            await self._to_stub(parted)
+            await self._to_stub(self._middle)
+            await self._unblock(parted, self._middle)
+
+    async def promote(self, leg: str) -> None:
+        """Put this one, who was joined before, into the middle; who was there is parked."""
+        await self.park()
+        self._joined.add(self._middle.tag)
+        self._middle = self._party(leg)
 
     async def reoffer(self, leg: str | None, offer: bytes) -> bytes:
         """A party sent a new offer; the other side need not hear of it.
 
         Hold and resume are directions, a change of network another address. The codec stays. A
-        caller may do so before anybody answered, too.
+        caller may do so before anybody answered, too, and whoever is parked.
         """
-        party = _CALLER if leg is None else leg
-        before = self._sent[party]
-        if leg is None and self._connected is None:
-            self._caller = self._kept(_CALLER, offer)
-            self._offered = offer
-            self._note_hold(_CALLER, offer)
-            answer = sdp.answer_direction(await self._to_stub(), offer)
+        party = self._party(leg)
+        before = party.sent
+        if self._other(party) is None and (party is self._middle or party.tag in self._joined):
+            party.body, party.offered = party.kept(offer), offer
+            party.note_hold(offer)
+            answer = sdp.answer_direction(await self._to_stub(party), offer)
         else:
-            answer = await self._renegotiate(leg, offer)
+            answer = await self._renegotiate(party, offer)
         answer = sdp.successor(sdp.with_rejected(answer, offer), before)
-        self._sent[party] = answer
+        party.sent = answer
         return answer
 
     def listen(self, on_key: OnKey) -> None:
@@ -181,14 +218,13 @@ class RtpengineSession:
 
     def heard_key(self, tag: str, key: str, milliseconds: int) -> None:
         """The server heard a key in the audio of one with this tag; a stub presses none."""
-        if tag in self._profiles:
-            self._on_key(None if tag == _CALLER else tag, key, milliseconds)
+        party = next((each for each in self._parties.values() if each.tag == tag), None)
+        if party is not None:
+            self._on_key(None if party is self._middle else party.name, key, milliseconds)
 
     def by_info(self, leg: str | None) -> None:
         """This party knows no telephone-events: rtpengine and the other side believe that it does."""
-        tag = _CALLER if leg is None else leg
-        sent = self._sent.get(tag, b"")
-        self._events[tag] = sdp.events_payload(sent) if sent else 0
+        self._party(leg).by_info()
 
     async def press(self, leg: str | None, key: str, milliseconds: int) -> None:
         """Put a key into what the other side hears. The first one joins both anew for that."""
@@ -197,78 +233,96 @@ class RtpengineSession:
         if not self._injects:
             self._injects = True
             try:
-                await self._join(self._connected, self._callee)
+                await self._join(self._connected, self._connected.body)
             except BaseException:  # the next key tries again
                 self._injects = False
                 raise
-        tag = _CALLER if leg is None else leg
+        tag = self._party(leg).tag
         await self._request("play DTMF", {"from-tag": tag, "code": key, "duration": milliseconds})
 
-    async def play(self, clip: Path, *, again: bool = False) -> float:
-        """Let the caller hear a file, which the media server opens by itself."""
-        arguments: dict[str, Value] = {"from-tag": _CALLER, "file": str(clip)}
+    async def play(self, clip: Path, *, again: bool = False, to: str | None = None) -> float:
+        """Let a party hear a file, which the media server opens by itself; nobody else meanwhile."""
+        party = self._party(to)
+        other = self._other(party)
+        if other is not None and other.tag not in self._silenced:
+            self._silenced.add(other.tag)
+            await self._block(other, wanted=True)
+        arguments: dict[str, Value] = {"from-tag": party.tag, "file": str(clip)}
         if again:
             arguments["repeat-times"] = _FOR_EVER
         reply = await self._request("play media", arguments)
         milliseconds = reply.get("duration")
         return milliseconds / 1000 if isinstance(milliseconds, int) else 0.0
 
-    async def hush(self) -> None:
+    async def hush(self, of: str | None = None) -> None:
         """Stop at once what is played."""
-        await self._request("stop media", {"from-tag": _CALLER})
+        party = self._party(of)
+        await self._request("stop media", {"from-tag": party.tag})
+        other = self._other(party)
+        if other is not None and other.tag in self._silenced:
+            self._silenced.remove(other.tag)
+            await self._block(other, wanted=party.holding)
 
     async def received(self) -> dict[str | None, int]:
         """Packets from each party that ought to send now."""
         if self._connected is None:
             return {}
         counted = packets(await self._request("query", {}))
-        bodies = {_CALLER: self._caller, self._connected: self._callee}
         return {
-            None if tag == _CALLER else tag: counted.get(tag, 0)
-            for tag, body in bodies.items()
-            if sdp.direction(body) == "sendrecv"
+            None if party is self._middle else party.name: counted.get(party.tag, 0)
+            for party in (self._middle, self._connected)
+            if sdp.direction(party.body) == "sendrecv"
         }
 
     async def renew(self, *, answered: bool) -> bytes:
-        """The server forgot the call: begin anew elsewhere, with nobody but the caller.
+        """The server forgot the call: begin anew elsewhere, with nobody but who is in the middle.
 
         A caller who was ``answered`` needs a re-INVITE with the offer that is returned; then follow
         ``answered``, and for the connected callee ``ring_again`` and ``connect``.
         """
-        if self._closed or self._client is None or self._caller is _EVERYBODYS:
+        caller = self._middle
+        if self._closed or self._client is None or caller.body is _EVERYBODYS:
             raise MediaUnavailable()  # nobody knows yet what the caller speaks
         self._client.leave()
         self._client = self._engine()
         self._joined.clear()
+        self._silenced.clear()
+        self._blocked.clear()
         self._connected = None
         if not answered:
-            await self._to_stub()
+            await self._to_stub(caller)
             return b""
-        body = await self._offer(_STUB, _CALLER, sdp.hold(self._caller))
-        self._delayed = self._asked = True
-        return self._again(_CALLER, body)
+        body = await self._offer(caller.stub, caller.tag, sdp.hold(caller.body))
+        self._delayed = caller.asked = True
+        return caller.again(body, caller.sent)
 
     async def ring_again(self, leg: str) -> bytes:
         """The offer for a callee whose first one went with the server, for a re-INVITE."""
-        body = await self._offer(_ring(leg), leg, sdp.hold(self._caller), _TRANSCODE)
-        return self._again(leg, body)
+        party = self._party(leg)
+        party.asked = True
+        return party.again(await self._ring(party), party.sent)
 
     def sent(self, leg: str | None) -> bytes:
         """Our last body to a party: what a re-INVITE without one is offered."""
-        return self._sent.get(_CALLER if leg is None else leg, b"")
+        party = self._middle if leg is None else self._parties.get(leg)
+        return party.sent if party is not None else b""
 
     async def drop(self, leg: str) -> None:
         """Free a callee's ports. If it was the connected one, the caller returns to the stub."""
         if self._closed or self._client is None:
             return
-        if leg not in self._joined:
-            await self._delete({"from-tag": _ring(leg), "to-tag": leg})
+        party = self._party(leg)
+        if party.tag not in self._joined:
+            await self._request("delete", {"from-tag": party.ring, "to-tag": party.tag, **_AT_ONCE})
             return
-        self._joined.remove(leg)
-        await self._delete({"from-tag": _CALLER, "to-tag": leg})
-        if leg == self._connected:
+        self._joined.remove(party.tag)
+        await self._request("delete", {"from-tag": self._middle.tag, "to-tag": party.tag, **_AT_ONCE})
+        self._silenced.discard(party.tag)
+        self._blocked.discard(party.tag)
+        if party is self._connected:
             self._connected = None
-            await self._to_stub()
+            await self._to_stub(self._middle)
+            await self._unblock(self._middle)
 
     async def close(self) -> None:
         """Free everything. What happens to the server is no concern of an ended call."""
@@ -277,91 +331,82 @@ class RtpengineSession:
             return
         self._closed = True
         try:
-            await self._client.request("delete", {"call-id": self.call_id, "delete-delay": 0})
+            await self._client.request("delete", {"call-id": self.call_id, **_AT_ONCE})
         except MediaUnavailable:
             log.warning("media.close_failed", call_id=self.call_id)
         finally:
             self._client.leave()
 
-    async def _join(self, leg: str, answer: bytes) -> bytes:
+    # --- parties ---------------------------------------------------------------------------------
+
+    def _party(self, leg: str | None) -> Party:
+        if leg is None:
+            return self._middle
+        tag = Party.tag_of(leg)
+        if tag not in self._parties:
+            raise MediaRefused()
+        return self._parties[tag]
+
+    def _other(self, party: Party) -> Party | None:
+        """Who is joined with this one."""
+        if party is self._middle:
+            return self._connected
+        return self._middle if party is self._connected else None
+
+    async def _ring(self, party: Party) -> bytes:
+        """The stub that speaks what the one in the middle speaks offers a party to be rung."""
+        return await self._offer(party.ring, party.tag, sdp.hold(self._middle.body), _TRANSCODE)
+
+    async def _join(self, party: Party, answer: bytes) -> bytes:
         """Offer the caller to a callee that says this; what rtpengine answers the caller. Who is put on
         hold is not heard.
         """
-        await self._offer(_CALLER, leg, self._caller, _TRANSCODE)
-        held = _CALLER in self._holding
-        fitting = sdp.answer_direction(answer, self._caller) if held else answer
-        reply = await self._answer(_CALLER, leg, fitting)
-        if held:
-            await self._mute(leg, self._caller)
-        if leg in self._holding:
-            self._note_hold(leg, answer)
-            await self._mute(_CALLER, answer)
+        caller = self._middle
+        await self._offer(caller.tag, party.tag, caller.body, _TRANSCODE)
+        fitting = sdp.answer_direction(answer, caller.body) if caller.holding else answer
+        reply = await self._answer(caller.tag, party.tag, fitting)
+        if caller.holding:
+            await self._mute(party, caller.body)
+        if party.holding:
+            party.note_hold(answer)
+            await self._mute(caller, answer)
         return reply
 
-    async def _renegotiate(self, leg: str | None, body: bytes) -> bytes:
+    async def _renegotiate(self, party: Party, body: bytes) -> bytes:
         """Join the two anew with what one of them says now; returns what rtpengine answers it."""
-        other, far = (self._connected, self._callee) if leg is None else (_CALLER, self._caller)
-        party = _CALLER if leg is None else leg
-        if other is None or (leg is not None and leg != self._connected):
+        other = self._other(party)
+        if other is None:
             raise MediaRefused()
-        own = self._kept(party, body)
-        await self._offer(party, other, own, _TRANSCODE)
-        answer = await self._answer(party, other, sdp.answer_direction(far, body))
-        self._note_hold(party, body)
+        own = party.kept(body)
+        await self._offer(party.tag, other.tag, own, _TRANSCODE)
+        answer = await self._answer(party.tag, other.tag, sdp.answer_direction(other.body, body))
+        party.note_hold(body)
         await self._mute(other, body)
-        if leg is None:
-            self._caller = own
-        else:
-            self._callee = own
+        party.body = own
         return answer
 
-    def _kept(self, party: str, body: bytes) -> bytes:
-        """A party's new body as far as it counts: its audio, with the codecs that it was told.
-
-        Where keys come from does not change within a call: those that come late are not used, and
-        refused if there is no audio without them.
-        """
-        body = self._with_events(party, sdp.audio_only(body))
-        was, now = self._profile(party), sdp.profile(body)
-        if was.keys is Keys.NONE and now.keys is Keys.SDES and not now.mandatory:
-            body, now = sdp.without_keys(body), was
-        elif was.keys is not now.keys:
-            raise MediaRefused()
-        body = sdp.restrict_codecs(body, sdp.codecs(self._sent[party]))
-        self._profiles[party] = now
-        return body
-
-    def _again(self, party: str, body: bytes) -> bytes:
-        """A new offer in the session that the party knows: its streams, its origin, its hold."""
-        before = self._sent[party]
-        if party == _CALLER and self._offered:
-            body = sdp.with_rejected(body, self._offered)
-        body = sdp.same_stream(sdp.directed(body, sdp.direction(before)), before)
-        self._sent[party] = sdp.successor(body, before)
-        return self._sent[party]
-
-    def _note_hold(self, party: str, body: bytes) -> None:
-        if sdp.direction(body) in _DEAF:
-            self._holding.add(party)
-        else:
-            self._holding.discard(party)
-
-    async def _mute(self, other: str, body: bytes) -> None:
+    async def _mute(self, other: Party, body: bytes) -> None:
         # rtpengine passes audio on whatever the directions say (measured), so it is told to stop.
-        deaf = sdp.direction(body) in _DEAF
-        await self._request("block media" if deaf else "unblock media", {"from-tag": other})
+        await self._block(other, wanted=sdp.direction(body) in _DEAF or other.tag in self._silenced)
 
-    async def _to_stub(self) -> bytes:
-        offered = await self._offer(_CALLER, _STUB, self._caller)
+    async def _block(self, party: Party, *, wanted: bool) -> None:
+        (self._blocked.add if wanted else self._blocked.discard)(party.tag)
+        await self._request("block media" if wanted else "unblock media", {"from-tag": party.tag})
+
+    async def _unblock(self, *parties: Party) -> None:
+        """These part: who hears them next is another one."""
+        for party in parties:
+            self._silenced.discard(party.tag)
+            if party.tag in self._blocked:
+                await self._block(party, wanted=False)
+
+    async def _to_stub(self, party: Party) -> bytes:
+        offered = await self._offer(party.tag, party.stub, party.body)
         stub = sdp.hold(sdp.restrict_codecs(offered, {sdp.preferred(offered)}))
-        return self._to_caller(await self._answer(_CALLER, _STUB, stub))
+        reply = await self._answer(party.tag, party.stub, stub)
+        return reply if party.asked else party.answer(reply)
 
-    def _to_caller(self, answer: bytes) -> bytes:
-        sdp.preferred(answer)  # raises if a callee answered with nothing that the caller can speak
-        self._told = answer
-        whole = sdp.with_rejected(answer, self._offered)
-        self._sent[_CALLER] = whole
-        return whole
+    # --- rtpengine -------------------------------------------------------------------------------
 
     async def _offer(
         self, from_tag: str, to_tag: str, body: bytes, codec: _Codec | None = None
@@ -379,9 +424,9 @@ class RtpengineSession:
         self, command: str, from_tag: str, to_tag: str, body: bytes, arguments: dict[str, Value]
     ) -> bytes:
         """An offer of ``from_tag`` to ``to_tag``, or the answer that goes the other way."""
-        sender = from_tag if command == "offer" else to_tag
+        sender, receiver = (from_tag, to_tag) if command == "offer" else (to_tag, from_tag)
         # The address 0.0.0.0 of a stub, or of a browser before ICE, is not to look like hold.
-        if sender not in self._profiles or self._profile(sender).ice:
+        if sender not in self._parties or self._profile(sender).ice:
             arguments["flags"] = (*_words(arguments["flags"]), "original-sendrecv")
         if self._injects:
             arguments["flags"] = (*_words(arguments["flags"]), "inject-DTMF")
@@ -399,19 +444,15 @@ class RtpengineSession:
         told = reply.get("sdp")
         if not isinstance(told, bytes):
             raise MediaRefused()
-        receiver = to_tag if command == "offer" else from_tag
         if self._profile(sender).ice and not self._profile(receiver).ice:
             told = sdp.without_webrtc(told)
-        return sdp.without_events(told) if receiver in self._events else told
-
-    def _with_events(self, tag: str, body: bytes) -> bytes:
-        return sdp.with_events(body, self._events[tag]) if tag in self._events else body
+        return self._parties[receiver].without_events(told) if receiver in self._parties else told
 
     def _profile(self, tag: str) -> Profile:
-        return self._profiles.get(tag, PLAIN)
+        return self._parties[tag].profile if tag in self._parties else PLAIN
 
-    async def _delete(self, tags: Mapping[str, Value]) -> None:
-        await self._request("delete", {**tags, "delete-delay": 0})
+    async def _delete(self, tag: str) -> None:
+        await self._request("delete", {"from-tag": tag, **_AT_ONCE})
 
     async def _request(self, command: str, arguments: Mapping[str, Value]) -> Reply:
         # A closed call must not come to life again: an offer makes a call that it does not find.
@@ -422,7 +463,3 @@ class RtpengineSession:
 
 def _words(value: Value) -> tuple[Value, ...]:
     return value if isinstance(value, tuple) else ()
-
-
-def _ring(leg: str) -> str:
-    return f"ring-{leg}"

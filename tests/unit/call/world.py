@@ -133,9 +133,23 @@ class FakeMedia:
         await self._do("ring", leg)
         return b"offer " + leg.encode()
 
-    async def connect(self, leg, answer):
+    async def connect(self, leg, answer=b""):
         await self._do("connect", leg)
         return b"joined " + answer.rpartition(b"=")[2]
+
+    async def park(self):
+        await self._do("park")
+
+    async def promote(self, leg):
+        await self._do("promote", leg)
+
+    async def admit(self, leg, offer):
+        await self._do("admit", leg)
+        return b"answer for " + leg.encode()
+
+    async def adopt(self, leg, profile, sent):
+        await self._do("adopt", leg, sent)
+        return b"new offer " + leg.encode()
 
     async def offer(self, profile=None):
         await self._do("offer")
@@ -171,12 +185,12 @@ class FakeMedia:
         await self._do("ring again", leg)
         return b"new offer " + leg.encode()
 
-    async def play(self, clip, *, again=False):
-        await self._do("play", clip.name, *(["again"] if again else []))
+    async def play(self, clip, *, again=False, to=None):
+        await self._do("play", clip.name, *(["again"] if again else []), *([to] if to else []))
         return self.seconds
 
-    async def hush(self):
-        await self._do("hush")
+    async def hush(self, of=None):
+        await self._do("hush", *([of] if of else []))
 
     def sent(self, leg):
         return b"sent before"
