@@ -223,7 +223,7 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         publish=bus.publish,
         clock=clock,
         trunks=carriers,
-        sounds=await SoundFiles.open(settings.data.dir.resolve() / "sound"),
+        sounds=await SoundFiles.open(settings.data),
     )
     await _remember_talks(common.database, directory, switchboard, clock)
     endpoint = Endpoint(

@@ -82,6 +82,7 @@ from core.events import (
 )
 from core.hookspecs import hookimpl
 from core.ids import new_id
+from core.library import Prompt
 from core.metrics import REGISTRY
 from core.numbers import normalize
 from core.scenarios import ExtensionBlock, KeyAction, MenuBlock, MenuKey, Otherwise
@@ -131,6 +132,7 @@ __all__ = [
     "Panel",
     "Place",
     "PluginStep",
+    "Prompt",
     "Refusal",
     "Routes",
     "Step",

@@ -234,7 +234,8 @@ class Snapshot(Struct, frozen=True):
     ``outgoing_tasks`` has calls that did not reach a client ask for a task (SET-06).
 
     ``channels`` is how many calls with the outside there may be at once, ``outgoing_calls`` how many
-    of them to the outside if not as many as the settings say.
+    of them to the outside if not as many as the settings say. ``language`` is that in which callers
+    hear what the library has (``core.library.LANGUAGES``).
 
     Fields are only ever added, with defaults: old snapshots are read for replay.
     """
@@ -265,6 +266,7 @@ class Snapshot(Struct, frozen=True):
     channels: int | None = None
     outgoing_calls: int | None = None
     outgoing_tasks: bool = False
+    language: str = "ru"
 
     @property
     def tenant(self) -> Tenant:

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from core.contracts import CallFacts, Dial, ExtensionList, Menu, Tenant
 from core.events import Event
+from core.library import Prompt
 
 __all__ = [
     "CallVerbs",
@@ -97,10 +98,11 @@ class CallVerbs(Protocol):
         while phones ring."""
         ...
 
-    async def play(self, media: UUID) -> None:
-        """Answer the caller and let him hear a media of the company to its end.
+    async def play(self, media: UUID | Prompt, number: int | None = None) -> None:
+        """Answer the caller and let him hear a media to its end, of the company or of the library.
 
-        Cancelled, it falls silent at once. A media that is gone is passed over.
+        Cancelled, it falls silent at once. A media that is gone is passed over. ``number`` completes a
+        sentence that says one: ``play(Prompt.QUEUE_PLACE, 3)``.
         """
         ...
 

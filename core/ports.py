@@ -281,6 +281,10 @@ class Sounds(Protocol):
         """A clip of a company by its hash, or ``None`` if it is gone."""
         ...
 
+    async def ready(self, media: UUID, language: str) -> Path | None:
+        """A clip of the ready-made library (``core.library``), made if need be and possible."""
+        ...
+
     def ringback(self) -> Path | None:
         """What a caller hears while somebody rings (ITU-T E.180)."""
         ...

@@ -99,6 +99,15 @@ class DataSettings(Struct, frozen=True):
     sound_megabytes: Annotated[
         int, Doc(ge=1, description="Megabytes of uploaded files and media that a company may keep.")
     ] = 500
+    library: Annotated[
+        Path | None,
+        Doc(description="Folder of the ready-made library's clips; without it in the data folder."),
+    ] = None
+
+    @property
+    def library_folder(self) -> Path:
+        """Where the clips of the library are; several installations of a machine may share it."""
+        return (self.library or self.dir / "sound" / "library").resolve()
 
 
 class HttpSettings(Struct, frozen=True):

@@ -29,6 +29,7 @@ from core.contracts import (
 from core.errors import MediaUnavailable
 from core.host import Host
 from core.ids import new_id
+from core.library import BY_ID
 from core.ports import OnKey
 from core.sdp import PLAIN, Profile
 
@@ -205,6 +206,11 @@ class MemorySounds:
     def clip(self, tenant_id: UUID, sound: str) -> Path | None:
         """The clip that was put there."""
         return self.clips.get(sound)
+
+    async def ready(self, media: UUID, language: str) -> Path | None:
+        """A file with the name of the entry, ``beep.wav``."""
+        ready = BY_ID.get(media)
+        return Path(f"{ready.name}.wav") if ready else None
 
     def ringback(self) -> Path | None:
         """The tone that was given."""

@@ -5,7 +5,8 @@ set -euo pipefail
 
 run=(python3 python3-venv python3-dev gcc libc6-dev ca-certificates
      rtpengine-daemon ffmpeg nodejs npm
-     asterisk-core-sounds-ru-wav asterisk-core-sounds-en-wav asterisk-moh-opsound-wav)
+     asterisk-core-sounds-ru-wav asterisk-core-sounds-en-wav asterisk-moh-opsound-wav
+     festival festvox-ru festvox-us-slt-hts)
 test=("${run[@]}" sip-tester baresip-core redis-server kamailio chromium procps sox git valgrind)
 proof=("${test[@]}" clang-14)
 

@@ -1,4 +1,4 @@
-"""What calls play: the clips of companies, and the tone that tells that somebody rings."""
+"""What calls play: clips of companies and of the library, the tone that tells that somebody rings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 from uuid import UUID
 
 from core.media import clip
+from core.media.prompts import Prompts
 from core.media.tones import tone
+from core.settings import DataSettings
 from tenants.storage import Storage
 
 __all__ = ["SoundFiles"]
@@ -20,22 +22,28 @@ _SILENT = 4000  # milliseconds
 class SoundFiles:
     """Implements ``core.ports.Sounds`` over a folder."""
 
-    def __init__(self, storage: Storage, ringback: Path) -> None:
+    def __init__(self, storage: Storage, ringback: Path, prompts: Prompts) -> None:
         self._storage = storage
         self._ringback = ringback
+        self._prompts = prompts
 
     @classmethod
-    async def open(cls, folder: Path) -> SoundFiles:
-        """With the sounds of this folder; makes the tone if it is not there yet."""
+    async def open(cls, settings: DataSettings) -> SoundFiles:
+        """With the sounds of the data folder; makes the tone if it is not there yet."""
+        folder = settings.dir.resolve() / "sound"
         ringback = folder / "ringback.wav"
         if not await asyncio.to_thread(ringback.is_file):
             await asyncio.to_thread(_make, ringback)
-        return cls(Storage(folder), ringback)
+        return cls(Storage(folder), ringback, Prompts(settings.library_folder))
 
     def clip(self, tenant_id: UUID, sound: str) -> Path | None:
         """A clip by its hash, if it is kept here."""
         path = self._storage.path(tenant_id, f"{sound}.wav")
         return path if path.is_file() else None
+
+    async def ready(self, media: UUID, language: str) -> Path | None:
+        """A clip of the library, made if it is not there yet."""
+        return await self._prompts.clip(media, language)
 
     def ringback(self) -> Path:
         """The tone."""

@@ -34,6 +34,7 @@ from core.contracts import (
 )
 from core.contributions import CallVerbs, Next
 from core.errors import SunSimError
+from core.library import BY_ID
 from core.numbers import EMERGENCY, is_domestic, is_extension
 from core.settings import SipSettings
 from core.tenant_hooks import TenantHooks
@@ -135,10 +136,12 @@ class CallContext:
         """Those that their owners permit."""
         return frozenset(routing.dialable(self._compiled, numbers))
 
-    def clip(self, media: UUID | None) -> Path | None:
-        """The file of one of the company's own media; never another's."""
+    async def clip(self, media: UUID | None) -> Path | None:
+        """The file of one of the library's or of the company's own media; never another's."""
         if self._sounds is None or media is None:
             return None
+        if media in BY_ID:
+            return await self._sounds.ready(media, self.snapshot.language)
         for each in self.snapshot.media:
             if each.id == media and each.sound:
                 return self._sounds.clip(self.snapshot.tenant_id, each.sound)

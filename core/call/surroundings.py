@@ -36,8 +36,8 @@ class Surroundings(Protocol):
         """The extensions that callers may dial, all or of these."""
         ...
 
-    def clip(self, media: UUID | None) -> Path | None:
-        """What to play for a media of the company; ``None`` if there is nothing."""
+    async def clip(self, media: UUID | None) -> Path | None:
+        """What to play for a media, of the company or of the library; ``None`` if there is nothing."""
         ...
 
     def ringback(self) -> Path | None:

@@ -24,6 +24,7 @@ from core.contracts import (
     StepCode,
     Tenant,
 )
+from core.library import Prompt, sequence
 
 __all__ = ["Verbs"]
 
@@ -83,19 +84,22 @@ class Verbs:
         left.add_done_callback(self._hung_up)
         state.line = Side("caller", state.caller, None, state.media, left)
 
-    async def play(self, media: UUID) -> None:
+    async def play(self, media: UUID | Prompt, number: int | None = None) -> None:
         """Answer the caller and let him hear a media to its end; one that is gone is passed over.
 
         Cancelled, it falls silent at once.
         """
         state = self._state
         state.go_on()
-        clip = state.surroundings.clip(media)
-        if clip is None:
+        around = state.surroundings
+        wanted = sequence(media, number, around.snapshot.language)
+        clips = [clip for each in wanted if (clip := await around.clip(each)) is not None]
+        if not clips:
             return
         await self.answer()
-        state.record.add(StepCode.PLAYED, media=str(media))
-        await state.playing.whole(clip)
+        state.record.add(StepCode.PLAYED, media=str(wanted[0]))
+        for clip in clips:
+            await state.playing.whole(clip)
 
     async def dial(self, step: Dial) -> bool:
         """Ring, and talk to the end of the conversation if somebody answers; whether one did."""
@@ -140,7 +144,7 @@ class Verbs:
         state = self._state
         if plan.root is None:
             return
-        melody = state.surroundings.clip(state.options.melody)
+        melody = await state.surroundings.clip(state.options.melody)
         if melody is not None:
             await state.media.whole()
             if state.early.sounds() and await state.playing.music(melody):

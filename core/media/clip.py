@@ -24,6 +24,7 @@ from msgspec import Struct
 from core.errors import SunSimError
 
 __all__ = [
+    "BOUNDED",
     "LONGEST",
     "RATE",
     "Clip",
@@ -44,7 +45,8 @@ _BLOCK = 1 << 18  # frames
 # Bytes of memory, seconds of CPU, bytes of a file, open files: what a decoder may use at most;
 # and calls come before it.
 _LIMITS = ("--as=1000000000", "--cpu=60", "--fsize=150000000", "--nofile=32")
-_BOUNDED = ("nice", "-n", "10", "prlimit", *_LIMITS)
+BOUNDED = ("nice", "-n", "10", "prlimit", *_LIMITS)
+"""Put before the command of a process that makes sound."""
 
 
 class NotPlayable(SunSimError):
@@ -82,9 +84,12 @@ async def decoded(source: Path, target: Path) -> Clip:
     return await _run(source, target, ("-format_whitelist", "mp3", "-codec_whitelist", "mp3,mp3float"))
 
 
-async def converted(source: Path, target: Path) -> Clip:
-    """Make a clip of a recording of our own, in whatever form. Raises NotPlayable, TooLong."""
-    return await _run(source, target, ())
+async def converted(source: Path, target: Path, filters: str = "anull") -> Clip:
+    """Make a clip of a recording of our own, in whatever form. Raises NotPlayable, TooLong.
+
+    ``filters`` are ffmpeg's (``ffmpeg-filters(1)``) and see the sound as it is in the source.
+    """
+    return await _run(source, target, (), filters)
 
 
 def joined(parts: Sequence[Path | int | array[int]], target: Path) -> Clip:
@@ -120,20 +125,21 @@ def _looks_like_mp3(path: Path) -> bool:
     return version != 1 and layer == 1 and bit_rate != 15 and sample_rate != 3
 
 
-async def _run(source: Path, target: Path, only: tuple[str, ...]) -> Clip:
+async def _run(source: Path, target: Path, only: tuple[str, ...], filters: str = "anull") -> Clip:
     with _new(target) as made, made.open("wb") as file:
         file.write(_header(0))
         file.flush()  # the decoder goes on where we are
-        await _decode(source, file, only)
+        await _decode(source, file, only, filters)
         return await asyncio.to_thread(_finished, file, made)
 
 
-async def _decode(source: Path, out: BinaryIO, only: tuple[str, ...]) -> None:
+async def _decode(source: Path, out: BinaryIO, only: tuple[str, ...], filters: str) -> None:
     with source.open("rb") as file:
         decoder = await asyncio.create_subprocess_exec(
-            *_BOUNDED,
+            *BOUNDED,
             *("ffmpeg", "-nostdin", "-loglevel", "quiet", "-protocol_whitelist", "pipe", *only),
             *("-threads", "1", "-i", "pipe:0", "-map", "0:a:0", "-t", str(LONGEST + 1)),
+            *("-af", filters),
             *("-ar", str(RATE), "-ac", "1", "-f", "s16le", "pipe:1"),
             stdin=file,
             stdout=out,

@@ -16,7 +16,7 @@ LAYERS = (
         "core",
         {"contracts", "hours", "peers", "scenarios", "regions", "errors", "events", "ids", "settings"},
     ),
-    ("core", {"_russian"}),
+    ("core", {"_russian", "library"}),
     ("core", {"numbers", "clock", "sdp"}),
     ("core", {"ports", "contributions", "hookspecs"}),
     ("core", {"_slowcodes", "_slowhours", "_slownumbering", "_slowplan", "_fastroute", "_slowroute"}),

@@ -42,6 +42,8 @@ from tests.support.media import media_settings
 from tests.support.processes import descendants, gone
 from tests.support.sipp import Script, free_port
 
+LIBRARY = Path(tempfile.gettempdir()) / f"sunsim-library-{os.getuid()}"
+"""The clips of the ready-made library are made once, for all instances of all tests."""
 PASSWORD = "correct horse 42"
 _numbers = itertools.count(int(time.time()) % 1_000_000 * 7)
 _hosts = itertools.count(2)
@@ -61,6 +63,7 @@ class Instance:
             "SUNSIM_MEDIA_PORT_MIN": str(ports.port_min),
             "SUNSIM_MEDIA_PORT_MAX": str(ports.port_max),
             "SUNSIM_LOG_LEVEL": log,
+            "SUNSIM_DATA_LIBRARY": str(LIBRARY),
             # The machine of the tests is busy with something else; that is no overload of ours.
             "SUNSIM_SIP_OVERLOAD_MILLISECONDS": "20000",
             "SUNSIM_LOG_JSON": "true",

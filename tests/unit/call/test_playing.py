@@ -8,6 +8,8 @@ from uuid import UUID
 import pytest
 
 from core.contracts import HangUp, Options, Outcome, PluginStep, StepCode
+from core.contributions import Next
+from core.library import Prompt, media_id
 from core.sip.session import Confirmed, Ended, Reoffer
 from tests.support.virtual_time import run
 from tests.unit.call.world import CANCELS, World, answers, hangs_up, refuses, ring, rings
@@ -121,6 +123,25 @@ def test_a_caller_who_offered_nothing_hears_the_melody_once_it_is_answered():
     here.dial(ring("a"))
     run(here.run())
     assert heard(here) == []
+
+
+@pytest.mark.spec("ACC-09", at="rule")
+def test_the_ready_made_library_is_played_by_id_and_by_name():
+    here = world(greeting=media_id(Prompt.GREETING))
+
+    async def waiting(call):
+        await call.play(Prompt.QUEUE_PLACE, 21)
+        await call.play(Prompt.BEEP)
+        return Next.CONTINUE
+
+    here.plugin["waiting"] = waiting
+    here.steps += (PluginStep("waiting"),)
+    cdr = run(here.run())
+    names = ("greeting", "queue.place", "number.20", "number.1", "beep")
+    assert heard(here) == [("play", f"{name}.wav") for name in names]
+    played = [step.data["media"] for step in cdr.steps if step.code is StepCode.PLAYED]
+    prompts = (Prompt.GREETING, Prompt.QUEUE_PLACE, Prompt.BEEP)
+    assert played == [str(media_id(prompt)) for prompt in prompts], "a sentence is one entry"
 
 
 def test_where_nobody_can_ring_no_tone_says_so():

@@ -24,6 +24,7 @@ from core.contracts import (
 )
 from core.errors import MediaRefused, MediaUnavailable
 from core.ids import new_id
+from core.library import BY_ID
 from core.sdp import PLAIN
 from core.sip.session import (
     Answered,
@@ -291,8 +292,9 @@ class World:
     async def step(self, call, step):
         return await self.plugin[step.name](call)
 
-    def clip(self, media):
-        return self.clips.get(media)
+    async def clip(self, media):
+        ready = BY_ID.get(media)
+        return Path(f"{ready.name}.wav") if ready else self.clips.get(media)
 
     def ringback(self):
         return RINGBACK

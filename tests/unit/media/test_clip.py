@@ -94,7 +94,7 @@ async def test_a_file_that_would_fill_the_disk_is_refused(folder, monkeypatch):
 
 async def test_a_decoder_that_does_not_end_is_ended(folder, monkeypatch):
     monkeypatch.setattr(clip, "_DECODING", 0.2)
-    monkeypatch.setattr(clip, "_BOUNDED", ("sh", "-c", "sleep 600"))
+    monkeypatch.setattr(clip, "BOUNDED", ("sh", "-c", "sleep 600"))
     with pytest.raises(NotPlayable):
         await made(folder, mp3())
 
@@ -128,7 +128,7 @@ async def test_a_chain_of_a_clip_that_is_gone_leaves_nothing_behind(folder):
 
 
 def test_a_decoder_is_bounded_and_comes_after_calls():
-    told = subprocess.run([*clip._BOUNDED, "nice"], capture_output=True, check=True, text=True)
+    told = subprocess.run([*clip.BOUNDED, "nice"], capture_output=True, check=True, text=True)
     assert int(told.stdout) == min(19, os.nice(0) + 10)
 
 
