@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -qq
 STAMPS := .tools
+PROCESSES ?= 4
 export PYTHONPATH :=
 
 .PHONY: help run test proof check demo bench bench-calls bench-register bench-routing bench-parse ext lock setup setup-test setup-proof
@@ -18,7 +19,7 @@ demo: setup ## play a carrier and an employee: one real call, audio checked (JSO
 	@$(BIN)/sunsim demo $(if $(JSON),--json)
 
 test: setup-test ## run all tests
-	@$(BIN)/pytest -q $(ARGS)
+	@$(BIN)/pytest -q -n $(PROCESSES) $(ARGS)
 
 proof: setup-proof ## the long proofs: fuzzing, soaks, many examples
 	@SUNSIM_PROOF=1 $(BIN)/pytest -q --timeout=3600 -m proof $(ARGS)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.sipp import free_port
+from tests.support.free_ports import free_port
 
 __all__ = ["Carrier", "RoundFailed", "Traffic", "percentiles", "until_bound"]
 

@@ -31,7 +31,7 @@ from tenants.secrets import Vault
 from tenants.services import activation, lines, numbers, trunks
 from tenants.services.actor import operator
 from tenants.services.lines import LineIssuer
-from tests.support.sipp import free_port
+from tests.support.free_ports import free_port
 
 __all__ = ["Round", "Server", "Sippy", "SunSim", "sippy", "sunsim"]
 

@@ -6,7 +6,12 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.support.database", "tests.support.instance", "tests.spec_report"]
+pytest_plugins = [
+    "tests.support.database",
+    "tests.support.instance",
+    "tests.support.parallel",
+    "tests.spec_report",
+]
 
 # A shell that runs us in the background ignores Ctrl-C for us, and every child would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(SpecReport(), "spec-report")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Check all marks; note on each test what it proves."""
     known = frozenset(IDS)
     wrong: list[str] = []
@@ -45,8 +46,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 wrong.append(f"{item.nodeid}: {problem}")
             else:
                 item.user_properties += [(_KEY, (name, mark.kwargs["at"])) for name in mark.args]
+    if not wrong:
+        return
+    text = "\n".join(sorted(set(wrong)))
+    if not hasattr(config, "workerinput"):
+        raise pytest.UsageError(text)
+    config.workeroutput[_KEY] = text  # of several processes: what one raises here is told to nobody
+    items.clear()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Tell what one of several processes found wrong with the marks."""
+    wrong = getattr(node, "workeroutput", {}).get(_KEY)
     if wrong:
-        raise pytest.UsageError("\n".join(sorted(set(wrong))))
+        raise pytest.UsageError(wrong)
 
 
 def _problem(mark: pytest.Mark, known: frozenset[str]) -> str | None:

@@ -26,28 +26,34 @@ class PortRange:
     def __init__(self, first: int, last: int) -> None:
         self.first = first
         self.last = last
-        self._held = ExitStack()
+        self._used = ExitStack()
+        self._reserved = ExitStack()
 
     def claim(self) -> None:
         """Raises SettingError when another process of this machine has one of the ports."""
-        self._held = self._marks("used")
+        self._used = self._marks("used")
+
+    def reserve(self) -> None:
+        """``claim`` for a range that was not agreed upon: gives way to others who look for one.
+
+        Two marks, the second only with the first: whoever looks around never disturbs, not even for a
+        moment, the process to which somebody lent his ports.
+        """
+        self._reserved = self._marks("lent")
+        try:
+            self.claim()
+        except SettingError:
+            self.release()
+            raise
 
     def lend(self) -> None:
-        """Leave claimed ports to a process that we start; ``free_range`` gives them to nobody else."""
-        used, self._held = self._held, self._marks("lent")
-        used.close()
-
-    def lent(self) -> bool:
-        """Whether somebody keeps one of these claimed ports for a process of his."""
-        try:
-            self._marks("lent").close()
-        except SettingError:
-            return True
-        return False
+        """Leave reserved ports to a process that we start; ``free_range`` gives them to nobody else."""
+        self._used.close()
 
     def release(self) -> None:
         """Let others have the ports. Safe to call twice."""
-        self._held.close()
+        self._used.close()
+        self._reserved.close()
 
     def _marks(self, how: str) -> ExitStack:
         with ExitStack() as held:
@@ -62,19 +68,17 @@ class PortRange:
 
 
 def free_range(size: int = _BLOCK, first: int = 10000, last: int = 29999) -> PortRange:
-    """A claimed range of whole hundreds of ports somewhere between ``first`` and ``last``.
+    """A reserved range of whole hundreds of ports somewhere between ``first`` and ``last``.
 
     The default lies below the system's ephemeral ports. Raises SettingError when all are taken.
     """
     for start in _starts(size, first, last):
         ports = PortRange(start, start + size - 1)
         try:
-            ports.claim()
+            ports.reserve()
         except SettingError:
             continue
-        if not ports.lent():
-            return ports
-        ports.release()
+        return ports
     raise SettingError(name="SUNSIM_MEDIA_PORT_MIN", problem="no range of RTP ports is free")
 
 

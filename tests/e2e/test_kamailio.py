@@ -9,8 +9,9 @@ from core.contracts import Direction, Outcome
 from tenants.services import numbers
 from tests.e2e.test_calls import answering, calling
 from tests.e2e.test_trunks import CLIENT, OPERATOR, Carrier, change
+from tests.support.free_ports import free_port
 from tests.support.kamailio import ACCOUNT, proxy, registrar
-from tests.support.sipp import Script, free_port
+from tests.support.sipp import Script
 
 
 def edge(company, transport=""):

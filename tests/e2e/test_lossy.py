@@ -7,8 +7,9 @@ import pytest
 
 from core.contracts import TerminalKind
 from tenants.services.terminals import ChangeTerminal
+from tests.support.free_ports import free_port
 from tests.support.relay import network
-from tests.support.sipp import Script, free_port
+from tests.support.sipp import Script
 
 CLIENT = "+79161112233"
 

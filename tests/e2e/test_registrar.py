@@ -9,8 +9,8 @@ from tenants.db import Database
 from tenants.services.lines import RevealLine, change_password
 from tenants.services.throttle import LoginThrottle
 from tests.e2e.test_calls import answering, calling
+from tests.support.free_ports import free_port
 from tests.support.instance import company_in, own_instance
-from tests.support.sipp import free_port
 
 
 async def kept(company, count):

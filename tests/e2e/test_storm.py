@@ -15,8 +15,9 @@ from benchmarks.load import Carrier, percentiles
 from benchmarks.register import everywhere, lines
 from benchmarks.town import Phone, Town
 from tenants.db import Database
+from tests.support.free_ports import free_port
 from tests.support.instance import Company, own_instance
-from tests.support.sipp import Script, free_port
+from tests.support.sipp import Script
 from tests.unit.sip.test_timing import rank_sum_p
 
 pytestmark = pytest.mark.proof

@@ -14,9 +14,10 @@ from tenants.live import live_calls
 from tenants.services.terminals import ChangeTerminal
 from tests.e2e.test_calls import answering, calling, talking
 from tests.e2e.test_lossy import left, nothing_left
+from tests.support.free_ports import free_port
 from tests.support.instance import company_in, own_instance
 from tests.support.processes import descendants
-from tests.support.sipp import Script, free_port
+from tests.support.sipp import Script
 from tests.support.waiting import until
 
 

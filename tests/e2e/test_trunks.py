@@ -12,8 +12,9 @@ from tenants.secrets import seal_trunk_password
 from tenants.services import numbers, trunks
 from tenants.services.actor import operator
 from tests.e2e.test_calls import answering, calling, talking
+from tests.support.free_ports import free_port
 from tests.support.kamailio import ACCOUNT
-from tests.support.sipp import Script, free_port
+from tests.support.sipp import Script
 from tests.support.waiting import eventually
 
 OPERATOR = operator("test")

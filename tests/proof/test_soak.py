@@ -16,8 +16,9 @@ from core.media.rtpengine import NgClient
 from core.media.tones import tone
 from core.settings import Address
 from tenants.live import live_calls
+from tests.support.free_ports import free_port
 from tests.support.instance import company_in, own_instance
-from tests.support.sipp import Script, free_port
+from tests.support.sipp import Script
 
 pytestmark = [
     pytest.mark.proof,

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from core.media.tones import hears, tone, write_wav
-from tests.support.sipp import free_port
+from tests.support.free_ports import free_port
 
 _MODULES = [Path("/usr/lib/baresip/modules"), *Path("/usr/lib").glob("*/baresip/modules")]
 
@@ -90,7 +90,8 @@ async def baresip(login, password, domain, server, frequency=600, by="udp", more
     ``more`` are further lines of its configuration, ``account`` further parameters of its account."""
     with TemporaryDirectory(prefix="baresip-") as name:
         folder = Path(name)
-        sip, rtp, control = (free_port("127.0.0.1") for _ in range(3))
+        sip = free_port("127.0.0.1", span=2)  # TLS is at the second one
+        control, rtp = free_port("127.0.0.1"), free_port("127.0.0.1", span=10)
         modules = next(path for path in _MODULES if path.is_dir())
         rtp += rtp % 2
         config = _CONFIG.format(

@@ -38,9 +38,10 @@ from tenants.secrets import Vault
 from tenants.services import activation, calls, employees, lines, numbers, trunks
 from tenants.services.actor import operator
 from tenants.services.lines import LineIssuer
+from tests.support.free_ports import free_port
 from tests.support.media import media_settings
 from tests.support.processes import descendants, gone
-from tests.support.sipp import Script, free_port
+from tests.support.sipp import Script
 
 LIBRARY = Path(tempfile.gettempdir()) / f"sunsim-library-{os.getuid()}"
 """The clips of the ready-made library are made once, for all instances of all tests."""

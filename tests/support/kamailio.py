@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.support.sipp import free_port
+from tests.support.free_ports import free_port
 
 ACCOUNT = {"login": "sunsim", "password": "s3cret", "realm": "carrier"}
 """Ours at the registrar."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
@@ -27,6 +26,7 @@ from core.media.server import RtpengineServer
 from core.media.tones import heard_seconds
 from core.settings import Address, MediaSettings
 from core.supervisor import die_with_parent
+from tests.support.free_ports import free_port
 
 __all__ = ["Rtpengine", "media", "media_settings", "peers", "running_media", "until_hears"]
 
@@ -59,9 +59,7 @@ class Rtpengine:
 
     def __init__(self, folder: Path, size: int = 100) -> None:
         self.ports = media_settings(size)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-            free.bind(("127.0.0.1", 0))
-            self.address = Address(*free.getsockname())
+        self.address = Address("127.0.0.1", free_port("127.0.0.1"))
         self._log = folder / f"rtpengine-{self.address.port}.log"
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -10,9 +10,11 @@ import asyncio
 import re
 import socket
 import tempfile
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
+
+from tests.support.free_ports import free_port
 
 SDP = """v=0
 o=- 1 1 IN IP4 {media}
@@ -370,13 +372,3 @@ class Sipp:
                 if any(row.split()[1].endswith(f":{wanted}") for row in rows):
                     return
                 await asyncio.sleep(0.01)
-
-
-def free_port(host):
-    """A port that nobody has there, neither by UDP nor by TCP."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, socket.socket() as other:
-            probe.bind((host, 0))
-            with suppress(OSError):
-                other.bind(probe.getsockname())
-                return probe.getsockname()[1]

@@ -101,6 +101,20 @@ def test_wrong_marks_stop_every_run(suite, mark, problem, options):
     result.stderr.fnmatch_lines([problem])
 
 
+def test_several_processes_say_the_same(suite):
+    several = ("-p", "xdist.plugin", "-n", "2")
+    spread = """
+@spec("ACC-01", at="rule")
+@pytest.mark.parametrize("n", range(3))
+def test_many(n): pass
+"""
+    result = suite(spread, "--spec", *several)
+    result.stdout.fnmatch_lines(["ACC-01  rule (3)", f"proved: 1 of {len(IDS)}"])
+    result = suite("@spec('ACC-99', at='rule')\ndef test_it(): pass\n", *several)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*spec names no statement: 'ACC-99'*"])
+
+
 def test_without_the_option_nothing_is_said(suite):
     result = suite("@spec('ACC-01', at='rule')\ndef test_it(): pass\n")
     result.stdout.no_fnmatch_line("*ACC-01*")

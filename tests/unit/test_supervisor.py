@@ -165,6 +165,7 @@ async def test_orphans_of_a_killed_parent_are_awaited(sleeper):
 @pytest.mark.parametrize(
     ("parent", "mark", "seconds"),
     [(os.getpid(), "/a/folder", 60), (1, "/other", 60), (1, "/a/folder", 0)],
+    ids=["a child of another", "in another folder", "for no time"],
 )
 async def test_nobody_waits_for_others_children_nor_for_ever(sleeper, parent, mark, seconds):
     lives = sleeper(100, "/a/folder")

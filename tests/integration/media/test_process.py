@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from core.media.process import RtpengineProcess
 from core.media.rtp import RtpPeer
 from core.media.server import RtpengineServer
 from core.settings import MediaSettings
+from tests.support.free_ports import free_port
 from tests.support.media import figures, media_settings, running_media
 from tests.support.waiting import until
 
@@ -191,9 +191,7 @@ async def test_a_child_that_does_not_come_up(tmp_path, binary):
 async def test_neighbours_are_used_and_left_alone(tmp_path):
     async with running_media(tmp_path / "neighbour") as neighbour:
         address = neighbour.process.client.address
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
-            closed.bind(("127.0.0.1", 0))
-            dead = type(address)(*closed.getsockname())
+        dead = type(address)("127.0.0.1", free_port("127.0.0.1"))
         server = RtpengineServer(MediaSettings(rtpengine=(dead, address)), tmp_path)
         await server.start()
         assert server.process is None
@@ -209,9 +207,8 @@ async def test_neighbours_are_used_and_left_alone(tmp_path):
 
 
 async def test_a_dead_neighbour_is_known_at_once(tmp_path):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
-        closed.bind(("127.0.0.1", 0))
-        settings = MediaSettings(rtpengine=(process_module.Address(*closed.getsockname()),))
+    dead = process_module.Address("127.0.0.1", free_port("127.0.0.1"))
+    settings = MediaSettings(rtpengine=(dead,))
     server = RtpengineServer(settings, tmp_path)
     await server.start()
     peer = await RtpPeer.open()

@@ -13,6 +13,7 @@ from core.ids import new_id
 from core.media.g711 import PCMA
 from core.media.server import RtpengineServer
 from tests.integration.media.test_session import talk
+from tests.support.free_ports import free_port
 from tests.support.media import figures, media_settings, peers
 from tests.support.waiting import until
 
@@ -22,9 +23,7 @@ PASSWORD = "open-sesame-42"
 @asynccontextmanager
 async def redis(folder):
     """A redis-server with a password; yields host:port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port("127.0.0.1")
     folder.mkdir()
     process = await asyncio.create_subprocess_exec(
         "redis-server",

@@ -1,5 +1,6 @@
 """Ranges of RTP ports: overlapping ones exclude each other, a dead process holds none."""
 
+import os
 import subprocess
 import sys
 
@@ -8,9 +9,16 @@ import pytest
 from core.errors import SettingError
 from core.media.ports import PortRange, free_range
 
+_NOBODYS = 1_000_000 + os.getpid() * 1000
+"""No real ports: other tests on this machine look for free ranges, too."""
+
+
+def a_range(size=100):
+    return free_range(size, _NOBODYS, _NOBODYS + 999)
+
 
 def test_overlapping_ranges_exclude_each_other():
-    ours = free_range(200)
+    ours = a_range(200)
     assert ours.last - ours.first == 199
     for first, last in (
         (ours.first, ours.last),
@@ -28,7 +36,7 @@ def test_overlapping_ranges_exclude_each_other():
 
 
 def test_a_failed_claim_holds_nothing():
-    both = free_range(200)
+    both = a_range(200)
     below = PortRange(both.first, both.first + 99)
     above = PortRange(both.first + 100, both.last)
     both.lend()  # so that no neighbour takes them meanwhile
@@ -41,7 +49,7 @@ def test_a_failed_claim_holds_nothing():
 
 
 def test_lent_ports_are_for_the_borrower_alone():
-    ours = free_range(100)
+    ours = a_range()
     ours.lend()
     with pytest.raises(SettingError):
         free_range(100, ours.first, ours.last)
@@ -53,7 +61,7 @@ def test_lent_ports_are_for_the_borrower_alone():
 
 
 def test_there_may_be_no_free_range():
-    ours = free_range(100)
+    ours = a_range()
     with pytest.raises(SettingError):
         free_range(100, ours.first, ours.last)
     ours.release()
@@ -61,7 +69,8 @@ def test_there_may_be_no_free_range():
 
 def test_other_processes_are_excluded_until_they_end():
     code = (
-        "import sys; from core.media.ports import free_range; r = free_range();"
+        "import sys; from core.media.ports import free_range;"
+        f"r = free_range(100, {_NOBODYS}, {_NOBODYS + 999});"
         "print(r.first, r.last, flush=True); sys.stdin.read()"
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
