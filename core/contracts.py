@@ -435,6 +435,7 @@ class StepCode(StrEnum):
     RINGING = "ringing"  # a leg was offered
     LEG_ENDED = "leg_ended"  # a leg that was not answered: status, reason
     ANSWERED = "answered"  # a leg answered
+    TASK_ASKED = "task_asked"  # task; kind and ref of the executor, if there is one
     MEDIA_MOVED = "media_moved"  # the media server was lost, the audio goes through another: seconds
     ENDED = "ended"  # by, cause
 

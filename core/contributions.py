@@ -14,7 +14,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from core.contracts import CallFacts, Dial, ExtensionList, Menu, Tenant
+from core.contracts import CallFacts, Dial, Executor, ExtensionList, Menu, TaskKind, Tenant
 from core.events import Event
 from core.library import Prompt
 
@@ -124,6 +124,16 @@ class CallVerbs(Protocol):
 
     def extension_list(self, list_id: UUID) -> ExtensionList | None:
         """An extension list of the company."""
+        ...
+
+    def request_task(
+        self, kind: TaskKind, executor: Executor | None, *, recording: UUID | None = None
+    ) -> None:
+        """Ask for a task of this call, which is made once the call is over (TSK-01).
+
+        ``executor`` is as in scenarios: first and last are of those who were dialled last, or of the
+        next forwarding. ``recording`` is that of a message.
+        """
         ...
 
     def dialable(self, numbers: Collection[str] | None = None) -> frozenset[str]:

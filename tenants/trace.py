@@ -12,7 +12,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from core.contracts import CallFacts, CallStep, Snapshot, StepCode
-from tenants.words import ENDED_BY, STATUSES, UNROUTED, Gettext, Words, joined, uuid_of
+from tenants.words import ENDED_BY, STATUSES, TASKS, UNROUTED, Gettext, Words, joined, uuid_of
 
 __all__ = ["Gettext", "TraceLine", "render"]
 
@@ -177,6 +177,16 @@ def _answered(words: Words, step: CallStep) -> Iterator[_Said]:
     yield _about(words, step, _("answered"))
 
 
+def _task_asked(words: Words, step: CallStep) -> Iterator[_Said]:
+    data, _ = step.data, words.gettext
+    name = _(TASKS.get(data.get("task", ""), TASKS["missed"]))
+    if not data.get("kind"):
+        yield _Said(_("Task “{name}” without an executor").format(name=name))
+        return
+    who = words.addressee(data["kind"], data.get("ref", ""))
+    yield _Said(_("Task “{name}”: {who}").format(name=name, who=who))
+
+
 def _media_moved(words: Words, step: CallStep) -> Iterator[_Said]:
     yield _Said(words.gettext("The media server failed; another one carries the audio now"))
 
@@ -211,6 +221,7 @@ RENDERERS: dict[StepCode, Callable[[Words, CallStep], Iterator[_Said]]] = {
     StepCode.RINGING: _ringing,
     StepCode.LEG_ENDED: _leg_ended,
     StepCode.ANSWERED: _answered,
+    StepCode.TASK_ASKED: _task_asked,
     StepCode.MEDIA_MOVED: _media_moved,
     StepCode.ENDED: _ended,
 }

@@ -98,6 +98,14 @@ EXECUTORS = {
     ExecutorKind.MANAGER: N_("the personal manager"),
 }
 
+# What a call asks somebody to do (contracts.TaskKind).
+TASKS = {
+    "missed": N_("Missed call"),
+    "message": N_("Voice message"),
+    "callback": N_("Call back"),
+    "outgoing": N_("Client not reached"),
+}
+
 _BY_THE_CLOCK = frozenset(
     {SkipReason.EXTRA_UNAVAILABLE, SkipReason.OFF_HOURS, SkipReason.TERMINAL_OFF_HOURS}
 )

@@ -27,6 +27,7 @@ ICONS = {
     StepCode.PLAYED: "phone-call",
     StepCode.PRESSED: "phone-call",
     StepCode.ANSWERED: "phone",
+    StepCode.TASK_ASKED: "checkbox",
     StepCode.MEDIA_MOVED: "phone-call",
     StepCode.ENDED: "phone-off",
 }

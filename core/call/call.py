@@ -83,6 +83,7 @@ class Call:
         if state.line is not None:
             state.line.close()
         await state.media.close()
+        state.aftermath.close()
         return self.record.finish(*end)
 
     def leave(self, cause: str, *, status: int = NOT_NOW, who: str = "") -> None:

@@ -23,6 +23,8 @@ from core.contracts import (
     Dial,
     DialPlan,
     Direction,
+    Executor,
+    MissedManager,
     Par,
     PlanNode,
     PluginStep,
@@ -36,6 +38,7 @@ from core.contributions import CallVerbs, Next
 from core.errors import SunSimError
 from core.library import BY_ID
 from core.numbers import EMERGENCY, is_domestic, is_extension
+from core.routing import responsible
 from core.settings import SipSettings
 from core.tenant_hooks import TenantHooks
 
@@ -154,6 +157,7 @@ class CallContext:
     def plan(self, step: Dial, record: CallRecord) -> DialPlan:
         """Ask the routing core with the live state of this moment."""
         plan = self._planned(step, record)
+        record.forwarded(step)
         self._placing.shows_called = record.decision is not None and record.decision.shows_called
         self._placing.options = self._hooks.dial_options(self.tenant, record.facts, record.decision)
         return plan
@@ -209,6 +213,17 @@ class CallContext:
             return
         employees = {ring.employee_id for ring in _rings(plan.root) if ring.employee_id}
         self._moment.ringing(record.facts, record.started_at, employees)
+
+    def executor(self, wanted: Executor, record: CallRecord, step: Dial | None) -> Addressee | None:
+        """By the rules of ``routing.responsible``."""
+        return responsible.executor(self._compiled, wanted, record.facts, step, record.rung)
+
+    def missed_manager(self, record: CallRecord, step: Dial) -> UUID | None:
+        """Likewise; who is the manager of every new contact is found out when that is saved."""
+        if self.snapshot.missed_manager is MissedManager.DEFAULT:
+            return None
+        seed = seed_of(record.facts.call_id)
+        return responsible.missed_manager(self._compiled, step, record.rung, seed)
 
     def moved(self) -> None:
         """Count it."""

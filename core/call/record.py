@@ -22,6 +22,7 @@ from core.contracts import (
     Outcome,
     Ring,
     StepCode,
+    TaskRequest,
 )
 from core.ports import Clock
 
@@ -53,6 +54,10 @@ class CallRecord:
         self.decision: Decision | None = None
         self.by_plugin = False  # the decision
         self.trunk_id: UUID | None = None  # the carrier that took the call outside, or was last tried
+        self.forwarding: Dial | None = None  # who were to be called last,
+        self.rung: list[Ring] = []  # and what rang of them, in order
+        self.tasks: list[TaskRequest] = []
+        self.missed_manager: UUID | None = None
         self._clock = clock
         self._hash = snapshot_hash
         self._steps: list[CallStep] = []
@@ -78,6 +83,11 @@ class CallRecord:
         )
         return at
 
+    def forwarded(self, step: Dial) -> None:
+        """These are to be called now; asked again of the same, what rang before still counts."""
+        if step != self.forwarding:
+            self.forwarding, self.rung = step, []
+
     def attempt(self, step: Dial, live: Live) -> float:
         """A plan is asked for; returns the instant to ask it for."""
         at = self._clock.now()
@@ -89,6 +99,7 @@ class CallRecord:
     def ringing(self, ring: Ring, trunk_id: UUID | None = None) -> None:
         """A leg was offered, by a carrier if one is named; the first one marks when ringing began."""
         at = self.add(StepCode.RINGING, ring, trunk_id=str(trunk_id or ""))
+        self.rung.append(ring)
         self.trunk_id = trunk_id or self.trunk_id
         self.ringing_at = self.ringing_at or at
 
@@ -130,6 +141,8 @@ class CallRecord:
             facts=facts,
             decision=self.decision if self.by_plugin else None,
             attempts=tuple(self._attempts),
+            tasks=tuple(self.tasks),
+            missed_manager=self.missed_manager,
         )
 
     def _carrier(self) -> UUID | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
+from core.call.aftermath import Aftermath
 from core.call.conversation import Side
 from core.call.dialling import Dialler
 from core.call.early import Early
@@ -44,6 +45,7 @@ class CallState:
         """As for ``Call``."""
         self.record = record
         self.surroundings = surroundings
+        self.aftermath = Aftermath(record, surroundings)
         self.limit = limit
         self.options = Options()  # of the chain
         self.session = session

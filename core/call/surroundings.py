@@ -9,7 +9,18 @@ from uuid import UUID
 
 from core.call.dialling import InTurn, Place
 from core.call.record import CallRecord
-from core.contracts import Chain, Dial, DialPlan, PlanNode, PluginStep, Ring, Snapshot, Tenant
+from core.contracts import (
+    Addressee,
+    Chain,
+    Dial,
+    DialPlan,
+    Executor,
+    PlanNode,
+    PluginStep,
+    Ring,
+    Snapshot,
+    Tenant,
+)
 from core.contributions import CallVerbs, Next
 
 __all__ = ["Surroundings"]
@@ -66,6 +77,15 @@ class Surroundings(Protocol):
 
     def answered(self, record: CallRecord, ring: Ring) -> None:
         """The parties are connected."""
+        ...
+
+    def executor(self, wanted: Executor, record: CallRecord, step: Dial | None) -> Addressee | None:
+        """The employee or group who gets a task, of those whom the step names; ``None`` if nobody."""
+        ...
+
+    def missed_manager(self, record: CallRecord, step: Dial) -> UUID | None:
+        """Who becomes the manager of a caller whom the step did not connect; ``None`` if that is who
+        is the manager of every new contact."""
         ...
 
     def moved(self) -> None:

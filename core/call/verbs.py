@@ -18,10 +18,12 @@ from core.contracts import (
     CallFacts,
     Dial,
     DialPlan,
+    Executor,
     ExtensionList,
     Menu,
     Outcome,
     StepCode,
+    TaskKind,
     Tenant,
 )
 from core.library import Prompt, sequence
@@ -125,6 +127,13 @@ class Verbs:
         """Settle the call; ``sip_status`` is what a caller hears who was not answered."""
         self._state.go_on()
         self._state.end = CallEnd(outcome_of(sip_status), sip_status, "system")
+
+    def request_task(
+        self, kind: TaskKind, executor: Executor | None, *, recording: UUID | None = None
+    ) -> None:
+        """Ask for a task of this call, which is made once the call is over."""
+        self._state.go_on()
+        self._state.aftermath.request(kind, executor, recording)
 
     def _note_skipped(self, plan: DialPlan) -> None:
         for skipped in plan.skipped:

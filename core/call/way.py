@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.call.ending import CallEnd
 from core.call.state import CallState
 from core.call.verbs import Verbs
-from core.contracts import Dial, HangUp
+from core.contracts import Dial, HangUp, TaskKind
 from core.contributions import Next
 
 __all__ = ["follow"]
@@ -20,10 +20,13 @@ async def follow(state: CallState, verbs: Verbs) -> CallEnd:
     await state.early.open()
     if chain.options.greeting is not None:
         await verbs.play(chain.options.greeting)
-    for step in chain.all_steps:
+    for at, step in enumerate(chain.all_steps):
+        state.aftermath.reached(chain, at)
         if isinstance(step, Dial):
             await verbs.dial(step)
         elif isinstance(step, HangUp):
+            if step.task is not None:  # before the farewell, which the caller may not hear to its end
+                verbs.request_task(TaskKind.MISSED, step.task)
             if step.media is not None:
                 await verbs.play(step.media)
             verbs.hang_up(step.sip_status)

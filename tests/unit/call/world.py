@@ -11,11 +11,14 @@ from core.call.call import Call
 from core.call.dialling import Place
 from core.call.record import CallRecord
 from core.contracts import (
+    Addressee,
+    AddresseeKind,
     CallFacts,
     Chain,
     Dial,
     DialPlan,
     Direction,
+    ExecutorKind,
     Options,
     Par,
     Ring,
@@ -257,6 +260,7 @@ class World:
         self.moves = 0
         self.direction = direction
         self.refusal = None
+        self.candidate = None  # for the manager
         self.elsewhere = None  # what rings for any contact of a 302; else the phone that it names
         self.limit = None
         self.profile = PLAIN
@@ -300,6 +304,7 @@ class World:
         return RINGBACK
 
     def plan(self, step, record):
+        record.forwarded(step)
         return DialPlan(self.trees[id(step)], self.skipped)
 
     def place(self, ring):
@@ -315,6 +320,17 @@ class World:
 
     def answered(self, record, ring):
         self.connected.append(ring.address)
+
+    def executor(self, wanted, record, step):
+        """Who is named; else the first or the last of those who rang, else of the step."""
+        if wanted.ref:
+            return Addressee(AddresseeKind(wanted.kind), wanted.ref)
+        names = [each.address for each in record.rung] or [each.ref for each in step.addressees]
+        at = -1 if wanted.kind is ExecutorKind.LAST else 0
+        return Addressee(AddresseeKind.EMPLOYEE, names[at]) if names else None
+
+    def missed_manager(self, record, step):
+        return self.candidate
 
     def moved(self):
         self.moves += 1
