@@ -47,19 +47,21 @@ from core.trunk.keeper import TrunkKeeper
 from tenants.bindings import DatabaseBindings
 from tenants.callcommands import CommandExecutor
 from tenants.callstore import DatabaseCallStore
+from tenants.captures import Captures
 from tenants.crosstenant import talk_times
 from tenants.db import Database
 from tenants.directory import MemoryDirectory
 from tenants.jobs import run_worker
 from tenants.listener import CHANNELS, LIVE, Listener
 from tenants.live import DatabaseLiveBoard
+from tenants.recordings import RecordingMaker
 from tenants.regions import load_geocoder
 from tenants.secrets import Vault
 from tenants.services.checks import CheckKeeper
 from tenants.services.chores import chores
 from tenants.services.lines import LineIssuer
 from tenants.sounds import SoundFiles
-from tenants.storage import Storage
+from tenants.storage import RECORDINGS, Storage
 from tenants.trunkstate import TrunkStateWriter
 from web.api import api
 from web.context import WebContext
@@ -365,12 +367,27 @@ async def _open_worker(common: Common, stack: AsyncExitStack, state: State) -> N
             common.settings.data,
             common.host,
             common.listener,
-            chores(common.database, issuer, Storage(common.settings.data.dir.resolve() / "sound")),
+            chores(
+                common.database,
+                issuer,
+                Storage(common.settings.data.dir.resolve() / "sound"),
+                _recording_maker(common),
+            ),
         ),
         name="worker",
     )
     stack.push_async_callback(_end, work)
     work.add_done_callback(_leave_if_broken)
+
+
+def _recording_maker(common: Common) -> RecordingMaker:
+    settings, folder = common.settings, common.settings.data.dir.resolve()
+    return RecordingMaker(
+        common.database,
+        Storage(folder / RECORDINGS),
+        Captures(settings.recording.dir or folder / "media" / "recordings"),
+        settings.recording,
+    )
 
 
 def _leave_if_broken(work: asyncio.Task[None]) -> None:

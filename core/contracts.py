@@ -27,6 +27,7 @@ from core.peers import (
     Trunk,
     TrunkTransport,
 )
+from core.recordings import CallRecording
 from core.scenarios import (
     Addressee,
     AddresseeKind,
@@ -226,8 +227,9 @@ class Tenant(Struct, frozen=True):
 class Snapshot(Struct, frozen=True):
     """A tenant's whole routing configuration. ``hash`` is the SHA-256 of its content, hex.
 
-    ``recording`` says that the contract has the service (SET-03), ``announcement`` is played where no
-    branch has its own (SET-04), ``off_hours_media`` where nothing handles a call (H-3).
+    ``recording`` says that the contract has the service (SET-03), ``recording_pause`` that employees
+    may pause it, ``announcement`` is played where no branch has its own (SET-04), ``off_hours_media``
+    where nothing handles a call (H-3).
     ``default_manager`` is that of every new contact, an employee or an extension (PMA-02, H-6);
     ``missed_manager`` says who it is after a missed call (PMA-03).
 
@@ -259,6 +261,7 @@ class Snapshot(Struct, frozen=True):
     menus: tuple[Menu, ...] = ()
     extension_lists: tuple[ExtensionList, ...] = ()
     recording: bool = False
+    recording_pause: bool = False
     announcement: UUID | None = None
     off_hours_media: UUID | None = None
     default_manager: Addressee | None = None
@@ -436,6 +439,8 @@ class StepCode(StrEnum):
     LEG_ENDED = "leg_ended"  # a leg that was not answered: status, reason
     ANSWERED = "answered"  # a leg answered
     TASK_ASKED = "task_asked"  # task; kind and ref of the executor, if there is one
+    RECORDING = "recording"  # what is said is recorded from now on: kind, why
+    NOT_RECORDING = "not_recording"  # no longer, or not at all: reason, by
     MEDIA_MOVED = "media_moved"  # the media server was lost, the audio goes through another: seconds
     ENDED = "ended"  # by, cause
 
@@ -518,6 +523,7 @@ class Cdr(Struct, frozen=True):
     attempts: tuple[Attempt, ...] = ()
     tasks: tuple[TaskRequest, ...] = ()
     missed_manager: UUID | None = None
+    recordings: tuple[CallRecording, ...] = ()
 
 
 # --- plugins ----------------------------------------------------------------------------------

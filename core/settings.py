@@ -28,6 +28,7 @@ __all__ = [
     "MailSettings",
     "MediaSettings",
     "NumberingSettings",
+    "RecordingSettings",
     "Settings",
     "SipSettings",
     "load",
@@ -234,6 +235,27 @@ class MediaSettings(Struct, frozen=True):
     ] = None
 
 
+class RecordingSettings(Struct, frozen=True):
+    """Recorded conversations and voice messages."""
+
+    dir: Annotated[
+        Path | None,
+        Doc(description="Folder where the rtpengines of a pool record (their --recording-dir)."),
+    ] = None
+    days: Annotated[
+        int, Doc(ge=0, description="Days that recordings are kept if a company sets none; 0: for ever.")
+    ] = 365
+    megabytes: Annotated[
+        int, Doc(ge=1, description="Megabytes of recordings of a company; then none begins.")
+    ] = 20_000
+    free_megabytes: Annotated[
+        int, Doc(ge=0, description="Free megabytes on the disk below which nothing is recorded.")
+    ] = 500
+    failed_days: Annotated[
+        int, Doc(ge=0, description="Days that what could not be made into sound is kept as received.")
+    ] = 7
+
+
 class MailSettings(Struct, frozen=True):
     """Outgoing mail."""
 
@@ -273,6 +295,7 @@ class Settings(Struct, frozen=True):
     http: HttpSettings = HttpSettings()
     sip: SipSettings = SipSettings()
     media: MediaSettings = MediaSettings()
+    recording: RecordingSettings = RecordingSettings()
     mail: MailSettings = MailSettings()
     numbering: NumberingSettings = NumberingSettings()
     log: LogSettings = LogSettings()

@@ -38,6 +38,9 @@ __all__ = [
     "present_calls",
     "purge_commands",
     "purge_sessions",
+    "recorded_calls",
+    "recordings_due",
+    "recordings_in_state",
     "renew_lines",
     "talk_times",
     "tenant_of_call",
@@ -46,6 +49,7 @@ __all__ = [
     "tenants_with_commands",
     "tenants_with_pending_lines",
     "tenants_with_plugin",
+    "tenants_with_recordings",
     "trunks",
     "write_bindings",
 ]
@@ -160,9 +164,9 @@ JOIN scenario_versions v ON v.tenant_id = s.tenant_id AND v.scenario_id = s.id A
 WHERE s.tenant_id = ANY($1) ORDER BY s.id
 """
 _TENANTS = """
-SELECT t.id, t.name, t.status, t.timezone, t.config_version, c.plugins, c.recording, c.announcement,
-    c.off_hours_media, c.default_manager, c.missed_manager, c.channels, c.outgoing_calls,
-    c.outgoing_tasks
+SELECT t.id, t.name, t.status, t.timezone, t.config_version, c.plugins, c.recording,
+    c.recording_pause, c.announcement, c.off_hours_media, c.default_manager, c.missed_manager,
+    c.channels, c.outgoing_calls, c.outgoing_tasks
 FROM tenants t LEFT JOIN contracts c ON c.tenant_id = t.id
 WHERE t.id = ANY($1) ORDER BY t.id
 """
@@ -403,6 +407,47 @@ async def talk_times(
             list(since.values()),
         )
     return [(row["tenant_id"], row["id"], row["seconds"]) for row in rows]
+
+
+# --- recordings ---------------------------------------------------------------------------------
+
+
+async def recordings_due(database: Database, limit: int) -> list[Row]:
+    """``tenant_id`` and ``id`` of recordings of which sound is to be made now, the oldest first."""
+    async with database.directory() as session:
+        return await session.fetch(
+            "SELECT tenant_id, id FROM recordings WHERE state = 'waiting' AND retry_at <= now()"
+            " ORDER BY retry_at LIMIT $1",
+            limit,
+        )
+
+
+async def recordings_in_state(database: Database) -> dict[str, int]:
+    """How many recordings wait for their sound, and how many got none."""
+    async with database.directory() as session:
+        rows = await session.fetch(
+            "SELECT state, count(*) AS recordings FROM recordings"
+            " WHERE state IN ('waiting', 'failed') GROUP BY state"
+        )
+    return {row["state"]: row["recordings"] for row in rows}
+
+
+async def recorded_calls(database: Database, calls: Collection[UUID]) -> dict[UUID, set[str]]:
+    """In which states the recordings of these calls are; calls without any are left out."""
+    async with database.directory() as session:
+        rows = await session.fetch(
+            "SELECT call_id, array_agg(DISTINCT state) AS states FROM recordings"
+            " WHERE call_id = ANY($1) GROUP BY call_id",
+            calls,
+        )
+    return {row["call_id"]: set(row["states"]) for row in rows}
+
+
+async def tenants_with_recordings(database: Database) -> list[UUID]:
+    """Companies of which some are kept."""
+    async with database.directory() as session:
+        rows = await session.fetch("SELECT DISTINCT tenant_id FROM recordings WHERE state = 'ready'")
+    return [row["tenant_id"] for row in rows]
 
 
 # --- the outbox ---------------------------------------------------------------------------------

@@ -196,6 +196,7 @@ def _services(tenant: Row) -> dict[str, Any]:
     manager = tenant["default_manager"]
     return {
         "recording": tenant["recording"],
+        "recording_pause": tenant["recording_pause"],
         "announcement": tenant["announcement"],
         "off_hours_media": tenant["off_hours_media"],
         "default_manager": msgspec.json.decode(manager, type=Addressee) if manager else None,

@@ -16,7 +16,10 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from uuid import UUID
 
-__all__ = ["Storage"]
+__all__ = ["RECORDINGS", "Storage"]
+
+RECORDINGS = "recordings"
+"""Folder of recorded conversations and messages in the data folder."""
 
 _NAME = re.compile(r"[0-9a-f][0-9a-f-]{31,63}\.[a-z0-9]{2,4}\Z")
 _INCOMING = "incoming-"

@@ -12,6 +12,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from core.contracts import CallFacts, CallStep, Snapshot, StepCode
+from core.recordings import RecordingKind
 from tenants.words import ENDED_BY, STATUSES, TASKS, UNROUTED, Gettext, Words, joined, uuid_of
 
 __all__ = ["Gettext", "TraceLine", "render"]
@@ -191,6 +192,24 @@ def _media_moved(words: Words, step: CallStep) -> Iterator[_Said]:
     yield _Said(words.gettext("The media server failed; another one carries the audio now"))
 
 
+def _recording(words: Words, step: CallStep) -> Iterator[_Said]:
+    _ = words.gettext
+    if step.data.get("kind") == RecordingKind.MESSAGE:
+        yield _Said(_("The caller leaves a message"))
+    else:
+        yield _Said(_("The conversation is recorded"))
+
+
+def _not_recording(words: Words, step: CallStep) -> Iterator[_Said]:
+    data, _ = step.data, words.gettext
+    if data.get("reason") == "paused":
+        who = data.get("by")
+        said = _("{who} pauses the recording") if who else _("The recording is paused")
+        yield _Said(said.format(who=who))
+    else:
+        yield _Said(_("Nothing is recorded: {reason}").format(reason=words.reason(data.get("reason"))))
+
+
 def _ended(words: Words, step: CallStep) -> Iterator[_Said]:
     data, _ = step.data, words.gettext
     if data.get("who"):
@@ -223,5 +242,7 @@ RENDERERS: dict[StepCode, Callable[[Words, CallStep], Iterator[_Said]]] = {
     StepCode.ANSWERED: _answered,
     StepCode.TASK_ASKED: _task_asked,
     StepCode.MEDIA_MOVED: _media_moved,
+    StepCode.RECORDING: _recording,
+    StepCode.NOT_RECORDING: _not_recording,
     StepCode.ENDED: _ended,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tenants import crosstenant
 from tenants.db import Database
 from tenants.jobs import Chore
+from tenants.recordings import RecordingMaker
 from tenants.services import lines, trunks
 from tenants.services.lines import LineIssuer
 from tenants.services.soundspace import sweep
@@ -15,7 +16,9 @@ __all__ = ["chores"]
 _DAY = 24 * 3600
 
 
-def chores(db: Database, issuer: LineIssuer, storage: Storage) -> tuple[Chore, ...]:
+def chores(
+    db: Database, issuer: LineIssuer, storage: Storage, recordings: RecordingMaker
+) -> tuple[Chore, ...]:
     """For ``tenants.jobs.run_worker``. The first run of each is at the start."""
     return (
         Chore("lines.renew", _DAY, lambda: lines.renew_digests(db, issuer)),
@@ -24,4 +27,6 @@ def chores(db: Database, issuer: LineIssuer, storage: Storage) -> tuple[Chore, .
         Chore("commands.purge", 3600, lambda: crosstenant.purge_commands(db)),
         Chore("sessions.purge", 3600, lambda: crosstenant.purge_sessions(db)),
         Chore("sounds.sweep", _DAY, lambda: sweep(db, storage)),
+        Chore("recordings.make", 2, recordings.work),
+        Chore("recordings.expire", 3600, recordings.expire),
     )

@@ -31,6 +31,7 @@ from tenants.tables.people import (
     Terminal,
     TerminalState,
 )
+from tenants.tables.recordings import Recording, RecordingState
 from tenants.tables.telephony import Number, Scenario, ScenarioVersion, SnapshotStore, SnapshotVersion
 from tenants.tables.voice import ExtensionList, Menu
 
@@ -69,6 +70,8 @@ __all__ = [
     "OperatorToken",
     "Outbox",
     "OutboxDone",
+    "Recording",
+    "RecordingState",
     "Scenario",
     "ScenarioVersion",
     "Schedule",

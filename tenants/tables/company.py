@@ -39,6 +39,9 @@ class Contract(TenantTable, tablename="contracts"):
     tariff = Text(default="start")
     channels = Integer(default=10, help_text="Calls at once.")
     recording = Boolean(default=False, help_text="The service «Запись разговоров» (SET-03).")
+    recording_form = Text(default="mp3", help_text="mp3 or opus: what recordings are kept as.")
+    recording_days = Integer(default=None, null=True, help_text="That they are kept; else the setting.")
+    recording_pause = Boolean(default=False, help_text="Employees may pause a recording.")
     announcement = UUID(default=None, null=True, help_text="Media of the announcement (SET-04).")
     off_hours_media = UUID(default=None, null=True, help_text="Where nothing handles a call (H-3).")
     default_manager = JSONB(

@@ -8,7 +8,10 @@ from core import routing
 from core.contracts import CallFacts, Direction, Encryption, Live, Ring
 from core.errors import Conflict, Forbidden, Invalid, NotFound, TooManyRequests
 from core.ids import new_id
+from core.settings import RecordingSettings
 from core.sip.digest import ha1
+from tenants.captures import Captures
+from tenants.recordings import RecordingMaker
 from tenants.secrets import Vault
 from tenants.services import audit, employees, lines
 from tenants.services.accounts import reset_password
@@ -229,7 +232,8 @@ async def test_a_new_master_key_takes_over_and_a_lost_one_stops_only_its_own_lin
 async def test_the_workers_chores_finish_what_was_left_half_done(company, tmp_path):
     async with company.db.tenant(company.id):
         await employees.insert(company.issuer, company.admin, CreateEmployee("Борис Кузнецов"))
-    for chore in chores(company.db, company.issuer, Storage(tmp_path)):
+    recordings = RecordingMaker(company.db, Storage(tmp_path), Captures(tmp_path), RecordingSettings())
+    for chore in chores(company.db, company.issuer, Storage(tmp_path), recordings):
         await chore.run()
     states = {line.state for line in await lines.lines(company.db, company.admin)}
     assert states == {TerminalState.ACTIVE}

@@ -1,0 +1,260 @@
+"""Recordings become sound once each, whatever dies, and are forgotten in time."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from core.ids import new_id
+from core.media.mixdown import SOUND, Job, Result
+from core.media.tones import heard_seconds
+from core.recordings import CallRecording, Channel, Part, RecordingKind, Track
+from core.settings import RecordingSettings
+from tenants import tables
+from tenants.callstore import DatabaseCallStore
+from tenants.captures import Captures
+from tenants.recordings import MOST_ATTEMPTS, RecordingMaker
+from tenants.storage import Storage
+from tests.integration.directory.conftest import call_of
+from tests.rules.source import ROOT
+from tests.support.pcaps import decoded, speech, write_pcap
+
+CODECS = {8: "PCMA/8000"}
+PITCH = {4000: 440, 4002: 700}
+TRACKS = (Track(Channel.CLIENT, 4000, CODECS), Track(Channel.EMPLOYEE, 4002, CODECS))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("pcaps", "metadata", "tmp"):
+        (tmp_path / "media" / name).mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.fixture
+async def store(database, tmp_path):
+    opened = DatabaseCallStore(database, tmp_path)
+    opened.start()
+    yield opened
+    await opened.close()
+
+
+def maker(database, folder, **more):
+    settings = RecordingSettings(**{k: more.pop(k) for k in ("days", "failed_days") if k in more})
+    storage, captures = Storage(folder / "sound"), Captures(folder / "media")
+    return RecordingMaker(database, storage, captures, settings, **more)
+
+
+async def recorded(store, company, folder, kind=RecordingKind.CONVERSATION, tracks=TRACKS, seconds=1):
+    """A call with a recording and its files; returns its record."""
+    call, at = call_of(company), time.time() - 10
+    source = f"0123456789ab-{call.call_id}"
+    said = [p for track in tracks for p in speech(track.port, PITCH[track.port], seconds, at=at)]
+    write_pcap(folder / "media" / "pcaps" / f"{source}-00ff.pcap", said)
+    (folder / "media" / "metadata" / f"rtpengine-meta-{source}-00ff.txt").write_text("said")
+    part = Part(at, at + 1.5, tracks)
+    made = CallRecording(new_id(), kind, source, (part,))
+    call = msgspec.structs.replace(call, recordings=(made,))
+    await store.save(call)
+    return call
+
+
+async def row_of(database, company):
+    async with database.tenant(company.id):
+        (row,) = await tables.Recording.select()
+    return row
+
+
+def left(folder):
+    return sorted(path.name for path in (folder / "media").glob("*/*"))
+
+
+def sounds(folder):
+    return sorted(path.name for path in (folder / "sound").glob("*/*"))
+
+
+async def fake(job: Job, folder: Path) -> Result:
+    (folder / SOUND).write_bytes(b"sound of " + job.form.encode())
+    return Result(1500, 1.0, ((1, 2), (3, 4)), 50)
+
+
+async def overdue(database, company):
+    """What waits for its next attempt need not."""
+    async with database.tenant(company.id) as session:
+        await session.execute("UPDATE recordings SET retry_at = now() WHERE state = 'waiting'")
+
+
+async def test_a_recording_is_stored_with_its_call_and_becomes_sound(store, database, company, folder):
+    call = await recorded(store, company, folder)
+    (wanted,) = call.recordings
+    row = await row_of(database, company)
+    assert (row["id"], row["call_id"], row["state"]) == (wanted.id, call.call_id, "waiting")
+    assert msgspec.json.decode(row["parts"], type=tuple[Part, ...]) == wanted.parts
+    assert row["started_at"].timestamp() == pytest.approx(wanted.parts[0].started_at)
+    await store.save(call)  # a record may be replayed
+    assert await maker(database, folder).work() == 1
+    row = await row_of(database, company)
+    assert (row["state"], row["form"], row["milliseconds"]) == ("ready", "mp3", 1500)
+    (file,) = (folder / "sound").glob("*/*")
+    assert file.name == f"{wanted.id}.mp3"
+    assert row["bytes"] == file.stat().st_size
+    left_side, right_side = decoded(file, 2)
+    assert heard_seconds(left_side, 440) >= 0.7
+    assert heard_seconds(right_side, 700) >= 0.7
+    assert not heard_seconds(left_side, 700)
+    assert not heard_seconds(right_side, 440)
+    assert [len(each) for each in msgspec.json.decode(row["peaks"])] == [400, 400]
+    assert left(folder) == []
+    assert await maker(database, folder).work() == 0
+
+
+async def test_the_form_is_the_companys(store, database, company, folder):
+    async with database.tenant(company.id):
+        await tables.Contract.update({tables.Contract.recording_form: "opus"}, force=True)
+    await recorded(store, company, folder)
+    await maker(database, folder, render=fake).work()
+    assert sounds(folder)[0].endswith(".ogg")
+    assert (await row_of(database, company))["form"] == "ogg"
+
+
+@pytest.mark.parametrize(("seconds", "state"), [(0.6, "empty"), (1.3, "ready")])
+async def test_a_message_in_which_nobody_speaks_is_none(
+    store, database, company, folder, seconds, state
+):
+    alone = (Track(Channel.CLIENT, 4000, CODECS),)
+    await recorded(store, company, folder, RecordingKind.MESSAGE, alone, seconds)
+    await maker(database, folder).work()
+    assert (await row_of(database, company))["state"] == state
+    assert bool(sounds(folder)) is (state == "ready")
+    assert left(folder) == []
+
+
+async def test_no_company_sees_anothers(store, database, make_company, folder):
+    ours, theirs = await make_company(1), await make_company(2)
+    await recorded(store, theirs, folder)
+    async with database.tenant(ours.id) as session:
+        assert await tables.Recording.select() == []
+        await session.execute("UPDATE recordings SET state = 'deleted'")
+    assert (await row_of(database, theirs))["state"] == "waiting"
+
+
+async def test_what_cannot_be_made_is_tried_again_and_then_kept_for_the_operator(
+    store, database, company, folder
+):
+    call = await recorded(store, company, folder)
+    file = folder / "media" / "pcaps" / f"{call.recordings[0].source}-00ff.pcap"
+    content = file.read_bytes()
+    file.unlink()
+    for attempt in range(1, MOST_ATTEMPTS):
+        await maker(database, folder).work()
+        row = await row_of(database, company)
+        assert (row["state"], row["attempts"]) == ("waiting", attempt)
+        assert "no files" in row["reason"]
+        assert await maker(database, folder).work() == 0, "not at once"
+        await overdue(database, company)
+    await maker(database, folder).work()
+    assert (await row_of(database, company))["state"] == "failed"
+    file.write_bytes(content)
+    old = time.time() - 2 * 24 * 3600
+    os.utime(file, (old, old))
+    await maker(database, folder, failed_days=3).sweep()
+    assert file.exists()
+    await maker(database, folder, failed_days=1).sweep()
+    assert not file.exists()
+
+
+async def test_days_pass_and_recordings_go(store, database, company, folder):
+    await recorded(store, company, folder)
+    works = maker(database, folder, days=3, render=fake)
+    await works.work()
+    await works.expire()
+    assert (await row_of(database, company))["state"] == "ready"
+    async with database.tenant(company.id) as session:
+        await session.execute("UPDATE recordings SET started_at = now() - interval '4 days'")
+        await tables.Contract.update({tables.Contract.recording_days: 5}, force=True)
+    await works.expire()
+    assert (await row_of(database, company))["state"] == "ready", "the company's own days count"
+    async with database.tenant(company.id):
+        await tables.Contract.update({tables.Contract.recording_days: 2}, force=True)
+    (file,) = (folder / "sound").glob("*/*")
+    os.utime(file, (1, 1))
+    await works.expire()
+    row = await row_of(database, company)
+    assert (row["state"], row["reason"], row["bytes"]) == ("deleted", "retention", 0)
+    assert sounds(folder) == []
+
+
+async def test_what_a_call_without_record_left_is_swept_up_late(database, folder):
+    lost = folder / "media" / "pcaps" / f"0123456789ab-{new_id()}-00ff.pcap"
+    strange = folder / "media" / "pcaps" / "somebody-elses.pcap"
+    for file in (lost, strange):
+        file.write_bytes(b"")
+        os.utime(file, (time.time() - 2 * 24 * 3600,) * 2)
+    await maker(database, folder, failed_days=3).sweep()
+    assert lost.exists()
+    await maker(database, folder, failed_days=1).sweep()
+    assert left(folder) == [strange.name]
+
+
+async def test_a_name_that_is_none_opens_nothing(folder):
+    with pytest.raises(ValueError, match="names no recording"):
+        await Captures(folder).of("../../etc/passwd")
+
+
+DYING = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from core.settings import DataSettings, RecordingSettings
+from tenants.db import Database
+from tenants.captures import Captures
+from tenants.recordings import RecordingMaker
+from tenants.storage import Storage
+from tests.integration.directory.test_recordings import fake
+
+dsn, folder, owner, name = sys.argv[1], Path(sys.argv[2]), *sys.argv[3].split(".")
+
+def die(*args, **more):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+async def main():
+    database = await Database.open(DataSettings(dir=folder, dsn=dsn, pool=2))
+    works = RecordingMaker(
+        database, Storage(folder / "sound"), Captures(folder / "media"), RecordingSettings(),
+        render=die if name == "render" else fake, claim_seconds=0.5,
+    )
+    if name != "render":
+        part = works if owner == "maker" else getattr(works, "_" + owner)
+        setattr(part, name, die)
+    await works.work()
+
+asyncio.run(main())
+"""
+STEPS = ["maker._try", "maker.render", "storage.put", "maker._settle", "maker._tidy", "captures.delete"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_kill_before_any_step_loses_nothing_and_doubles_nothing(
+    store, database, company, folder, owner_dsn, step
+):
+    await recorded(store, company, folder)
+    command = [sys.executable, "-c", DYING, owner_dsn, str(folder), step]
+    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = await asyncio.to_thread(subprocess.run, command, env=environ, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL
+    works = maker(database, folder, render=fake)
+    async with asyncio.timeout(60):
+        while (row := await row_of(database, company))["state"] != "ready":
+            await works.work()
+            await asyncio.sleep(0.1)
+    assert row["attempts"] == (1 if step in STEPS[-2:] else 2)
+    for path in (*(folder / "media").glob("*/*"), *(folder / "sound").glob("*/incoming-*")):
+        os.utime(path, (1, 1))
+    await works.sweep()
+    assert sounds(folder) == [f"{row['id']}.mp3"]
+    assert left(folder) == []
