@@ -308,7 +308,7 @@ class KeyAction(StrEnum):
     FORWARD = "forward"  # to ``addressee`` (IVR-10 … IVR-13)
     EXTENSIONS = "extensions"  # ``target`` is an extension list (IVR-14)
     MESSAGE = "message"  # a voice message after the media ``target`` (IVR-15)
-    CALLBACK = "callback"  # a request to be called back (IVR-16)
+    CALLBACK = "callback"  # a request to be called back (IVR-16), confirmed by the media ``target``
     SKIP = "skip"  # «Пропустить меню»: the next block (IVR-18)
 
 

@@ -23,6 +23,8 @@ from sunsim import (
     MenuKey,
     Next,
     Otherwise,
+    Prompt,
+    TaskKind,
 )
 
 __all__ = ["extensions", "menu"]
@@ -89,6 +91,8 @@ async def _follow(call: CallVerbs, block: _Block, shown: Menu, chosen: MenuKey) 
     """Where a key leads that ends the menu."""
     if chosen.action is KeyAction.SKIP:
         return Next.CONTINUE
+    if chosen.action is KeyAction.CALLBACK:
+        return await _call_back(call, block, chosen)
     if chosen.action is KeyAction.FORWARD and chosen.addressee is not None:
         return await _reach(call, block, chosen.addressee)
     if chosen.action is KeyAction.MENU and chosen.target is not None and shown.level == 1:
@@ -100,6 +104,16 @@ async def _follow(call: CallVerbs, block: _Block, shown: Menu, chosen: MenuKey) 
         if found is not None:
             return await _extension(call, block, found, found.instruction)
     return _leave(call, block)
+
+
+async def _call_back(call: CallVerbs, block: _Block, chosen: MenuKey) -> Next:
+    """A request to be called back (IVR-16); who hides the number cannot make one."""
+    if call.facts.caller is None:
+        return _leave(call, block)
+    call.request_task(TaskKind.CALLBACK, chosen.executor)
+    await call.play(chosen.target or Prompt.CALLBACK)
+    call.hang_up()
+    return Next.END
 
 
 async def _extension(

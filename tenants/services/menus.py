@@ -19,7 +19,7 @@ from tenants.db import Database
 from tenants.services import audit, uses
 from tenants.services.actor import Actor, require_administrator, require_scope
 from tenants.services.forms import given, proper_name
-from tenants.services.scenario_blocks import Known, known, reachable
+from tenants.services.scenario_blocks import Known, known, reachable, responsible
 from tenants.services.uses import Use, UseKind
 from tenants.tables import Menu
 
@@ -27,7 +27,7 @@ __all__ = ["CreateMenu", "MenuView", "UpdateMenu", "create", "delete", "get", "m
 
 _KEYS = frozenset("0123456789*#")
 _LONGEST_WAIT = 300
-_NOT_YET = frozenset({KeyAction.MESSAGE, KeyAction.CALLBACK})
+_NOT_YET = frozenset({KeyAction.MESSAGE})
 
 
 class CreateMenu(Struct, frozen=True):
@@ -219,6 +219,8 @@ async def _item(body: Body, key: MenuKey, there: Known) -> MenuKey:
         return msgspec.structs.replace(plain, addressee=reachable(key.addressee, there))
     if key.action in (KeyAction.REPEAT, KeyAction.SKIP):
         return plain
+    if key.action is KeyAction.CALLBACK:
+        return _request(key, there)
     if key.action is KeyAction.PLAY:
         fits, problem = key.target in there.media, "There is no such media."
     elif key.action is KeyAction.EXTENSIONS:
@@ -229,6 +231,15 @@ async def _item(body: Body, key: MenuKey, there: Known) -> MenuKey:
     if not fits:
         raise FieldError(problem)
     return msgspec.structs.replace(plain, target=key.target)
+
+
+def _request(key: MenuKey, there: Known) -> MenuKey:
+    """What asks for a task: with who gets it (H-21), and maybe a media. Raises FieldError."""
+    if key.executor is None:
+        raise FieldError("Choose who gets the task.")
+    if key.target is not None and key.target not in there.media:
+        raise FieldError("There is no such media.")
+    return MenuKey(key.key, key.action, None, key.target, responsible(key.executor, there))
 
 
 async def _is_second(menu_id: UUID | None) -> bool:

@@ -49,7 +49,7 @@ from tenants.tables import (
     TagKind,
 )
 
-__all__ = ["BranchDraft", "Known", "known", "reachable", "verified"]
+__all__ = ["BranchDraft", "Known", "known", "reachable", "responsible", "verified"]
 
 _MOST_ADDRESSEES = 100
 _MOST_STEPS = 20
@@ -236,12 +236,10 @@ class _Check:
             self._executor(f"{place}.task", step.task)
 
     def _executor(self, place: str, executor: Executor) -> None:
-        if executor.kind is ExecutorKind.EMPLOYEE:
-            self._value(
-                place, lambda ref: _one_of(ref, self.there.employees, _NO_EMPLOYEE), executor.ref
-            )
-        if executor.kind is ExecutorKind.GROUP:
-            self._value(place, lambda ref: _one_of(ref, self.there.groups, _NO_GROUP), executor.ref)
+        try:
+            responsible(executor, self.there)
+        except FieldError as error:
+            self.errors[place] = error
 
     def _seconds(self, place: str, seconds: int, most: int) -> None:
         if not 1 <= seconds <= most:
@@ -261,6 +259,15 @@ class _Check:
             self.errors[place] = error
             return value
         return stored
+
+
+def responsible(named: Executor, there: Known) -> Executor:
+    """Who gets a task, in stored form. Raises FieldError if the one who is named is not there."""
+    if named.kind is ExecutorKind.EMPLOYEE:
+        return replace(named, ref=_one_of(named.ref, there.employees, _NO_EMPLOYEE))
+    if named.kind is ExecutorKind.GROUP:
+        return replace(named, ref=_one_of(named.ref, there.groups, _NO_GROUP))
+    return Executor(named.kind)
 
 
 _NO_EMPLOYEE = "There is no such employee."

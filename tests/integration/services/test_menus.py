@@ -5,7 +5,17 @@ import pytest
 
 from core.errors import Conflict, Forbidden, Invalid, NotFound
 from core.ids import new_id
-from core.scenarios import Addressee, AddresseeKind, Chain, HangUp, KeyAction, MenuKey, Options
+from core.scenarios import (
+    Addressee,
+    AddresseeKind,
+    Chain,
+    Executor,
+    ExecutorKind,
+    HangUp,
+    KeyAction,
+    MenuKey,
+    Options,
+)
 from tenants.services import menus, scenarios
 from tenants.services.menus import CreateMenu, UpdateMenu
 from tenants.services.scenario_blocks import BranchDraft
@@ -104,10 +114,27 @@ async def test_what_a_key_names_must_be_there(company):
         MenuKey("4", KeyAction.PLAY, target=new_id()),
         MenuKey("5", KeyAction.EXTENSIONS, target=new_id()),
         MenuKey("6", KeyAction.MESSAGE),
+        MenuKey("7", KeyAction.CALLBACK),
+        MenuKey("8", KeyAction.CALLBACK, target=new_id(), executor=Executor(ExecutorKind.MANAGER)),
+        MenuKey("9", KeyAction.CALLBACK, executor=Executor(ExecutorKind.GROUP, str(new_id()))),
     )
     with pytest.raises(Invalid) as caught:
         await create(company, *wrong, instruction=new_id())
-    assert set(caught.value.errors) == {"instruction", *(f"keys[{at}]" for at in range(1, 7))}
+    assert set(caught.value.errors) == {"instruction", *(f"keys[{at}]" for at in range(1, 10))}
+
+
+@pytest.mark.spec("IVR-16", at="rule")
+async def test_a_key_may_ask_for_a_call_back_by_whoever_gets_the_task(company, media):
+    me = str(company.activated.employee.id)
+    keys = (
+        MenuKey("1", KeyAction.CALLBACK, executor=Executor(ExecutorKind.EMPLOYEE, me.upper())),
+        MenuKey("2", KeyAction.CALLBACK, target=media, executor=Executor(ExecutorKind.FIRST, "x")),
+    )
+    made = await create(company, *keys)
+    assert [(key.executor, key.target) for key in made.keys[1:]] == [
+        (Executor(ExecutorKind.EMPLOYEE, me), None),
+        (Executor(ExecutorKind.FIRST), media),
+    ]
 
 
 @pytest.mark.spec("MED-05", at="rule")

@@ -260,6 +260,7 @@ class World:
         self.moves = 0
         self.direction = direction
         self.refusal = None
+        self.number = "+79160000000"  # the caller's
         self.candidate = None  # for the manager
         self.elsewhere = None  # what rings for any contact of a 302; else the phone that it names
         self.limit = None
@@ -340,7 +341,7 @@ class World:
             call_id=new_id(),
             tenant_id=TENANT,
             direction=self.direction,
-            caller="+79160000000",
+            caller=self.number,
             called="+74950000000",
         )
         record = CallRecord(facts, LoopClock(), "hash")

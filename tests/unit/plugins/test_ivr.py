@@ -8,7 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from core.contracts import Addressee, AddresseeKind, Menu, Options, Outcome, PluginStep, StepCode
+from core.contracts import (
+    Addressee,
+    AddresseeKind,
+    Executor,
+    ExecutorKind,
+    Menu,
+    Options,
+    Outcome,
+    PluginStep,
+    StepCode,
+    TaskKind,
+    TaskRequest,
+)
+from core.library import Prompt
 from core.scenarios import (
     ExtensionBlock,
     ExtensionList,
@@ -228,6 +241,30 @@ def test_who_leaves_ends_the_menu():
     cdr = world.call_in((4, Ended(True)))
     assert (cdr.outcome, cdr.ended_by) == (Outcome.CANCELLED, "caller")
     assert cdr.ended_at - cdr.started_at == pytest.approx(4)
+
+
+@pytest.mark.spec("IVR-16", at="rule")
+@pytest.mark.parametrize("target", [None, media("news")])
+def test_a_key_asks_for_a_call_back(target):
+    sales = Executor(ExecutorKind.GROUP, str(UUID(int=70)))
+    asks = key("5", KeyAction.CALLBACK, executor=sales, target=target)
+    world = Ivr(replace(MENU, keys=(*MENU.keys, asks)))
+    cdr = world.call_in((4, "5"))
+    assert world.heard == ["instruction", "news" if target else Prompt.CALLBACK]
+    assert cdr.tasks == (TaskRequest(TaskKind.CALLBACK, Addressee(AddresseeKind.GROUP, sales.ref)),)
+    assert (rang(cdr), cdr.ended_by) == ([], "system")
+
+
+def test_who_hides_the_number_is_not_called_back():
+    sales = Executor(ExecutorKind.GROUP, str(UUID(int=70)))
+    asks = key("5", KeyAction.CALLBACK, executor=sales)
+    for otherwise in Otherwise:
+        world = Ivr(replace(MENU, keys=(*MENU.keys, asks)), otherwise)
+        world.number = None
+        cdr = world.call_in((4, "5"))
+        assert cdr.tasks == ()
+        assert Prompt.CALLBACK not in world.heard
+        assert rang(cdr) == (["next"] if otherwise is Otherwise.NEXT else [])
 
 
 # --- extensions -----------------------------------------------------------------------------------
