@@ -1,0 +1,10 @@
+"""Stories: calls as they are told, played in virtual time and by real telephones."""
+
+from tests.scripts import extensions, forwarding, greeting, leaving, menus
+
+_MODULES = (greeting, menus, extensions, forwarding, leaving)
+
+
+def everything():
+    """All stories."""
+    return [story for module in _MODULES for story in module.STORIES]

@@ -1,0 +1,202 @@
+"""A language for calls: what everybody does, and what must come of it.
+
+    story(
+        "A key leads to Anna",
+        handled(asks(voice_menu("main", says="menu", keys={"1": "anna"}))),
+        caller=[hears("menu"), presses("1"), talks("anna"), hangs_up()],
+        anna=[answers(after=0.3)],
+        then=[heard("caller", "menu", "anna"), rang("anna"), answered_by("anna")],
+        proves=["IVR-10"],
+    )
+
+Everybody has a name: ``caller`` and ``another`` call from outside; ``anna``, ``boris``, ``vera`` and
+``gleb`` are employees, each with one telephone if the story has a part for it, and with none otherwise;
+``outside`` and ``mobile`` are numbers that the carrier reaches. A part is a list of acts, done in order
+while the others do theirs. Each act waits for what it needs; none of them knows a clock but ``waits``
+and ``after``.
+
+What is heard has a name, too: each media (``SOUNDS``) and each voice is a tone of its own. The name of
+a person is heard when two talk with each other, ``ringback`` is our ringback tone.
+
+The same story is played with real SIP and RTP (``script_real``) and in virtual time
+(``script_virtual``).
+"""
+
+from dataclasses import dataclass, field
+
+from tests.support.script_handling import Handling, handled
+
+__all__ = ["Act", "Story", "handled", "story"]
+
+EMPLOYEES = {"anna": "Анна", "boris": "Борис", "vera": "Вера", "gleb": "Глеб"}
+CALLERS = ("caller", "another")
+OUTSIDE = ("outside", "mobile")
+LOOPING = frozenset({"ringback", "melody", "waiting", "hold"})
+"""What is heard again and again counts once."""
+
+_LOW, _STEP = 500, 60
+_NAMES = (
+    *(
+        "greeting",
+        "menu",
+        "second",
+        "wrong",
+        "news",
+        "list",
+        "melody",
+        "farewell",
+        "warning",
+        "waiting",
+    ),
+    *("message", "long", "long, the rest", "closed", "hold", "other", "early", "beep"),
+    *(*CALLERS, *EMPLOYEES, *OUTSIDE),
+)
+TONES = {"ringback": 425, **{name: _LOW + number * _STEP for number, name in enumerate(_NAMES)}}
+"""Hertz of each media and each voice."""
+
+SOUNDS = {
+    name: ((name, 0.9), (None, 0.4))
+    for name in _NAMES[: _NAMES.index("beep")]
+    if name != "long, the rest"
+} | {
+    "melody": (("melody", 1.2),),
+    "waiting": (("waiting", 1.2),),
+    "hold": (("hold", 1.2),),
+    "long": (("long", 0.9), (None, 20.0), ("long, the rest", 0.9), (None, 0.4)),
+}
+"""What each media is made of: tones and silence, with seconds. ``long`` is there to be interrupted."""
+
+
+@dataclass(frozen=True)
+class Act:
+    """One thing that somebody does."""
+
+    verb: str
+    args: tuple = ()
+
+    def __str__(self):
+        return f"{self.verb}({', '.join(map(repr, self.args))})"
+
+
+# --- what everybody can do ----------------------------------------------------------------------
+
+
+def hears(*names):
+    """Waits until these are heard, in this order."""
+    return Act("hears", names)
+
+
+def talks(name):
+    """Waits until both hear each other."""
+    return Act("talks", (name,))
+
+
+def presses(keys, by="events"):
+    """Presses keys: by ``events`` (RFC 4733), ``info`` (SIP INFO) or ``tones`` (in the voice)."""
+    return Act("presses", (keys, by))
+
+
+def dials_extension(name):
+    """Presses the extension of an employee or a group."""
+    return Act("dials_extension", (name,))
+
+
+def waits(seconds):
+    return Act("waits", (seconds,))
+
+
+def once(fact):
+    """Waits until something is so of somebody: ``anna rings``, ``caller hears menu``."""
+    return Act("once", (fact,))
+
+
+def hangs_up():
+    return Act("hangs_up")
+
+
+def is_let_go(status=None):
+    """Waits for the other side's end of it; ``status`` is what an unanswered caller is told."""
+    return Act("is_let_go", (status,))
+
+
+def calls(whom=None):
+    """Calls the company's number (as callers do of themselves), or a colleague, or a number."""
+    return Act("calls", (whom,))
+
+
+# --- what those do who are called ---------------------------------------------------------------
+
+
+def answers(after=0.0):
+    return Act("answers", (after,))
+
+
+def declines(status=486, after=0.0):
+    return Act("declines", (status, after))
+
+
+def redirects(to, after=0.0):
+    """Answers 302: a colleague's extension, or ``outside``."""
+    return Act("redirects", (to, after))
+
+
+def keeps_silent():
+    """The telephone gives no sign of life."""
+    return Act("keeps_silent")
+
+
+def rings_on():
+    """Nobody takes it up."""
+    return Act("rings_on")
+
+
+def sounds_early(name="early"):
+    """Is heard before it answers: 183 with a body."""
+    return Act("sounds_early", (name,))
+
+
+def holds():
+    return Act("holds")
+
+
+def resumes():
+    return Act("resumes")
+
+
+# --- stories ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Story:
+    """One story; ``parts`` are acts by name, ``then`` what is checked of its ``Result``."""
+
+    title: str
+    handling: Handling
+    parts: dict
+    then: tuple
+    proves: tuple = ()
+    trap: int | None = None
+    real: bool = True
+    virtual: bool = True
+    lacks: dict = field(default_factory=dict)
+
+    @property
+    def employees(self):
+        """Who of the company has a part or is named."""
+        return tuple(name for name in EMPLOYEES if name in self.parts or name in self.handling.named)
+
+    @property
+    def id(self):
+        """The title as it stands in the report."""
+        text = f"trap {self.trap} {self.title}" if self.trap else self.title
+        return "-".join("".join(c if c.isalnum() else " " for c in text.lower()).split())
+
+
+def story(title, handling, *, then, proves=(), trap=None, real=True, virtual=True, only=None, **parts):
+    """A story. ``lacks``: {"caller": "events"} says what somebody's telephone does not know."""
+    lacks = parts.pop("lacks", {})
+    unknown = set(parts) - {*EMPLOYEES, *CALLERS, *OUTSIDE}
+    assert not unknown, f"nobody is called {unknown}"
+    acts = {name: tuple(part) for name, part in parts.items()}
+    proofs = tuple(proves)
+    return Story(title, handling, acts, tuple(then), proofs, trap, real, virtual, lacks)

@@ -1,0 +1,201 @@
+"""Plays stories in virtual time: a switchboard with a real core and plugins, and telephones of wishes.
+
+Nothing sounds: what is heard is what the media server was asked to play, for as long as it lasts, and
+with whom it was asked to join somebody.
+"""
+
+import asyncio
+from pathlib import Path
+from uuid import UUID, uuid5
+
+from core.call.switchboard import Switchboard
+from core.contracts import (
+    Branch,
+    Contact,
+    ContactKind,
+    Employee,
+    Group,
+    Line,
+    Media,
+    Number,
+    Scenario,
+    Snapshot,
+    Terminal,
+    TerminalKind,
+)
+from core.host import Host
+from core.settings import SipSettings
+from core.testing import (
+    MemoryBoard,
+    MemoryCallStore,
+    MemoryDirectory,
+    MemorySounds,
+)
+from tests.support import virtual_time
+from tests.support.script import EMPLOYEES, SOUNDS
+from tests.support.script_fakes import NUMBERS, TRUNK, Endpoint, HearingMedia, VirtualCaller
+from tests.support.script_handling import Ids
+from tests.support.script_play import Heard, Log, Record, called, check, play
+from tests.unit.call.world import LoopClock
+
+NUMBER, SCENARIO = "+74951234567", UUID(int=40)
+TENANT = UUID(int=1)
+
+
+def run(story):
+    """Play a story and make its checks; returns the result."""
+
+    async def whole():
+        return await play(VirtualStage(story), story)
+
+    result = virtual_time.run(whole())
+    check(story, result)
+    return result
+
+
+class VirtualStage:
+    """A company in memory that handles calls as the story says."""
+
+    seconds = 36_000
+    patience = 2.0
+
+    def __init__(self, story):
+        self.story = story
+        self.log = Log()
+        self.heard = {}
+        self._parts = []
+        self._callees = {}
+        self.ids = Ids(self._known())
+        self._names = {
+            value: name for (kind, name), value in self.ids.items() if kind in ("login", "number")
+        }
+        self.media = HearingMedia(self)
+        self.store = MemoryCallStore()
+        directory = MemoryDirectory()
+        snapshot = self._snapshot()
+        directory.put(snapshot)
+        directory.add_trunk(TRUNK)
+        for caller, fields in story.handling.contacts.items():
+            directory.contacts[TENANT, NUMBERS[caller]] = self._contact(**fields)
+        self.switchboard = Switchboard(
+            settings=SipSettings(),
+            directory=directory,
+            media=self.media,
+            store=self.store,
+            board=MemoryBoard(),
+            host=Host.load(),
+            publish=lambda event: None,
+            clock=LoopClock(),
+            sounds=MemorySounds({name: Path(f"{name}.wav") for name in SOUNDS}, Path("ringback.wav")),
+        )
+        self.switchboard.endpoint = Endpoint(self)
+
+    # --- what a part asks for ---
+
+    def heard_of(self, name):
+        return self.heard.setdefault(name, Heard(self.log, name))
+
+    def phone(self, name):
+        return VirtualCaller(name, self)
+
+    def callee(self, name):
+        return self._callees.get(name)
+
+    def name_of(self, address):
+        return self._names.get(address)
+
+    def number_of(self, whom):
+        if whom is None:
+            return NUMBER
+        return self.ids.get(("extension", whom)) or self.ids.get(("number", whom)) or whom
+
+    def contact_of(self, to):
+        return f"sip:{self.number_of(to)}@{SipSettings().domain}"
+
+    def line(self, name):
+        person = self.ids["person", name]
+        return Line(self.ids["login", name], TENANT, person, self.ids["terminal", name], {})
+
+    def ringing(self, name, phone, acts):
+        self._callees[name] = phone
+        self._parts.append(asyncio.create_task(called(self, name, phone, acts)))
+
+    async def parts_done(self):
+        while self.switchboard.calls:
+            await asyncio.sleep(1)
+        await asyncio.sleep(1)
+        await asyncio.gather(*self._parts)
+
+    async def records(self):
+        found = sorted(self.store.cdrs.values(), key=lambda cdr: cdr.started_at)
+        return [Record.of(cdr, self.name_of) for cdr in found]
+
+    # --- the configuration ---
+
+    def _known(self):
+        handling, named = self.story.handling, self.story.employees
+        known = {("media", name): _id("media", name) for name in SOUNDS}
+        for at, name in enumerate(named):
+            known |= {
+                ("person", name): _id("person", name),
+                ("terminal", name): _id("terminal", name),
+                ("login", name): f"00500000{at:02}",
+                ("extension", name): str(101 + at),
+            }
+        for at, name in enumerate(handling.groups):
+            known["group", name] = _id("group", name)
+            known["extension", name] = str(201 + at)
+        known |= {("number", name): number for name, number in NUMBERS.items()}
+        known |= {("menu", each.name): _id("menu", each.name) for each in handling.menus}
+        known |= {("list", each.name): _id("list", each.name) for each in handling.lists}
+        return known
+
+    def _snapshot(self):
+        handling, ids = self.story.handling, self.ids
+        host = Host.load()
+        return Snapshot(
+            tenant_id=TENANT,
+            version=1,
+            hash="h",
+            name="ООО",
+            plugins=frozenset(host.manifests),
+            employees=tuple(self._employee(name) for name in self.story.employees),
+            terminals=tuple(
+                Terminal(
+                    ids["terminal", name], ids["person", name], TerminalKind.SIP, ids["login", name]
+                )
+                for name in self.story.employees
+            ),
+            groups=tuple(self._group(name, **g) for name, g in handling.groups.items()),
+            numbers=(Number(UUID(int=30), NUMBER, scenario_id=SCENARIO, trunk_id=TRUNK.id),),
+            scenarios=(
+                Scenario(SCENARIO, "Рассказ", 1, Branch(UUID(int=20), "top", handling.chain(ids))),
+            ),
+            media=tuple(Media(ids["media", name], name, name) for name in SOUNDS),
+            menus=tuple(each.made(ids) for each in handling.menus),
+            extension_lists=tuple(each.made(ids) for each in handling.lists),
+        )
+
+    def _employee(self, name):
+        fields = {"dialled_from_menu": True, **self.story.handling.cards.get(name, {})}
+        ids = self.ids
+        return Employee(
+            ids["person", name],
+            EMPLOYEES[name],
+            ids["extension", name],
+            terminals=(ids["terminal", name],),
+            **fields,
+        )
+
+    def _group(self, name, members, **fields):
+        people = tuple(self.ids["person", each] for each in members)
+        return Group(
+            self.ids["group", name], name, self.ids["extension", name], members=people, **fields
+        )
+
+    def _contact(self, manager=None):
+        return Contact(ContactKind.BUSINESS, manager_id=manager and self.ids["person", manager])
+
+
+def _id(kind, name):
+    return uuid5(TENANT, f"{kind} {name}")
