@@ -441,6 +441,12 @@ class StepCode(StrEnum):
     TASK_ASKED = "task_asked"  # task; kind and ref of the executor, if there is one
     RECORDING = "recording"  # what is said is recorded from now on: kind, why
     NOT_RECORDING = "not_recording"  # no longer, or not at all: reason, by
+    HELD = "held"  # somebody put the other one on hold
+    RESUMED = "resumed"  # and took him back
+    TRANSFER = "transfer"  # somebody passes the other one on: to, attended
+    TRANSFER_FAILED = "transfer_failed"  # nobody there took him: status
+    JOINED = "joined"  # somebody came into the conversation
+    PICKED_UP = "picked_up"  # somebody took the call from those who rang
     MEDIA_MOVED = "media_moved"  # the media server was lost, the audio goes through another: seconds
     ENDED = "ended"  # by, cause
 

@@ -185,7 +185,7 @@ class MediaSession(Protocol):
         """
         ...
 
-    async def adopt(self, leg: str, profile: Profile, sent: bytes) -> bytes:
+    async def adopt(self, leg: str, sent: bytes) -> bytes:
         """An offer for the re-INVITE of a party of another session, which was sent this body last.
 
         Its answer goes to ``connect``.
@@ -287,6 +287,10 @@ class Sounds(Protocol):
 
     def ringback(self) -> Path | None:
         """What a caller hears while somebody rings (ITU-T E.180)."""
+        ...
+
+    def hold_music(self) -> Path | None:
+        """What somebody hears who is put on hold."""
         ...
 
 

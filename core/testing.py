@@ -216,6 +216,10 @@ class MemorySounds:
         """The tone that was given."""
         return self.tone
 
+    def hold_music(self) -> Path | None:
+        """The same."""
+        return self.tone
+
 
 class MemoryMediaSession:
     """Audio without audio: ``verbs`` holds what was asked, SDP says which leg it stands for."""
@@ -252,7 +256,7 @@ class MemoryMediaSession:
         """The answer for this leg."""
         return self._do(f"admit {leg}", f"answer for {leg}".encode())
 
-    async def adopt(self, leg: str, profile: Profile, sent: bytes) -> bytes:
+    async def adopt(self, leg: str, sent: bytes) -> bytes:
         """The offer for this leg."""
         return self._do(f"adopt {leg}", f"new offer {leg}".encode())
 

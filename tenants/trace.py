@@ -188,6 +188,42 @@ def _task_asked(words: Words, step: CallStep) -> Iterator[_Said]:
     yield _Said(_("Task “{name}”: {who}").format(name=name, who=who))
 
 
+def _held(words: Words, step: CallStep) -> Iterator[_Said]:
+    _ = words.gettext
+    yield _about(words, step, _("put the other party on hold"))
+
+
+def _resumed(words: Words, step: CallStep) -> Iterator[_Said]:
+    _ = words.gettext
+    yield _about(words, step, _("took the other party back from hold"))
+
+
+def _transfer(words: Words, step: CallStep) -> Iterator[_Said]:
+    _ = words.gettext
+    if step.data.get("attended"):
+        what = _("transfers the other party to {number} after a consultation")
+    else:
+        what = _("transfers the other party to {number}")
+    yield _about(words, step, what.format(number=words.number(str(step.data.get("to", "")))))
+
+
+def _transfer_failed(words: Words, step: CallStep) -> Iterator[_Said]:
+    _, status = words.gettext, step.data.get("status", 0)
+    known = STATUSES.get(status)
+    reason = _(known) if known else _("no answer ({status})").format(status=status)
+    yield _Said(_("The transfer failed: {reason}").format(reason=reason), what=reason)
+
+
+def _joined(words: Words, step: CallStep) -> Iterator[_Said]:
+    _ = words.gettext
+    yield _about(words, step, _("joined the conversation"))
+
+
+def _picked_up(words: Words, step: CallStep) -> Iterator[_Said]:
+    _ = words.gettext
+    yield _about(words, step, _("picked up the call"))
+
+
 def _media_moved(words: Words, step: CallStep) -> Iterator[_Said]:
     yield _Said(words.gettext("The media server failed; another one carries the audio now"))
 
@@ -241,6 +277,12 @@ RENDERERS: dict[StepCode, Callable[[Words, CallStep], Iterator[_Said]]] = {
     StepCode.LEG_ENDED: _leg_ended,
     StepCode.ANSWERED: _answered,
     StepCode.TASK_ASKED: _task_asked,
+    StepCode.HELD: _held,
+    StepCode.RESUMED: _resumed,
+    StepCode.TRANSFER: _transfer,
+    StepCode.TRANSFER_FAILED: _transfer_failed,
+    StepCode.JOINED: _joined,
+    StepCode.PICKED_UP: _picked_up,
     StepCode.MEDIA_MOVED: _media_moved,
     StepCode.RECORDING: _recording,
     StepCode.NOT_RECORDING: _not_recording,

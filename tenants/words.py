@@ -68,6 +68,8 @@ REASONS = {
     "hung_up": N_("it was hung up from outside"),
     "media_lost": N_("the media server failed"),
     "vanished": N_("the telephone was gone without a word"),
+    "transferred": N_("the conversation was transferred"),
+    "transfer_failed": N_("nobody took the transferred call"),
     "limit": N_("the longest duration of a call was reached"),
     "disk_full": N_("there is too little space on the disk"),
     "recordings_full": N_("the company’s space for recordings is full"),

@@ -28,6 +28,12 @@ ICONS = {
     StepCode.PRESSED: "phone-call",
     StepCode.ANSWERED: "phone",
     StepCode.TASK_ASKED: "checkbox",
+    StepCode.HELD: "phone-call",
+    StepCode.RESUMED: "phone-call",
+    StepCode.TRANSFER: "phone-outgoing",
+    StepCode.TRANSFER_FAILED: "circle-x",
+    StepCode.JOINED: "phone",
+    StepCode.PICKED_UP: "phone",
     StepCode.MEDIA_MOVED: "phone-call",
     StepCode.ENDED: "phone-off",
 }

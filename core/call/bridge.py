@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.call.conversation import converse
+from core.call.conversation import Conversation
 from core.call.dialling import Answer
 from core.call.ending import CallEnd
 from core.call.state import CallState
@@ -13,7 +13,7 @@ __all__ = ["connect"]
 
 async def connect(state: CallState, answer: Answer) -> CallEnd:
     """Join the caller with this leg and wait until one of them leaves. Raises MediaUnavailable."""
-    leg, caller = answer.leg, state.caller
+    leg = answer.leg
     if leg.session is not None and leg.session.by_info:
         state.media.by_info(leg.name)
     try:
@@ -24,17 +24,14 @@ async def connect(state: CallState, answer: Answer) -> CallEnd:
         state.go_on()  # else the caller left in this very turn of the loop
         await state.playing.silence()
         state.early.answer()
-        state.keys.joined(leg)
+        state.keys.joined(state.caller, leg)
         state.record.answered(leg.ring)
         state.surroundings.answered(state.record, leg.ring)
         await state.dialler.release()
-        state.conversation = {None: caller, leg.name: leg}
-        state.parted = True
-        parting = await converse(caller, leg, state.media, state.limit)
+        state.talk = Conversation(state, leg)
+        parting = await state.talk.run()
     except BaseException:  # whatever happened, nobody stays on a line that leads nowhere
         leg.end(state.why())
-        if caller.answered:  # else ``Call.run`` says why not
-            state.parted = True
-            caller.end(state.why())
+        state.end_legs(state.why())  # of a caller who is not answered ``Call.run`` sees to his end
         raise
     return CallEnd(Outcome.ANSWERED, 200, parting.by, parting.cause)

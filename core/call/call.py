@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import structlog
 
+from core.call.conversation import Conversation
 from core.call.early import CallerLeft
 from core.call.ending import CANCELLED, FAILED, NOT_NOW, CallEnd, ended
 from core.call.leg import Leg
@@ -78,8 +79,7 @@ class Call:
             state.session.reject(end.sip_status)
             if end.outcome is not Outcome.CANCELLED:
                 state.early.heard()
-        elif not state.parted:  # nobody but us talked with him
-            state.caller.end(state.why())
+        state.end_legs(state.why())
         if state.line is not None:
             state.line.close()
         await state.media.close()
@@ -97,7 +97,15 @@ class Call:
 
     def talking(self) -> Mapping[str | None, Leg]:
         """The legs of the conversation by their names in the media session, if there is one."""
-        return self._state.conversation
+        talk = self._state.talk
+        return {self._state.party(leg): leg for leg in talk.pair} if talk is not None else {}
+
+    def leg_of(self, session: Session | None) -> tuple[Conversation | None, Leg] | None:
+        """The leg with this session and the conversation it is in, if it is one of the call's."""
+        for leg in self._state.dialler.legs.values():
+            if leg.session is session and not leg.gone:
+                return self._state.talk, leg
+        return None
 
     async def received(self) -> Mapping[str | None, int]:
         """Packets from each party of the conversation that ought to send now."""
@@ -106,7 +114,7 @@ class Call:
     def _hear_caller(self, event: SessionEvent) -> None:
         state = self._state
         if isinstance(event, Digit):
-            state.keys.informed(None, event)
+            state.keys.informed(state.caller, event)
         elif state.caller.answered:
             state.caller.hear(event)
         elif isinstance(event, Cancelled | Ended):

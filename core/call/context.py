@@ -5,7 +5,9 @@ A call keeps the snapshot and the plugins that it began with, whatever is change
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, ParamSpec
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+from uuid import UUID
 
 import structlog
 from msgspec import convert
@@ -13,12 +15,14 @@ from msgspec.structs import replace
 
 from core import routing
 from core.call.dialling import InTurn, Place
+from core.call.facts import dialled_by
 from core.call.moment import Moment
 from core.call.placing import Placing
 from core.call.record import CallRecord, seed_of
 from core.contracts import (
     Addressee,
     AddresseeKind,
+    CallFacts,
     Chain,
     Dial,
     DialPlan,
@@ -40,24 +44,31 @@ from core.library import BY_ID
 from core.numbers import EMERGENCY, is_domestic, is_extension
 from core.routing import responsible
 from core.settings import SipSettings
+from core.sip.replaces import Replaces
+from core.sip.uri import SipUri
 from core.tenant_hooks import TenantHooks
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
-    from uuid import UUID
 
+    from core.call.conversation import Conversation
+    from core.call.leg import Leg
     from core.ports import Sounds
 
 __all__ = ["CallContext", "CallRefused"]
 
-P = ParamSpec("P")
 log = structlog.get_logger(__name__)
 
 _FORBIDDEN = 403
+_NOT_FOUND = 404
 _BUSY = 486
 _NOT_ACCEPTABLE = 488
 _NOT_NOW = 503
+_RINGS = 25  # seconds, at an address without a terminal
+
+
+Find = Callable[[UUID, Replaces], "tuple[Conversation, Leg] | None"]
 
 
 class CallRefused(SunSimError):
@@ -86,11 +97,13 @@ class CallContext:
         compiled: routing.Compiled,
         hooks: TenantHooks,
         placing: Placing,
+        facts: CallFacts,
+        find: Find,
         sounds: Sounds | None = None,
     ) -> None:
         """``usable`` says whether the audio that is offered may be used as it is (``encryption``);
         ``outgoing`` is how many calls of the tenant went outside when this one came, ``external`` how
-        many went there or came from there."""
+        many went there or came from there. ``find`` finds a dialog among a company's conversations."""
         self.snapshot = snapshot
         self._usable = usable
         self._outgoing = outgoing
@@ -100,6 +113,8 @@ class CallContext:
         self._compiled = compiled
         self._hooks = hooks
         self._placing = placing
+        self._facts = facts
+        self._find = find
         self._sounds = sounds
 
     @property
@@ -110,13 +125,10 @@ class CallContext:
     def route(self, record: CallRecord) -> Chain:
         """Admission, then the scenario for incoming calls, what was dialled for others."""
         facts = record.facts
-        self._admit(record)
-        if facts.direction is Direction.INTERNAL:
+        self._admit(facts, self._outgoing, self._external, record)
+        if facts.direction is not Direction.INCOMING:
             record.add(StepCode.DIALLED, address=facts.called)
-            return Chain((Dial((Addressee(AddresseeKind.EXTENSION, facts.called),)),))
-        if facts.direction is Direction.OUTGOING:
-            record.add(StepCode.DIALLED, address=facts.called)
-            return Chain((Dial((Addressee(AddresseeKind.EXTERNAL, facts.called),)),))
+            return Chain((_as_dialled(facts),))
         record.add(StepCode.ARRIVED, address=facts.called)
         chosen = self._hooks.route_call(self.tenant, facts)
         decision = chosen.item if chosen else routing.route(self._compiled, facts, record.started_at)
@@ -153,6 +165,38 @@ class CallContext:
     def ringback(self) -> Path | None:
         """The tone."""
         return self._sounds.ringback() if self._sounds is not None else None
+
+    def hold_music(self) -> Path | None:
+        """The music."""
+        return self._sounds.hold_music() if self._sounds is not None else None
+
+    def ring_of(self, terminal_id: UUID | None, employee_id: UUID | None, address: str | None) -> Ring:
+        """His terminal, for as long as it rings by its card."""
+        terminal = next((each for each in self.snapshot.terminals if each.id == terminal_id), None)
+        if terminal is None:
+            return Ring(address or "", _RINGS, terminal_id, employee_id)
+        return Ring(terminal.address, terminal.ring_seconds, terminal_id, employee_id)
+
+    def transfer(self, by: Ring, target: SipUri) -> Dial:
+        """What the employee may dial himself, he may have others connected with."""
+        facts = None
+        if self._placing.ours(target):
+            facts = dialled_by(self.snapshot, by.employee_id, by.terminal_id, target.user)
+        if facts is None:
+            raise CallRefused(_NOT_FOUND, "not a number")
+        tenant_id = facts.tenant_id
+        self._admit(facts, self._moment.outgoing(tenant_id), self._moment.external(tenant_id))
+        if facts.direction is Direction.OUTGOING:
+            self._moment.outside_too(self._facts)
+        return _as_dialled(facts)
+
+    def dialog(self, replaces: Replaces) -> tuple[Conversation, Leg] | None:
+        """In a call of this process, if it is one of the same company."""
+        return self._find(self.snapshot.tenant_id, replaces)
+
+    def talking(self, record: CallRecord, rings: Sequence[Ring]) -> None:
+        """Show it."""
+        self._moment.talking(record.facts, rings)
 
     def plan(self, step: Dial, record: CallRecord) -> DialPlan:
         """Ask the routing core with the live state of this moment."""
@@ -233,12 +277,13 @@ class CallContext:
         """Show who talks."""
         self._moment.answered(record.facts, ring)
 
-    def _full(self) -> bool:
+    def _full(self, external: int) -> bool:
         channels = self.snapshot.channels
-        return channels is not None and self._external >= channels
+        return channels is not None and external >= channels
 
-    def _admit(self, record: CallRecord) -> None:
-        facts = record.facts
+    def _admit(
+        self, facts: CallFacts, outgoing: int, external: int, record: CallRecord | None = None
+    ) -> None:
         if facts.direction is Direction.OUTGOING and facts.called in EMERGENCY:
             return  # neither debts nor limits nor plugins stand between people and help
         if self.snapshot.suspended:
@@ -251,17 +296,26 @@ class CallContext:
             if not is_domestic(facts.called):
                 raise CallRefused(_FORBIDDEN, "only domestic destinations are open")
             own = self.snapshot.outgoing_calls
-            if self._outgoing >= (self._settings.outgoing_calls if own is None else own):
+            if outgoing >= (self._settings.outgoing_calls if own is None else own):
                 raise CallRefused(_FORBIDDEN, "too many outgoing calls at once")
-        if facts.direction is not Direction.INTERNAL and self._full():
-            record.add(StepCode.ADMISSION_REFUSED, reason="channels")
+        if facts.direction is not Direction.INTERNAL and self._full(external):
+            if record is not None:
+                record.add(StepCode.ADMISSION_REFUSED, reason="channels")
             status = _BUSY if facts.direction is Direction.INCOMING else _NOT_NOW
             raise CallRefused(status, "all channels of the contract are taken")
         refused = self._hooks.admit_call(self.tenant, facts)
         if refused is not None:
             refusal = refused.item
-            record.add(StepCode.ADMISSION_REFUSED, plugin=refused.plugin, reason=refusal.reason)
+            if record is not None:
+                record.add(StepCode.ADMISSION_REFUSED, plugin=refused.plugin, reason=refusal.reason)
             raise CallRefused(refusal.sip_status, refusal.reason)
+
+
+def _as_dialled(facts: CallFacts) -> Dial:
+    """What an employee dialled, as a step."""
+    internal = facts.direction is Direction.INTERNAL
+    kind = AddresseeKind.EXTENSION if internal else AddresseeKind.EXTERNAL
+    return Dial((Addressee(kind, facts.called),))
 
 
 def _reachable(ways: Sequence[Place] | InTurn) -> bool:

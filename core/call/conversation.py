@@ -1,38 +1,27 @@
-"""Two connected legs until one of them leaves, the limit is reached or somebody ends the call.
+"""Two legs that talk, until one of them leaves, the limit is reached or somebody ends the call.
 
-An offer of either side (hold, resume, another address) is answered here with what the media server
-says; the other side keeps its ports and its codec and hears nothing of it but silence. An answer to
-an offer that we repeated may tell of another address, too. Transfers are declined.
+Who talks may change: a *wish* (a transfer, another telephone of the same person) parts the two and
+joins others, or the same again. Its legs are listened to meanwhile, so that whoever hangs up is missed.
+Whoever is put on hold by the company hears music.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from typing import NamedTuple
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-import structlog
+from core.call.inbox import Inbox
+from core.call.leg import CalleeLeg, Leg
+from core.call.side import Left, Side
+from core.call.state import CallState
+from core.contracts import StepCode
+from core.sip.refer import Referral
 
-from core.call.leg import Leg
-from core.errors import MediaUnavailable
-from core.ports import MediaSession
-from core.sip.session import (
-    Cancelled,
-    Confirmed,
-    Ended,
-    Referred,
-    Reoffer,
-    ReofferAnswered,
-    Session,
-    SessionEvent,
-)
+__all__ = ["Conversation", "LegLeft", "Parting", "Wish"]
 
-__all__ = ["Parting", "Side", "converse"]
-
-log = structlog.get_logger(__name__)
-
-VANISHED = "vanished"
-"""Why a session ended that gave no sign of life."""
+T = TypeVar("T")
 
 
 class Parting(NamedTuple):
@@ -42,112 +31,168 @@ class Parting(NamedTuple):
     cause: str = ""
 
 
-async def converse(
-    caller: Leg, callee: Leg, media: MediaSession, limit: float | None = None
-) -> Parting:
-    """Wait for the end; the leg that stays gets BYE. ``limit`` is in seconds."""
-    over: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
-    sides = (
-        Side("caller", caller, None, media, over),
-        Side("callee", callee, callee.name, media, over),
-    )
-    try:
-        by, cause = await (over if limit is None else asyncio.wait_for(over, limit))
-    except TimeoutError:
-        if not over.cancelled():  # not the limit
-            raise
-        caller.end()
-        callee.end()
-        return Parting("system", "limit")
-    finally:
-        for side in sides:
-            side.close()
-    for leg in {"caller": (callee,), "callee": (caller,)}.get(by, (caller, callee)):
-        leg.end()
-    return Parting(by, cause)
+class Wish(Protocol):
+    """What changes who talks with whom."""
+
+    async def carry_out(self, talk: Conversation) -> Parting | None:
+        """Do it; how the conversation ends if it does. Raises MediaUnavailable, LegLeft."""
+        ...
 
 
-class Side:
-    """Listens to one leg: what it wants is done in order, its end ends the conversation at once."""
+class LegLeft(Exception):
+    """Somebody left whom a wish needs."""
 
-    def __init__(
-        self,
-        by: str,
-        leg: Leg,
-        name: str | None,
-        media: MediaSession,
-        over: asyncio.Future[tuple[str, str]],
-    ) -> None:
-        """``over`` gets who left and why; ``name`` is the leg's name in the media session."""
-        self._by = by
-        self._leg = leg
-        self._name = name
-        self._media = media
-        self._over = over
-        self._wanted: deque[SessionEvent] = deque()
-        self._chore: asyncio.Task[None] | None = None
-        leg.events.pour(self._hear)
+    def __init__(self, left: Left) -> None:
+        super().__init__(*left)
+        self.parting = Parting(*left)
 
-    def close(self) -> None:
-        """What is still to be done no longer matters."""
-        if self._chore is not None:
-            self._chore.cancel()
 
-    async def handed_over(self) -> None:
-        """Do what was wanted until now; what comes from then on is for whoever listens next."""
-        while self._chore is not None:
-            await asyncio.wait([self._chore])
-        self._leg.events.keep()
+class Conversation:
+    """One for each call whose parties have been connected; ``pair`` are the two who talk."""
 
-    def _hear(self, event: SessionEvent) -> None:
-        if self._over.done():
-            return
-        if isinstance(event, Ended | Cancelled):  # the answer may have waited for a PRACK
-            gone = isinstance(event, Ended) and not event.by_remote and event.reason == VANISHED
-            self._over.set_result(("system" if gone else self._by, event.reason))
-        elif not isinstance(event, Confirmed) or event.sdp:
-            self._wanted.append(event)
-            self._go_on()
+    def __init__(self, state: CallState, other: Leg) -> None:
+        self.state = state
+        self.pair: tuple[Leg, Leg] = (state.media.middle, other)
+        self.sides: dict[Leg, Side] = {}
+        self._news: Inbox[Leg | Wish] = Inbox()
+        for leg in self.pair:
+            self._listen(leg)
 
-    def _go_on(self) -> None:
-        session = self._leg.session
-        if self._wanted and self._chore is None and session is not None:
-            chore = _attend(session, self._wanted.popleft(), self._name, self._media)
-            self._chore = asyncio.create_task(chore)
-            self._chore.add_done_callback(self._attended)
+    async def run(self) -> Parting:
+        """Wait for the end; the legs that stay get BYE."""
+        limited = asyncio.timeout(self.state.limit)
+        try:
+            async with limited:
+                parting = await self._until_parted()
+        except TimeoutError:
+            if not limited.expired():
+                raise
+            parting = Parting("system", "limit")
+        finally:
+            for side in self.sides.values():
+                side.close()
+        self.state.end_legs()
+        return parting
 
-    def _attended(self, chore: asyncio.Task[None]) -> None:
-        self._chore = None
-        if chore.cancelled() or self._over.done():
-            return
-        if error := chore.exception():
-            self._over.set_exception(error)
+    def want(self, wish: Wish) -> None:
+        """Have it carried out as soon as what goes on is done."""
+        self._news.put(wish)
+
+    def other(self, leg: Leg) -> Leg:
+        """Who talks with this one."""
+        first, second = self.pair
+        return second if leg is first else first
+
+    def side(self, leg: Leg) -> Side:
+        """What is known of one of the legs."""
+        return self.sides[leg]
+
+    async def unless_left(self, leg: Leg, work: Coroutine[Any, Any, T]) -> T:
+        """Do it while this leg is there; raises LegLeft if it leaves first."""
+        task, left = asyncio.create_task(work), self.sides[leg].left
+        try:
+            await asyncio.wait((task, left), return_when=asyncio.FIRST_COMPLETED)
+            if left.done():
+                raise LegLeft(left.result())
+            return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    async def separate(self, middle: Leg) -> None:
+        """Part the two; this one of them is who others will be joined with."""
+        media = self.state.media
+        await self.state.playing.quiet()
+        if middle is media.middle:
+            await media.park()
         else:
-            self._go_on()
+            await media.promote(middle.name)
+        self.state.keys.parted(middle)
 
+    async def rejoin(self, leg: Leg) -> None:
+        """Join who was parted with the one in the middle again."""
+        state = self.state
+        await state.playing.quiet()
+        await state.media.connect(leg.name)
+        self._join(leg)
+        if self.sides[leg].holds:
+            await self._hold_music(leg)
 
-async def _attend(session: Session, event: SessionEvent, name: str | None, media: MediaSession) -> None:
-    if isinstance(event, Reoffer):
-        await answer_offer(session, event.sdp, name, media)
-    elif isinstance(event, Confirmed | ReofferAnswered) and event.sdp:
-        await _follow(event.sdp, name, media)
-    elif isinstance(event, Referred):
-        event.referral.decline()
+    async def enter(self, leg: CalleeLeg, body: bytes, instead: Leg) -> None:
+        """Join a leg that answered, or came with an offer, with the one in the middle."""
+        state = self.state
+        await state.playing.quiet()
+        if leg.session is not None and leg.session.by_info:
+            state.media.by_info(leg.name)
+        if leg.offers:
+            answer = await state.media.admit(leg.name, body)
+            if leg.session is not None:
+                leg.session.answer(answer)
+        else:
+            await state.media.connect(leg.name, body)
+        leg.by = instead.by
+        self._listen(leg)
+        self._join(leg)
+        await state.dialler.release()
 
+    async def dismiss(self, leg: Leg) -> None:
+        """This one has no part in the call any more."""
+        leg.end()
+        await self.state.media.drop(leg.name)
 
-async def answer_offer(session: Session, offer: bytes, name: str | None, media: MediaSession) -> None:
-    """Say what the media server says. Without an offer the peer is told again what it knows (RFC 3261
-    §14.2)."""
-    try:
-        session.accept(await media.reoffer(name, offer) if offer else media.sent(name))
-    except MediaUnavailable as error:
-        log.warning("call.reoffer_refused", code=error.code)
-        session.refuse(error.sip_status)
+    # --- within ------------------------------------------------------------------------------------
 
+    def _listen(self, leg: Leg) -> None:
+        self.sides[leg] = side = Side(
+            leg,
+            self.state.media,
+            asyncio.get_running_loop().create_future(),
+            name=partial(self.state.party, leg),
+            on_direction=partial(self._turned, leg),
+            on_referred=partial(self._referred, leg),
+        )
+        side.left.add_done_callback(lambda _: self._news.put(leg))
 
-async def _follow(answer: bytes, name: str | None, media: MediaSession) -> None:
-    """A party answered an offer of ours, perhaps from another address."""
-    try:
-        await media.answered(name, answer)
-    except MediaUnavailable as error:
-        log.warning("call.answer_unusable", code=error.code)
+    def _join(self, other: Leg) -> None:
+        state = self.state
+        self.pair = (state.media.middle, other)
+        state.keys.joined(*self.pair)
+        state.surroundings.talking(state.record, [leg.ring for leg in self.pair])
+
+    async def _until_parted(self) -> Parting:
+        while True:
+            news = await self._news.get()
+            try:
+                if not isinstance(news, Leg):
+                    parting = await news.carry_out(self)
+                    if parting is not None:
+                        return parting
+                elif news in self.pair:
+                    return Parting(*self.sides[news].left.result())
+            except LegLeft as left:
+                return left.parting
+
+    async def _turned(self, leg: Leg, direction: str) -> None:
+        """One of them put the other on hold, or took it back."""
+        state = self.state
+        if leg not in self.pair:
+            return
+        holds = self.sides[leg].holds
+        state.record.add(StepCode.HELD if holds else StepCode.RESUMED, leg.ring)
+        if not holds:
+            await state.playing.silence(state.party(self.other(leg)))
+        elif leg.trunk_id is None or direction == "inactive":
+            await self._hold_music(leg)  # else a private exchange outside plays its own
+
+    async def _hold_music(self, holder: Leg) -> None:
+        state = self.state
+        await state.playing.music(state.surroundings.hold_music(), state.party(self.other(holder)))
+
+    def _referred(self, leg: Leg, referral: Referral) -> None:
+        from core.call.transfer import referred
+
+        if leg in self.pair:
+            referred(self, leg, referral)
+        else:
+            referral.decline()

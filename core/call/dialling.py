@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import structlog
 
 from core.call.inbox import Inbox
-from core.call.leg import COMPLETED_ELSEWHERE, CalleeLeg
+from core.call.leg import COMPLETED_ELSEWHERE, CalleeLeg, Leg
 from core.call.record import CallRecord
 from core.contracts import Par, PlanNode, Ring, Seq, StepCode
 from core.errors import MediaRefused, MediaUnavailable, Unavailable
@@ -129,7 +129,7 @@ class Dialler:
         on_early: Callable[[CalleeLeg, Progress | Reoffer], Awaitable[None]],
     ) -> None:
         self.gone = "caller_left"
-        self.legs: dict[str, CalleeLeg] = {}  # all that were offered the call, by name
+        self.legs: dict[str, Leg] = {}  # all that were offered the call, by name, and others with it
         self._media = media
         self._placer = placer
         self._record = record
@@ -138,13 +138,29 @@ class Dialler:
         self._spent: list[CalleeLeg] = []
         self._count = 0
         self._completed = False
+        self._taken: Answer | None = None  # from those who ring
+        self._task: asyncio.Task[Any] | None = None  # that dials
+        self._on_progress: Callable[[int], None] = lambda status: None
 
-    async def dial(self, root: PlanNode, seconds: float) -> Result:
-        """Ring as the tree says, for ``seconds`` at most.
+    def new_leg(self, ring: Ring, trunk_id: UUID | None = None, *, offers: bool = False) -> CalleeLeg:
+        """A leg of the call, with a name that no other one has."""
+        self._count += 1
+        leg = CalleeLeg(f"leg{self._count}", ring, trunk_id, offers=offers)
+        self.legs[leg.name] = leg
+        return leg
+
+    async def dial(
+        self, root: PlanNode, seconds: float, on_progress: Callable[[int], None] = lambda status: None
+    ) -> Result:
+        """Ring as the tree says, for ``seconds`` at most. ``on_progress`` hears what a phone that rings
+        says.
 
         Raises MediaUnavailable. However it ends, no leg but the one that is returned is left.
         """
         answer: Answer | None = None
+        self._on_progress = on_progress
+        self._completed, self._taken = False, None
+        self._task = task = asyncio.current_task()
         try:
             async with asyncio.timeout(seconds) as limit:
                 result = await self._node(root, _Within((limit,)))
@@ -152,10 +168,30 @@ class Dialler:
                 return result
         except TimeoutError:
             return NotAnswered((_RANG_OUT,))
+        except asyncio.CancelledError:
+            if self._taken is None or task is None or task.uncancel():
+                raise
+            answer = self._taken
+            return answer
         finally:
+            self._task = None
             self._completed = answer is not None
             self._leave(self._open, answer)
             self._open.clear()
+
+    def ringing(self) -> tuple[Ring, ...]:
+        """What rings now, and nobody has answered yet."""
+        waits = self._task is not None and self._taken is None
+        return tuple(leg.ring for leg in self._open) if waits else ()
+
+    def take(self, ring: Ring, session: Session) -> None:
+        """Somebody takes the call from those who ring, by an INVITE of his own."""
+        assert self._task is not None, "only what rings can be taken"
+        leg = self.new_leg(ring, offers=True)
+        leg.session, leg.answered = session, True
+        session.listener = leg.hear
+        self._completed, self._taken = True, Answer(leg, session.remote_sdp)
+        self._task.cancel()
 
     async def release(self) -> None:
         """Drop the media of every leg that did not win; what fails is freed when the call closes."""
@@ -259,11 +295,9 @@ class Dialler:
         return result
 
     async def _offer(self, ring: Ring, place: Place, legs: list[CalleeLeg], inbox: _Inbox) -> None:
-        self._count += 1
-        leg = CalleeLeg(f"leg{self._count}", ring, place.trunk_id)
+        leg = self.new_leg(ring, place.trunk_id)
         legs.append(leg)
         self._open.append(leg)
-        self.legs[leg.name] = leg
         sdp = await self._media.ring(leg.name, place.profile)
 
         def listen(event: SessionEvent) -> None:
@@ -290,7 +324,9 @@ class Dialler:
             while waiting and winner is None:
                 leg, event = await inbox.get()
                 if isinstance(event, Progress | Reoffer):
-                    leg.rang = leg.rang or isinstance(event, Progress)
+                    if isinstance(event, Progress):
+                        leg.rang = True
+                        self._on_progress(event.status)
                     await self._on_early(leg, event)
                     continue
                 result = event.result() if isinstance(event, asyncio.Task) else self._end(leg, event)

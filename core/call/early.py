@@ -17,8 +17,8 @@ import asyncio
 import structlog
 
 from core import sdp
-from core.call.conversation import answer_offer
 from core.call.leg import CalleeLeg, Leg
+from core.call.side import answer_offer
 from core.errors import MediaRefused, MediaUnavailable, SunSimError
 from core.metrics import SETUP_SECONDS
 from core.ports import MediaSession
@@ -85,7 +85,7 @@ class Early:
                 async with self._turn:
                     await answer_offer(leg.session, event.sdp, leg.name, self._media)
             return
-        if event.sdp and self._follows and not self._offer:
+        if event.sdp and self._follows and not self._offer and not self._caller.answered:
             await self._let_hear(leg, event.sdp)
         waits = not (self._rang or self._told or self._caller.answered)
         if waits and event.status >= _RINGING:
@@ -100,8 +100,9 @@ class Early:
             self._chores.add(chore)
             chore.add_done_callback(self._chores.discard)
 
-    async def join(self, leg: Leg, answer: bytes) -> None:
-        """Join the caller with a leg that answered. A caller who owes its answer is answered for it.
+    async def join(self, leg: CalleeLeg, body: bytes) -> None:
+        """Join the caller with a leg that answered, or came with an offer. A caller who owes its answer
+        is answered for it.
 
         Raises MediaUnavailable, or CallerLeft.
         """
@@ -110,7 +111,13 @@ class Early:
         elif self._chores:
             await asyncio.wait(self._chores)
         async with self._turn:
-            self._sdp = await self._media.connect(leg.name, answer)
+            if leg.offers:
+                answer = await self._media.admit(leg.name, body)
+                if leg.session is not None:
+                    leg.session.answer(answer)
+                self._sdp = self._media.sent(None)
+            else:
+                self._sdp = await self._media.connect(leg.name, body)
 
     async def answer_now(self) -> None:
         """Answer the caller before anybody else did: somebody speaks to him who is no telephone.

@@ -13,7 +13,7 @@ from core.sip.uri import NameAddr, SipUri, UriError
 from core.trunk.caller import Caller
 from core.trunk.numbers import from_uri
 
-__all__ = ["called_number", "from_company", "from_outside", "number_shown", "user_of"]
+__all__ = ["called_number", "dialled_by", "from_company", "from_outside", "number_shown", "user_of"]
 
 _NAME_LENGTH = 64
 
@@ -71,24 +71,30 @@ def from_outside(
 
 
 def from_company(request: Message, line: Line, snapshot: Snapshot) -> CallFacts | None:
-    """An employee dials an extension or a number; ``None`` if it is neither.
+    """An employee dials an extension or a number; ``None`` if it is neither."""
+    return dialled_by(snapshot, line.employee_id, line.terminal_id, user_of(request.uri))
+
+
+def dialled_by(
+    snapshot: Snapshot, employee_id: UUID | None, terminal_id: UUID | None, dialled: str
+) -> CallFacts | None:
+    """What is dialled at this telephone of an employee's: an extension or a number, else ``None``.
 
     A short number of the public network is an extension for those who gave it to somebody.
     """
-    dialled = user_of(request.uri)
-    employee = _employee(snapshot, line.employee_id)
+    employee = _employee(snapshot, employee_id)
     name = employee.name if employee else ""
     short = None if _has_extension(snapshot, dialled) else public_short(dialled)
     if short is None and is_extension(dialled):
         return CallFacts(
             call_id=new_id(),
-            tenant_id=line.tenant_id,
+            tenant_id=snapshot.tenant_id,
             direction=Direction.INTERNAL,
             caller=employee.extension if employee else None,
             caller_name=name,
             called=dialled,
-            employee_id=line.employee_id,
-            terminal_id=line.terminal_id,
+            employee_id=employee_id,
+            terminal_id=terminal_id,
         )
     called = short or normalize(dialled)
     if called is None:
@@ -96,15 +102,15 @@ def from_company(request: Message, line: Line, snapshot: Snapshot) -> CallFacts 
     number = number_shown(snapshot, employee)
     return CallFacts(
         call_id=new_id(),
-        tenant_id=line.tenant_id,
+        tenant_id=snapshot.tenant_id,
         direction=Direction.OUTGOING,
         caller=number.e164 if number else None,
         caller_name=name,
         called=called,
         number_id=number.id if number else None,
         trunk_id=number.trunk_id if number else None,
-        employee_id=line.employee_id,
-        terminal_id=line.terminal_id,
+        employee_id=employee_id,
+        terminal_id=terminal_id,
     )
 
 
@@ -124,7 +130,7 @@ def _has_extension(snapshot: Snapshot, extension: str) -> bool:
     return extension in employees or extension in groups
 
 
-def _employee(snapshot: Snapshot, employee_id: UUID) -> Employee | None:
+def _employee(snapshot: Snapshot, employee_id: UUID | None) -> Employee | None:
     return next((e for e in snapshot.employees if e.id == employee_id), None)
 
 

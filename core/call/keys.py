@@ -8,6 +8,8 @@ if that side has nothing better. What the caller pressed waits for whoever wants
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -24,16 +26,21 @@ _KEPT = 64  # of a caller who presses and presses while nobody listens, the last
 
 
 class Keys:
-    """The keys of one call: of its caller and of the callee that it was ``joined`` with."""
+    """The keys of one call: of its caller, and of the two who talk once they are ``joined``.
+
+    ``on_pressed`` hears of every key of those who talk.
+    """
 
     def __init__(self, caller: Leg, media: MediaSession) -> None:
         self._caller = caller
-        self._callee: Leg | None = None
+        self._middle = caller  # of the media session
+        self._other: Leg | None = None
         self._media = media
         self._pressed: asyncio.Queue[str] = asyncio.Queue(_KEPT)
-        self._informing: set[str | None] = set()  # who said a key by INFO
+        self._informing: set[Leg] = set()  # who said a key by INFO
         self._turn = asyncio.Lock()
         self._chores: set[asyncio.Task[None]] = set()
+        self.on_pressed: Callable[[Leg, str], None] = lambda leg, key: None
         media.listen(self.heard)
 
     async def next(self) -> str:
@@ -45,30 +52,37 @@ class Keys:
         while not self._pressed.empty():
             self._pressed.get_nowait()
 
-    def joined(self, leg: Leg) -> None:
-        """The caller talks with this one from now on."""
-        self._callee = leg
-        leg.on_digit = lambda digit: self.informed(leg.name, digit)
+    def joined(self, middle: Leg, other: Leg) -> None:
+        """These two talk from now on; ``middle`` is in the middle of the media session."""
+        self._middle, self._other = middle, other
+        for leg in (middle, other):
+            leg.on_digit = partial(self.informed, leg)
+
+    def parted(self, middle: Leg) -> None:
+        """Nobody talks with the one who is in the middle now."""
+        self._middle, self._other = middle, None
 
     def heard(self, party: str | None, key: str, milliseconds: int) -> None:
-        """The media server heard a key in the audio of a party (``None`` is the caller)."""
-        if party in self._informing:  # what we played ourselves
+        """The media server heard a key in the audio of a party (``None`` is in the middle)."""
+        leg = self._leg(party)
+        if leg is None or leg in self._informing:  # what we played ourselves
             return
-        self._note(party, key)
-        other = self._other(party)
+        self._note(leg, key)
+        other = self._opposite(leg)
         if other is not None and other.session is not None and other.session.by_info:
             other.session.digit(key, milliseconds)
 
-    def informed(self, party: str | None, digit: Digit) -> None:
+    def informed(self, leg: Leg, digit: Digit) -> None:
         """A party said a key by INFO."""
-        self._informing.add(party)
-        self._note(party, digit.digit)
-        other = self._other(party)
+        self._informing.add(leg)
+        self._note(leg, digit.digit)
+        other = self._opposite(leg)
         if other is None or other.session is None:
             return
         if other.session.by_info:
             other.session.digit(digit.digit, digit.milliseconds)
             return
+        party = None if leg is self._middle else leg.name
         chore = asyncio.create_task(self._play(party, digit))
         self._chores.add(chore)
         chore.add_done_callback(self._chores.discard)
@@ -85,13 +99,20 @@ class Keys:
         except MediaUnavailable as error:
             log.warning("call.key_not_played", code=error.code)
 
-    def _other(self, party: str | None) -> Leg | None:
+    def _leg(self, party: str | None) -> Leg | None:
         if party is None:
-            return self._callee
-        return self._caller if self._callee is not None and party == self._callee.name else None
+            return self._middle
+        return self._other if self._other is not None and party == self._other.name else None
 
-    def _note(self, party: str | None, key: str) -> None:
-        if party is None:
+    def _opposite(self, leg: Leg) -> Leg | None:
+        if leg is self._middle:
+            return self._other
+        return self._middle if leg is self._other else None
+
+    def _note(self, leg: Leg, key: str) -> None:
+        if leg is self._caller:
             if self._pressed.full():
                 self._pressed.get_nowait()
             self._pressed.put_nowait(key)
+        if self._opposite(leg) is not None:
+            self.on_pressed(leg, key)

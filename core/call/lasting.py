@@ -44,8 +44,8 @@ class MediaMoving(MediaUnavailable):
 class LastingMedia:
     """Implements ``core.ports.MediaSession`` over one that may lose its server.
 
-    ``leg`` finds a callee by its name. ``on_moved`` hears how many seconds a move took, ``on_failed``
-    that there was none.
+    ``leg`` finds a party by its name; ``middle`` is whom the others are joined with. ``on_moved`` hears
+    how many seconds a move took, ``on_failed`` that there was none.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class LastingMedia:
         on_failed: Callable[[], None],
     ) -> None:
         self._media = media
-        self._middle = caller
+        self.middle = caller
         self._leg = leg
         self._on_moved = on_moved
         self._on_failed = on_failed
@@ -142,7 +142,7 @@ class LastingMedia:
             await self._media.promote(leg)
 
         await self._lasting(promote)
-        self._middle, self._connected = self._leg(leg), None
+        self.middle, self._connected = self._leg(leg), None
 
     async def admit(self, leg: str, offer: bytes) -> bytes:
         """Join a newcomer that made an offer."""
@@ -151,9 +151,9 @@ class LastingMedia:
         self._connected = leg
         return answer
 
-    async def adopt(self, leg: str, profile: Profile, sent: bytes) -> bytes:
+    async def adopt(self, leg: str, sent: bytes) -> bytes:
         """The offer for a party of another session."""
-        offer = await self._lasting(lambda: self._media.adopt(leg, profile, sent))
+        offer = await self._lasting(lambda: self._media.adopt(leg, sent))
         self._rung[leg] = self._moves
         return offer
 
@@ -183,14 +183,14 @@ class LastingMedia:
     async def play(self, clip: Path, *, again: bool = False, to: str | None = None) -> float:
         """Let a party hear a file. After a move music begins anew; what is said once is over."""
         seconds = await self._lasting(lambda: self._media.play(clip, again=again, to=to))
-        self._music.pop(to or self._middle.name, None)
+        self._music.pop(to or self.middle.name, None)
         if again:
-            self._music[to or self._middle.name] = clip
+            self._music[to or self.middle.name] = clip
         return seconds
 
     async def hush(self, of: str | None = None) -> None:
         """Play no more."""
-        self._music.pop(of or self._middle.name, None)
+        self._music.pop(of or self.middle.name, None)
         await self._whole.wait()
         await self._media.hush(of)
 
@@ -268,28 +268,28 @@ class LastingMedia:
 
     def _begun(self) -> None:
         self._opened = True
-        self._rung[self._middle.name] = self._moves
+        self._rung[self.middle.name] = self._moves
 
     async def _begin_anew(self) -> None:
         await self._ask_parties()
         for name, clip in self._music.items():
-            if name in (self._middle.name, self._connected):
-                to = None if name == self._middle.name else name
+            if name in (self.middle.name, self._connected):
+                to = None if name == self.middle.name else name
                 await self._media.play(clip, again=True, to=to)
 
     async def _ask_parties(self) -> None:
-        answered = self._middle.answered
+        answered = self.middle.answered
         offer = await self._media.renew(answered=answered)
-        self._rung[self._middle.name] = self._moves
+        self._rung[self.middle.name] = self._moves
         if not answered:
             return
         callee = self._connected
         if callee is None:
-            await self._media.answered(None, await self._middle.reoffer(offer))
+            await self._media.answered(None, await self.middle.reoffer(offer))
             return
         again = await self._ring_again(callee)
         asked = [
-            asyncio.create_task(self._middle.reoffer(offer)),
+            asyncio.create_task(self.middle.reoffer(offer)),
             asyncio.create_task(self._leg(callee).reoffer(again)),
         ]
         try:

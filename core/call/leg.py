@@ -30,17 +30,39 @@ class OfferRefused(SunSimError):
 
 
 class Leg:
-    """One party. ``name`` is its name in the media session."""
+    """One party. ``name`` is its name in the media session; ``by`` is whose place it has, ``caller`` or
+    ``callee``. ``ring`` says who it is, ``trunk_id`` by which carrier if it is outside.
+    """
 
-    __slots__ = ("_asked", "answered", "events", "name", "on_digit", "session")
+    __slots__ = (
+        "_asked",
+        "answered",
+        "by",
+        "events",
+        "gone",
+        "name",
+        "on_digit",
+        "ring",
+        "session",
+        "trunk_id",
+    )
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, ring: Ring, trunk_id: UUID | None = None, by: str = "callee") -> None:
         self.name = name
+        self.ring = ring
+        self.trunk_id = trunk_id
+        self.by = by
         self.answered = False
+        self.gone = False  # it left, or we left it
         self.session: Session | None = None
         self.events: Inbox[SessionEvent] = Inbox()
         self.on_digit: Callable[[Digit], None] = lambda digit: None
         self._asked: asyncio.Future[ReofferAnswered | ReofferFailed] | None = None
+
+    @property
+    def employee_id(self) -> UUID | None:
+        """Whose telephone it is, if it is one of the company's people."""
+        return self.ring.employee_id
 
     def hear(self, event: SessionEvent) -> None:
         """The session's events once it is answered: for ``events``, except answers to ``reoffer`` and
@@ -71,20 +93,22 @@ class Leg:
         return event.sdp
 
     def end(self, reason: Header | None = None) -> None:
-        """Leave the leg whatever its state; the session sends CANCEL or BYE as fits."""
-        if self.session is not None:
+        """Leave the leg whatever its state, once; the session sends CANCEL or BYE as fits."""
+        gone, self.gone = self.gone, True
+        if self.session is not None and not gone:
             self.session.bye((reason,) if reason else ())
 
 
 class CalleeLeg(Leg):
-    """A leg that rings, on a terminal, or outside by the carrier ``trunk_id``; ``over`` once it ended
-    without a conversation."""
+    """A leg that rings; ``over`` once it ended without a conversation. One that ``offers`` was not
+    called: it comes by itself, with an INVITE."""
 
-    __slots__ = ("over", "rang", "ring", "trunk_id")
+    __slots__ = ("offers", "over", "rang")
 
-    def __init__(self, name: str, ring: Ring, trunk_id: UUID | None = None) -> None:
-        super().__init__(name)
-        self.trunk_id = trunk_id
-        self.ring = ring
+    def __init__(
+        self, name: str, ring: Ring, trunk_id: UUID | None = None, *, offers: bool = False
+    ) -> None:
+        super().__init__(name, ring, trunk_id)
+        self.offers = offers
         self.rang = False
         self.over = False

@@ -7,7 +7,7 @@ board of other processes and the bus hear of every change.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import ParamSpec, TypeVar
 from uuid import UUID
 
@@ -45,6 +45,7 @@ class Moment:
         self._directory = directory
         self._registered = registered
         self._counted: Counter[tuple[UUID, Direction]] = Counter()  # of each company
+        self._outside: Counter[UUID] = Counter()  # of each call, parties that were passed on outside
         self._talking: Counter[UUID] = Counter()  # conversations of each terminal
         self._talks: dict[UUID, tuple[UUID, ...]] = {}  # the terminals of each conversation
         self.talk = TalkTime(self._zone_of)
@@ -103,11 +104,8 @@ class Moment:
     def answered(self, facts: CallFacts, ring: Ring) -> None:
         """Two parties talk: their terminals are busy, and the board shows who talks."""
         at = self._clock.now()
-        terminals = tuple(each for each in (facts.terminal_id, ring.terminal_id) if each is not None)
-        self._talks[facts.call_id] = terminals
-        self._talking.update(terminals)
-        self.talk.began(facts.tenant_id, facts.call_id, (facts.employee_id, ring.employee_id), at)
-        self._show(self._board.call_answered, facts, at, ring.employee_id, ring.terminal_id)
+        caller = Ring("", 0, facts.terminal_id, facts.employee_id)
+        self.talking(facts, (caller, ring))
         self._show(
             self._publish,
             CallAnswered(
@@ -120,6 +118,23 @@ class Moment:
             ),
         )
 
+    def talking(self, facts: CallFacts, rings: Sequence[Ring]) -> None:
+        """These talk in a call from now on, and nobody else; the board shows who of them was called."""
+        at = self._clock.now()
+        _less(self._talking, *self._talks.pop(facts.call_id, ()))
+        terminals = tuple(each.terminal_id for each in rings if each.terminal_id is not None)
+        self._talks[facts.call_id] = terminals
+        self._talking.update(terminals)
+        self.talk.ended(facts.tenant_id, facts.call_id, at)
+        self.talk.began(facts.tenant_id, facts.call_id, [each.employee_id for each in rings], at)
+        shown = rings[-1]
+        self._show(self._board.call_answered, facts, at, shown.employee_id, shown.terminal_id)
+
+    def outside_too(self, facts: CallFacts) -> None:
+        """A party of the call is passed on to somebody outside: it counts as one that goes there."""
+        self._outside.update([facts.call_id])
+        self._counted[facts.tenant_id, Direction.OUTGOING] += 1
+
     def moved(self) -> None:
         """A call found another media server."""
         self.moved_media += 1
@@ -127,6 +142,8 @@ class Moment:
     def over(self, facts: CallFacts) -> None:
         """A call counts no more, and nobody talks in it."""
         _less(self._counted, (facts.tenant_id, facts.direction))
+        for _ in range(self._outside.pop(facts.call_id, 0)):
+            _less(self._counted, (facts.tenant_id, Direction.OUTGOING))
         _less(self._talking, *self._talks.pop(facts.call_id, ()))
         self.talk.ended(facts.tenant_id, facts.call_id, self._clock.now())
         self._show(self._board.call_ended, facts)

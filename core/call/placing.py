@@ -95,11 +95,15 @@ class Placing:
                 uri = SipUri.parse(contact.uri)
             except UriError:
                 continue
-            if uri.scheme != "tel" and uri.host != self._domain.lower():
-                continue  # strangers' domains are not called for the asking
+            if not self.ours(uri):
+                continue
             address = uri.user if is_extension(uri.user) else normalize(uri.user)
             if address is not None:
                 yield address
+
+    def ours(self, uri: SipUri) -> bool:
+        """Whether a URI names somebody here; strangers' domains are not called for the asking."""
+        return uri.scheme == "tel" or uri.host == self._domain.lower()
 
     def _phones_of(self, login: str) -> list[Place]:
         to = f"<sip:{login}@{self._domain}>"

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from core.call.aftermath import Aftermath
-from core.call.conversation import Side
 from core.call.dialling import Dialler
 from core.call.early import Early
 from core.call.ending import UNAVAILABLE, CallEnd, farewell
@@ -19,11 +19,15 @@ from core.call.lasting import LastingMedia
 from core.call.leg import Header, Leg
 from core.call.playing import Playing
 from core.call.record import CallRecord
+from core.call.side import Side
 from core.call.surroundings import Surroundings
 from core.contracts import Direction, Options, Outcome, StepCode
 from core.ports import MovableMediaSession
 from core.sdp import PLAIN, Profile
 from core.sip.session import Session
+
+if TYPE_CHECKING:
+    from core.call.conversation import Conversation
 
 __all__ = ["CallState"]
 
@@ -49,7 +53,14 @@ class CallState:
         self.limit = limit
         self.options = Options()  # of the chain
         self.session = session
-        self.caller = Leg("caller")
+        facts = record.facts
+        incoming = facts.direction is Direction.INCOMING
+        self.caller = Leg(
+            "caller",
+            surroundings.ring_of(facts.terminal_id, facts.employee_id, facts.caller),
+            facts.trunk_id if incoming else None,
+            by="caller",
+        )
         self.caller.session = session
         self.media = LastingMedia(
             media,
@@ -61,13 +72,13 @@ class CallState:
         self.keys = Keys(self.caller, self.media)
         self.gone: asyncio.Future[CallEnd] = asyncio.get_running_loop().create_future()
         self.playing = Playing(self.media, self.gone.done)
-        follows = record.facts.direction is Direction.OUTGOING
+        follows = facts.direction is Direction.OUTGOING
         self.early = Early(self.caller, self.media, follows=follows, profile=profile)
         self.dialler = Dialler(self.media, surroundings, record, self.early.callee)
+        self.dialler.legs[self.caller.name] = self.caller
         self.working: asyncio.Task[CallEnd] | None = None
         self.line: Side | None = None  # a caller whom we have answered, and nobody else yet
-        self.conversation: Mapping[str | None, Leg] = {}
-        self.parted = False  # whoever talked with the caller has seen to his end
+        self.talk: Conversation | None = None
         self.end: CallEnd | None = None  # once a step has settled the call
         self.fallback = CallEnd(Outcome.NO_ANSWER, UNAVAILABLE, "system")
 
@@ -86,6 +97,16 @@ class CallState:
     def why(self) -> Header | None:
         """What the parties are told of an end from outside."""
         return farewell(self.gone.result() if self.gone.done() else None)
+
+    def party(self, leg: Leg) -> str | None:
+        """What the media session calls a leg now."""
+        return None if leg is self.media.middle else leg.name
+
+    def end_legs(self, reason: Header | None = None) -> None:
+        """Leave everybody who answered and is still there."""
+        for leg in self.dialler.legs.values():
+            if leg.answered:
+                leg.end(reason)
 
     def _media_moved(self, seconds: float) -> None:
         self.record.add(StepCode.MEDIA_MOVED, seconds=round(seconds, 2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Collection, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from core.call.dialling import InTurn, Place
@@ -22,6 +22,12 @@ from core.contracts import (
     Tenant,
 )
 from core.contributions import CallVerbs, Next
+from core.sip.replaces import Replaces
+from core.sip.uri import SipUri
+
+if TYPE_CHECKING:
+    from core.call.conversation import Conversation
+    from core.call.leg import Leg
 
 __all__ = ["Surroundings"]
 
@@ -86,6 +92,26 @@ class Surroundings(Protocol):
     def missed_manager(self, record: CallRecord, step: Dial) -> UUID | None:
         """Who becomes the manager of a caller whom the step did not connect; ``None`` if that is who
         is the manager of every new contact."""
+        ...
+
+    def talking(self, record: CallRecord, rings: Sequence[Ring]) -> None:
+        """These talk with each other now, instead of those before."""
+        ...
+
+    def hold_music(self) -> Path | None:
+        """What somebody hears who is put on hold."""
+        ...
+
+    def ring_of(self, terminal_id: UUID | None, employee_id: UUID | None, address: str | None) -> Ring:
+        """How to ring somebody who called: his terminal, or else the address."""
+        ...
+
+    def transfer(self, by: Ring, target: SipUri) -> Dial:
+        """Whom an employee may send a party of his call to. Raises CallRefused."""
+        ...
+
+    def dialog(self, replaces: Replaces) -> tuple[Conversation, Leg] | None:
+        """Where in a conversation of this company a dialog is, and whose."""
         ...
 
     def moved(self) -> None:

@@ -17,8 +17,10 @@ from structlog.contextvars import bind_contextvars
 from core import routing
 from core.call.call import Call
 from core.call.context import CallContext
+from core.call.conversation import Conversation
 from core.call.encryption import accept, asked_of
 from core.call.facts import called_number, from_company, from_outside
+from core.call.leg import Leg
 from core.call.moment import Moment
 from core.call.placing import Placing
 from core.call.record import CallRecord
@@ -39,6 +41,7 @@ from core.settings import SipSettings
 from core.sip._wire import Message
 from core.sip.endpoint import Endpoint
 from core.sip.identity import FromLine, FromTrunk, Origin
+from core.sip.replaces import Replaces
 from core.sip.session import Session
 from core.sip.tap import Owner
 from core.trunk.board import TrunkBoard
@@ -186,6 +189,16 @@ class Switchboard:
         assert self.endpoint is not None
         return bool(self.endpoint.contacts(login))
 
+    def _dialog(self, tenant_id: UUID, replaces: Replaces) -> tuple[Conversation, Leg] | None:
+        """Where among the conversations of a company a dialog is, and whose."""
+        assert self.endpoint is not None
+        session = self.endpoint.session_of(replaces)
+        for call in self._calls.values() if session is not None else ():
+            found = call.leg_of(session) if call.facts.tenant_id == tenant_id else None
+            if found is not None and found[0] is not None:
+                return found[0], found[1]
+        return None
+
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -256,6 +269,8 @@ class Switchboard:
                     board=self._trunks,
                     caller=caller,
                 ),
+                facts=facts,
+                find=self._dialog,
                 sounds=self._sounds,
             ),
             limit=self._settings.outgoing_seconds if outgoing else None,

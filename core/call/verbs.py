@@ -9,10 +9,11 @@ from uuid import UUID
 import structlog
 
 from core.call.bridge import connect
-from core.call.conversation import Side
-from core.call.dialling import Answer, NotAnswered, Result
-from core.call.ending import CANCELLED, FAILED, UNAVAILABLE, CallEnd, ended, nobody, unanswered
+from core.call.dialling import Answer
+from core.call.ending import CANCELLED, FAILED, UNAVAILABLE, CallEnd, ended, unanswered
 from core.call.record import outcome_of
+from core.call.ringing import planned, ring
+from core.call.side import Side
 from core.call.state import CallState
 from core.contracts import (
     CallFacts,
@@ -84,7 +85,7 @@ class Verbs:
         await state.early.answer_now()
         left: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
         left.add_done_callback(self._hung_up)
-        state.line = Side("caller", state.caller, None, state.media, left)
+        state.line = Side(state.caller, state.media, left)
 
     async def play(self, media: UUID | Prompt, number: int | None = None) -> None:
         """Answer the caller and let him hear a media to its end; one that is gone is passed over.
@@ -109,11 +110,10 @@ class Verbs:
         state.go_on()
         if state.end is not None:  # the call is settled
             return True
-        plan = state.surroundings.plan(step, state.record)
-        self._note_skipped(plan)
+        plan = planned(state, step)
         try:
             await self._begin_music(plan)
-            result = await self._ring(plan, step.ring_seconds)
+            result = await ring(state, plan, step.ring_seconds)
             if isinstance(result, Answer):
                 state.end = await connect(state, result)
                 return True
@@ -135,18 +135,6 @@ class Verbs:
         self._state.go_on()
         self._state.aftermath.request(kind, executor, recording)
 
-    def _note_skipped(self, plan: DialPlan) -> None:
-        for skipped in plan.skipped:
-            nameless = None if skipped.employee_id else skipped.addressee
-            self._state.record.add(
-                StepCode.NOT_RUNG,
-                reason=skipped.reason,
-                terminal_id=skipped.terminal_id,
-                employee_id=skipped.employee_id,
-                kind=nameless.kind if nameless else "",
-                ref=nameless.ref if nameless else "",
-            )
-
     async def _begin_music(self, plan: DialPlan) -> None:
         """What the caller hears of us while somebody rings: the melody (OPT-02), before the answer if
         he can. Who is answered hears the ringback tone if there is none."""
@@ -160,12 +148,6 @@ class Verbs:
                 return
         if state.early.heard_us:
             await state.playing.music(state.surroundings.ringback())
-
-    async def _ring(self, plan: DialPlan, seconds: int) -> Result:
-        if plan.root is None:
-            return NotAnswered(nobody(plan))
-        self._state.surroundings.ringing(self._state.record, plan)
-        return await self._state.dialler.dial(plan.root, seconds)
 
     def _hung_up(self, left: asyncio.Future[tuple[str, str]]) -> None:
         """The caller left us, who had answered him; nobody of the company has spoken with him."""

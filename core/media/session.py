@@ -131,9 +131,9 @@ class RtpengineSession:
         party.sent = await self._ring(party)
         return party.sent
 
-    async def adopt(self, leg: str, profile: Profile, sent: bytes) -> bytes:
-        """The offer for a party of another session, which knows ours by the body ``sent`` last."""
-        party = self._parties[leg] = Party(leg, profile)
+    async def adopt(self, leg: str, sent: bytes) -> bytes:
+        """The offer for a party of another session, which was ``sent`` this body last."""
+        party = self._parties[leg] = Party(leg, sdp.profile(sent))
         party.asked = True
         return party.again(await self._ring(party), sent)
 

@@ -25,6 +25,7 @@ from core.sip.listen import Listen
 from core.sip.outbound import OutboundSession, OutgoingInvite
 from core.sip.overload import Load, Quota
 from core.sip.registrar import BindingStore, Contact
+from core.sip.replaces import Replaces, named
 from core.sip.request import OutgoingRequest
 from core.sip.session import Headers, Listener, Session
 from core.sip.session_timer import Interval
@@ -167,6 +168,10 @@ class Endpoint:
     def connections(self) -> dict[str, int]:
         """Connections now, by transport."""
         return {} if self._transports is None else self._transports.streams.counts
+
+    def session_of(self, replaces: Replaces) -> Session | None:
+        """The session with a dialog that somebody outside names."""
+        return named(replaces, self._agent.sessions) if self._agent is not None else None
 
     @property
     def sessions(self) -> int:

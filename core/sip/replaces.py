@@ -10,7 +10,7 @@ from core.sip.session import Session, SessionState
 if TYPE_CHECKING:
     from core.sip._wire import Message
 
-__all__ = ["Replaces", "find_replaced", "read_replaces"]
+__all__ = ["Replaces", "find_replaced", "named", "read_replaces"]
 
 
 class Replaces(NamedTuple):
@@ -37,6 +37,13 @@ def read_replaces(value: str) -> Replaces | None:
     return Replaces(call_id, to_tag, from_tag, "early-only" in fields)
 
 
+def named(replaces: Replaces, sessions: Mapping[str, Session]) -> Session | None:
+    """The session with this dialog."""
+    session = sessions.get(replaces.to_tag)
+    known = session is not None and session.known_as(replaces.call_id, replaces.from_tag)
+    return session if known else None
+
+
 def find_replaced(request: Message, sessions: Mapping[str, Session]) -> Session | int:
     """The session that an INVITE wants to replace, or the status that refuses the INVITE.
 
@@ -46,8 +53,8 @@ def find_replaced(request: Message, sessions: Mapping[str, Session]) -> Session 
     replaces = read_replaces(values[0]) if len(values) == 1 else None
     if replaces is None or request.header("Join") is not None:
         return 400
-    session = sessions.get(replaces.to_tag)
-    if session is None or not session.known_as(replaces.call_id, replaces.from_tag):
+    session = named(replaces, sessions)
+    if session is None:
         return 481
     if session.state >= SessionState.CLOSING:
         return 603

@@ -2,7 +2,6 @@
 
 import asyncio
 
-from core import sdp
 from core.ids import new_id
 from core.media.g711 import PCMA, PCMU
 from core.media.tones import tone, write_wav
@@ -147,7 +146,7 @@ async def test_parties_of_two_sessions_are_brought_together(media):
         await joined(first, client, employee)
         await joined(second, again, colleague)
         before = second.sent("b")
-        offer = await first.adopt("c", sdp.PLAIN, before)
+        offer = await first.adopt("c", before)
         assert version(offer) == version(before) + 1
         colleague.connect(offer)
         await first.connect("c", colleague.sdp)

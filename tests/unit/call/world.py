@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from core.call.call import Call
+from core.call.context import CallRefused
 from core.call.dialling import Place
 from core.call.record import CallRecord
 from core.contracts import (
@@ -43,7 +44,7 @@ from core.sip.session import (
 
 TENANT = UUID(int=1)
 OFFER = b"caller's offer"
-RINGBACK = Path("ringback.wav")
+RINGBACK, MUSIC = Path("ringback.wav"), Path("music.wav")
 
 
 class LoopClock:
@@ -151,7 +152,7 @@ class FakeMedia:
         await self._do("admit", leg)
         return b"answer for " + leg.encode()
 
-    async def adopt(self, leg, profile, sent):
+    async def adopt(self, leg, sent):
         await self._do("adopt", leg, sent)
         return b"new offer " + leg.encode()
 
@@ -270,6 +271,11 @@ class World:
         self.extensions = ()
         self.plugin = {}  # what runs, by the name of a step
         self.clips = {}  # of the company, by the id of their media
+        self.trunk_id = None  # by which carrier an incoming call comes
+        self.employee = False  # whether an employee calls
+        self.talks = []  # who talks with whom after a transfer
+        self.transfers = []
+        self.calls = {}  # conversations elsewhere, by what Replaces says
 
     def dial(self, tree, seconds=60):
         """A step that rings the tree."""
@@ -303,6 +309,26 @@ class World:
 
     def ringback(self):
         return RINGBACK
+
+    def hold_music(self):
+        return MUSIC
+
+    def ring_of(self, terminal_id, employee_id, address):
+        return Ring(address or "", 25, terminal_id, employee_id)
+
+    def talking(self, record, rings):
+        self.talks.append([each.address for each in rings])
+
+    def transfer(self, by, target):
+        if target.user not in self.phones:
+            raise CallRefused(403, "no such telephone")
+        step = Dial((Addressee(AddresseeKind.EXTENSION, target.user),))
+        self.trees[id(step)] = ring(target.user)
+        self.transfers.append(step)
+        return step
+
+    def dialog(self, replaces):
+        return self.calls.get(replaces)
 
     def plan(self, step, record):
         record.forwarded(step)
@@ -343,6 +369,8 @@ class World:
             direction=self.direction,
             caller=self.number,
             called="+74950000000",
+            trunk_id=self.trunk_id,
+            employee_id=UUID(int=7) if self.employee else None,
         )
         record = CallRecord(facts, LoopClock(), "hash")
         self.call = Call(

@@ -1,0 +1,41 @@
+"""Ringing those whom a step names: who does and who does not stands in the record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from core.call.dialling import NotAnswered, Result
+from core.call.ending import nobody
+from core.call.state import CallState
+from core.contracts import Dial, DialPlan, StepCode
+
+__all__ = ["planned", "ring"]
+
+
+def planned(state: CallState, step: Dial) -> DialPlan:
+    """Who rings now."""
+    plan = state.surroundings.plan(step, state.record)
+    for skipped in plan.skipped:
+        nameless = None if skipped.employee_id else skipped.addressee
+        state.record.add(
+            StepCode.NOT_RUNG,
+            reason=skipped.reason,
+            terminal_id=skipped.terminal_id,
+            employee_id=skipped.employee_id,
+            kind=nameless.kind if nameless else "",
+            ref=nameless.ref if nameless else "",
+        )
+    return plan
+
+
+async def ring(
+    state: CallState,
+    plan: DialPlan,
+    seconds: float,
+    on_progress: Callable[[int], None] = lambda status: None,
+) -> Result:
+    """Ring them for so long at most. Raises MediaUnavailable."""
+    if plan.root is None:
+        return NotAnswered(nobody(plan))
+    state.surroundings.ringing(state.record, plan)
+    return await state.dialler.dial(plan.root, seconds, on_progress)

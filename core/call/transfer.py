@@ -1,0 +1,191 @@
+"""Passing on whom one talks with (RFC 3515, RFC 3891, RFC 5589): blind, or after a consultation.
+
+Only the company's people transfer, from a telephone of the company. Whoever is passed on stays in his
+call: he hears the ringback tone, then the other one. If a blind transfer fails the transferor has him
+back; one who hung up meanwhile is called, and the call ends if he does not answer either.
+"""
+
+from __future__ import annotations
+
+from core.call.conversation import Conversation, LegLeft, Parting
+from core.call.dialling import Answer, NotAnswered, Result
+from core.call.ending import UNAVAILABLE
+from core.call.leg import CalleeLeg, Leg
+from core.call.ringing import planned, ring
+from core.contracts import Dial, StepCode
+from core.errors import MediaRefused, SunSimError
+from core.sip.refer import Referral
+
+__all__ = ["Attended", "Blind", "referred"]
+
+FAILED = "transfer_failed"
+TRANSFERRED = "transferred"
+
+_CANCELLED = 487
+_NO_DIALOG = 481
+_NO_AUDIO = 488
+_FORBIDDEN = 403
+
+
+def referred(talk: Conversation, leg: Leg, referral: Referral) -> None:
+    """A telephone wants to pass on whom it talks with; one from outside may not."""
+    surroundings = talk.state.surroundings
+    if leg.employee_id is None or leg.trunk_id is not None:
+        referral.decline()
+    elif referral.replaces is not None:
+        found = surroundings.dialog(referral.replaces)
+        if found is None or found[0] is talk:
+            referral.decline(_NO_DIALOG)
+        elif found[1].employee_id != leg.employee_id:
+            referral.decline(_FORBIDDEN)
+        else:
+            referral.accept()
+            talk.want(Attended(leg, *found, referral))
+    else:
+        try:
+            step = surroundings.transfer(leg.ring, referral.target)
+        except SunSimError as error:
+            referral.decline(error.sip_status)
+            return
+        referral.accept()
+        talk.want(Blind(leg, step, referral))
+
+
+class Blind:
+    """Ring somebody for whom the one who wants it talks with. Without a ``referral`` he wants it by his
+    keys, and leaves at once."""
+
+    def __init__(self, by: Leg, step: Dial, referral: Referral | None = None) -> None:
+        self._by = by
+        self._step = step
+        self._referral = referral
+
+    async def carry_out(self, talk: Conversation) -> Parting | None:
+        """Part them, ring, and join again, whomever."""
+        by, staying = self._by, talk.other(self._by)
+        note_transfer(talk, by, self._step)
+        await talk.separate(staying)
+        if self._referral is None:
+            by.end()
+        try:
+            result = await talk.unless_left(staying, self._ring(talk))
+        except LegLeft:
+            self._report(_CANCELLED)
+            raise
+        if not await entered(talk, result, by):
+            status = final(result)
+            talk.state.record.add(StepCode.TRANSFER_FAILED, by.ring, status=status)
+            self._report(status)
+            return await self._back(talk, staying)
+        self._report(200)
+        await talk.dismiss(by)
+        return None
+
+    async def _ring(self, talk: Conversation) -> Result:
+        state = talk.state
+        plan = planned(state, self._step)
+        await state.playing.music(state.surroundings.ringback())
+        return await ring(state, plan, self._step.ring_seconds, self._report)
+
+    async def _back(self, talk: Conversation, staying: Leg) -> Parting | None:
+        state, by = talk.state, self._by
+        if not by.gone:
+            await talk.rejoin(by)
+            return None
+        await state.media.drop(by.name)
+        await state.playing.music(state.surroundings.ringback())
+        result = await talk.unless_left(staying, state.dialler.dial(by.ring, by.ring.seconds))
+        return None if await entered(talk, result, by) else Parting("system", FAILED)
+
+    def _report(self, status: int) -> None:
+        if self._referral is not None:
+            self._referral.report(status)
+
+
+class Attended:
+    """Bring whom one talks with here together with whom one talks with there, in ``other``, where
+    ``own`` is the transferor's leg. Who is there is asked by re-INVITE to send his audio here."""
+
+    def __init__(self, by: Leg, other: Conversation, own: Leg, referral: Referral) -> None:
+        self._by = by
+        self._other = other
+        self._own = own
+        self._referral = referral
+
+    async def carry_out(self, talk: Conversation) -> Parting | None:
+        """Bring them together; if that fails both conversations go on as they were."""
+        state, by, there = talk.state, self._by, self._other.other(self._own)
+        staying = talk.other(by)
+        leg = state.dialler.new_leg(there.ring, there.trunk_id)
+        if there.gone or self._own.gone:
+            self._referral.report(_NO_DIALOG)
+            return None
+        try:
+            body = await talk.unless_left(staying, self._ask(talk, leg, there))
+        except LegLeft:
+            self._other.want(_Over(Parting("system", FAILED)))  # his audio may be on its way here
+            raise
+        except SunSimError as error:
+            await state.media.drop(leg.name)
+            self._referral.report(error.sip_status)
+            return None
+        state.record.add(StepCode.TRANSFER, by.ring, to=there.ring.address, attended=True)
+        self._other.want(_Over(Parting(self._own.by, TRANSFERRED)))
+        adopt(leg, there)
+        await talk.separate(staying)
+        await talk.enter(leg, body, by)
+        state.record.add(StepCode.JOINED, leg.ring)
+        self._referral.report(200)
+        await talk.dismiss(by)
+        return None
+
+    async def _ask(self, talk: Conversation, leg: Leg, there: Leg) -> bytes:
+        elsewhere = self._other.state
+        before = elsewhere.media.sent(elsewhere.party(there))
+        return await there.reoffer(await talk.state.media.adopt(leg.name, before))
+
+
+class _Over:
+    """The end of a conversation that another one took somebody from."""
+
+    def __init__(self, parting: Parting) -> None:
+        self._parting = parting
+
+    async def carry_out(self, talk: Conversation) -> Parting | None:
+        return self._parting
+
+
+def note_transfer(talk: Conversation, by: Leg, step: Dial) -> None:
+    """Into the record: who passes on to whom."""
+    (addressee,) = step.addressees
+    talk.state.record.add(StepCode.TRANSFER, by.ring, to=addressee.ref)
+
+
+async def entered(talk: Conversation, result: Result, instead: Leg) -> bool:
+    """Join whoever answered; whether somebody did who has audio in common."""
+    if isinstance(result, NotAnswered):
+        await talk.state.dialler.release()
+        return False
+    try:
+        await talk.enter(result.leg, result.sdp, instead)
+    except MediaRefused:
+        result.leg.end()
+        return False
+    talk.state.record.add(StepCode.JOINED, result.leg.ring)
+    return True
+
+
+def final(result: Result) -> int:
+    """The status that says best why nobody was reached."""
+    if isinstance(result, Answer):
+        return _NO_AUDIO
+    return next((status for status in result.statuses if status >= 300), UNAVAILABLE)
+
+
+def adopt(leg: CalleeLeg, there: Leg) -> None:
+    """The session of a leg of another call is that of ``leg`` from now on."""
+    session = there.session
+    assert session is not None, "an answered leg has its session"
+    there.gone = True  # for its call
+    leg.session, leg.answered = session, True
+    session.listener = leg.hear
