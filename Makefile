@@ -8,7 +8,7 @@ STAMPS := .tools
 PROCESSES ?= 4
 export PYTHONPATH :=
 
-.PHONY: help run test proof check demo bench bench-calls bench-register bench-routing bench-parse ext lock setup setup-test setup-proof
+.PHONY: help run test proof check demo bench bench-calls bench-media bench-register bench-routing bench-parse ext lock setup setup-test setup-proof
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -35,6 +35,9 @@ bench: setup-test ## micro-benchmarks
 
 bench-calls: setup-test ## CPU per 1000 calls beside sippy's b2bua_simple, as JSON
 	@$(BIN)/python -m benchmarks.calls
+
+bench-media: setup-test ## CPU per call in menus and queue, how soon one hears, lost audio, as JSON
+	@$(BIN)/python -m benchmarks.media
 
 bench-register: setup-test ## CPU per 1000 digest registrations at 1000 a second, as JSON
 	@$(BIN)/python -m benchmarks.register
