@@ -42,7 +42,6 @@ cdef struct Branch:
 
 
 cdef struct Employee:
-    int32_t availability
     int32_t mode
     int32_t first
     int32_t count
@@ -88,6 +87,7 @@ cdef struct Plan:
     int32_t caller
     const uint8_t *registered
     const uint8_t *calls
+    const uint8_t *modes
     const int32_t *talked
     int64_t *minutes  # per zone: the wall clock now
     int32_t *reached  # per employee: the round in which he was reached
@@ -155,5 +155,5 @@ cdef class Table:
     cdef int32_t addressee(self, Plan *plan, int32_t parent, int32_t entry, int32_t kind, int32_t which) except -1
     cdef int32_t group(self, Plan *plan, int32_t parent, int32_t entry, int32_t which) except -1
     cdef int32_t employee(self, Plan *plan, int32_t parent, int32_t entry, int32_t which, int32_t mode, int32_t limit) except -1
-    cdef int32_t availability(self, Plan *plan, Employee *employee) noexcept
+    cdef int32_t availability(self, Plan *plan, int32_t which) noexcept
     cdef int32_t why_not(self, Plan *plan, int32_t terminal, int64_t minute, int32_t mode, bint ignores_hours) noexcept

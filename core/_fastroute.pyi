@@ -91,6 +91,7 @@ class Table:
         step: bytes,
         registered: bytes,
         calls: bytes,
+        modes: bytes,
         talked: bytes,
         caller: int,
         instant: float,

@@ -234,6 +234,7 @@ cdef class Table:
         bytes step not None,
         bytes registered not None,
         bytes calls not None,
+        bytes modes not None,
         bytes talked not None,
         int32_t caller,
         double instant,
@@ -248,6 +249,7 @@ cdef class Table:
         if (
             PyBytes_GET_SIZE(registered) != self.n_terminals
             or PyBytes_GET_SIZE(calls) != self.n_terminals
+            or PyBytes_GET_SIZE(modes) != self.n_employees
             or PyBytes_GET_SIZE(talked) != 4 * self.n_employees
         ):
             raise ValueError("the live state is of another configuration")
@@ -255,6 +257,7 @@ cdef class Table:
         plan.caller = caller
         plan.registered = <const uint8_t *>PyBytes_AS_STRING(registered)
         plan.calls = <const uint8_t *>PyBytes_AS_STRING(calls)
+        plan.modes = <const uint8_t *>PyBytes_AS_STRING(modes)
         plan.talked = <const int32_t *>PyBytes_AS_STRING(talked)
         plan.nodes.data = plan.skipped.data = NULL
         plan.nodes.count = plan.skipped.count = plan.nodes.room = plan.skipped.room = 0
@@ -303,15 +306,13 @@ cdef class Table:
     cdef int _fill_people(self, employees, terminals, periods, groups, members) except -1:
         cdef Py_ssize_t at
         for at, row in enumerate(employees):
-            availability, mode, first, count, zone, schedule, calendar, period, extra = row
+            mode, first, count, zone, schedule, calendar, period, extra = row
             _slice(first, count, self.n_terminals)
             _slice(period, extra, self.n_periods)
             _within(zone, len(self.zones), 0)
             _within(schedule, self.hours.schedules, -1)
             _within(calendar, self.hours.calendars, -1)
-            self.employees[at] = Employee(
-                availability, mode, first, count, zone, schedule, calendar, period, extra
-            )
+            self.employees[at] = Employee(mode, first, count, zone, schedule, calendar, period, extra)
         for at, (flags, seconds, channels, schedule) in enumerate(terminals):
             _within(schedule, self.hours.schedules, -1)
             self.terminals[at] = Terminal(flags, seconds, channels, schedule)
@@ -461,7 +462,7 @@ cdef class Table:
         if plan.reached[which] == plan.round:
             return 0
         plan.reached[which] = plan.round
-        asked = self.availability(plan, employee)
+        asked = self.availability(plan, which)
         if asked >= 0:
             _skip(plan, -1, which, entry, asked)
             return 0
@@ -480,14 +481,15 @@ cdef class Table:
             items += 1
         return _close(&plan.nodes, start, kind, items, parent)
 
-    cdef int32_t availability(self, Plan *plan, Employee *employee) noexcept:
+    cdef int32_t availability(self, Plan *plan, int32_t which) noexcept:
         """Why none of his terminals rings, or what they are asked (``Asked``)."""
+        cdef Employee *employee = &self.employees[which]
         cdef int64_t minute = plan.minutes[employee.zone]
         cdef int32_t at
         cdef bint extra = False
-        if employee.availability == UNAVAILABLE:
+        if plan.modes[which] == UNAVAILABLE:
             return IS_UNAVAILABLE
-        if employee.availability == AVAILABLE:
+        if plan.modes[which] == AVAILABLE:
             return ALWAYS
         for at in range(employee.period, employee.period + employee.periods):
             if self.periods[at].start <= minute < self.periods[at].end:

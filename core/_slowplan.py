@@ -110,6 +110,7 @@ class Plan:
         step: bytes,
         registered: bytes,
         calls: bytes,
+        modes: bytes,
         talked: Sequence[int],
         caller: int,
         instant: float,
@@ -122,6 +123,7 @@ class Plan:
         self.table = table
         self.registered = registered
         self.calls = calls
+        self.modes = modes
         self.talked = talked
         self.caller = caller
         self.minutes = [zone.minute(instant) for zone in table._zones]
@@ -186,7 +188,7 @@ class Plan:
         if index in self.reached:
             return None
         self.reached.add(index)
-        _, own_mode, first, count, *_ = self.table._employees[index]
+        own_mode, first, count, *_ = self.table._employees[index]
         reason, ignores_hours = self.availability(index)
         if reason is not None:
             self.skipped.append((-1, index, entry, reason))
@@ -207,11 +209,10 @@ class Plan:
 
     def availability(self, employee: int) -> tuple[Reason | None, bool]:
         """Why none of his terminals rings, if so; else whether their schedules do not matter."""
-        row = self.table._employees[employee]
-        availability, zone, schedule, calendar, first, count = row[0], *row[4:9]
-        if availability == Availability.UNAVAILABLE:
+        zone, schedule, calendar, first, count = self.table._employees[employee][3:]
+        if self.modes[employee] == Availability.UNAVAILABLE:
             return Reason.UNAVAILABLE, False
-        if availability == Availability.AVAILABLE:
+        if self.modes[employee] == Availability.AVAILABLE:
             return None, True
         minute = self.minutes[zone]
         periods = self.table._periods[first : first + count]
@@ -227,7 +228,7 @@ class Plan:
     def why_not(self, terminal: int, employee: int, mode: int, ignores_hours: bool) -> Reason | None:
         """The first reason why a terminal does not ring, or ``None``."""
         flags, _, channels, schedule = self.table._terminals[terminal]
-        minute = self.minutes[self.table._employees[employee][4]]
+        minute = self.minutes[self.table._employees[employee][3]]
         in_order = (
             (Reason.OWN_NUMBER, flags & Flag.OWN_NUMBER),
             (Reason.NOT_ALLOWED, flags & Flag.NOT_ALLOWED),

@@ -10,7 +10,7 @@ Rows, each a tuple of integers; -1 is «none»:
     scenario  enabled, first branch, how many branches   (in order of creation, the default one last)
     branch    filter, first value, how many values, schedule, calendar, has an off-hours chain
     value     index of a contact tag, or code of a region
-    employee  availability, dial mode, first terminal, how many terminals,
+    employee  dial mode, first terminal, how many terminals,
               zone, schedule, calendar, first period, how many periods
     terminal  flags, own ring time, channels, schedule   (an employee's terminals lie together)
     period    kind, first minute, minute after the last  (by the employee's wall clock)
@@ -117,12 +117,12 @@ class Table:
         within(self._scenario_of.values(), len(scenarios), -1)
         _slices((row[1:3] for row in scenarios), len(branches))
         _slices((row[1:3] for row in branches), len(values))
-        _slices((row[2:4] for row in employees), len(terminals))
-        _slices((row[7:9] for row in employees), len(periods))
+        _slices((row[1:3] for row in employees), len(terminals))
+        _slices((row[6:8] for row in employees), len(periods))
         _slices((row[2:4] for row in groups), len(members))
         within(members, len(employees))
-        within((row[4] for row in employees), len(zones))
-        with_hours = [row[5:7] for row in employees] + [row[3:5] for row in branches]
+        within((row[3] for row in employees), len(zones))
+        with_hours = [row[4:6] for row in employees] + [row[3:5] for row in branches]
         schedules = [row[0] for row in with_hours] + [row[3] for row in terminals]
         within(schedules, hours.schedules, -1)
         within((row[1] for row in with_hours), hours.calendars, -1)
@@ -162,6 +162,7 @@ class Table:
         step: bytes,
         registered: bytes,
         calls: bytes,
+        modes: bytes,
         talked: bytes,
         caller: int,
         instant: float,
@@ -170,15 +171,20 @@ class Table:
         """Who rings and who does not.
 
         ``step`` holds 32-bit integers: mode, time, ``each``, then kind and index of each entry.
-        ``registered`` and ``calls`` have one byte for each terminal, ``talked`` a 32-bit integer for
-        each employee: the seconds of today. ``caller`` is the terminal that calls, or -1. Returns
-        nodes in preorder, and rows of terminal, employee, entry, reason with -1 for none; all 32-bit
-        integers.
+        ``registered`` and ``calls`` have one byte for each terminal, ``modes`` an ``Availability`` for
+        each employee, ``talked`` a 32-bit integer: the seconds of today. ``caller`` is the terminal
+        that calls, or -1. Returns nodes in preorder, and rows of terminal, employee, entry, reason
+        with -1 for none; all 32-bit integers.
         """
-        state = (len(registered), len(calls), len(talked) // 4)
-        if state != (len(self._terminals), len(self._terminals), len(self._employees)):
+        phones, people = len(self._terminals), len(self._employees)
+        if (len(registered), len(calls), len(modes), len(talked)) != (
+            phones,
+            phones,
+            people,
+            4 * people,
+        ):
             raise ValueError("the live state is of another configuration")
-        plan = Plan(self, step, registered, calls, array("i", talked), caller, instant)
+        plan = Plan(self, step, registered, calls, modes, array("i", talked), caller, instant)
         tree = plan.expand()
         nodes = array("i", flat(tree) if tree else ())
         skipped = array("i", (number for row in plan.skipped for number in row))

@@ -165,13 +165,13 @@ class Employee(Struct, frozen=True, gc=False):
     With ``dialled_from_menu`` callers may dial the extension (EMP-13).
 
     Schedule, calendar and ``extra`` periods speak of mode «Доступен по расписанию» only (AVL-06), by
-    the clock of ``timezone``, or the company's (EMP-17). Without a schedule the day is never over.
+    the clock of ``timezone``, or the company's (EMP-17). Without a schedule the day is never over. The
+    mode itself changes by the hour and is in ``Live``.
     """
 
     id: UUID
     name: str
     extension: str | None = None
-    mode: AvailabilityMode = AvailabilityMode.SCHEDULE
     dial_mode: DialMode = DialMode.PARALLEL
     caller_id: UUID | None = None
     terminals: tuple[UUID, ...] = ()
@@ -342,12 +342,14 @@ class CallFacts(Struct, frozen=True):
 
 
 class Live(Struct, frozen=True):
-    """What changes by the second: which lines are registered, how many calls each terminal has, and
-    how many seconds each employee has talked today by the company's clock (H-10)."""
+    """What changes by the second: which lines are registered, how many calls each terminal has, how
+    many seconds each employee has talked today by the company's clock (H-10), and in which mode he is:
+    who is not named is «Доступен по расписанию» (AVL-01)."""
 
     registered: frozenset[UUID] = frozenset()
     calls: dict[UUID, int] = {}
     talked: dict[UUID, int] = {}
+    modes: dict[UUID, AvailabilityMode] = {}
 
 
 class Ring(Struct, frozen=True, tag="ring", gc=False):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
-from core.contracts import CallFacts, Cdr, Contact, Line, Number, Snapshot, Trunk
+from core.contracts import AvailabilityMode, CallFacts, Cdr, Contact, Line, Number, Snapshot, Trunk
 from core.events import Event
 from core.sdp import PLAIN, Profile
 
@@ -46,6 +46,10 @@ class TenantDirectory(Protocol):
 
     def snapshot(self, tenant_id: UUID) -> Snapshot | None:
         """The tenant's present configuration."""
+        ...
+
+    def modes(self, tenant_id: UUID) -> Mapping[UUID, AvailabilityMode]:
+        """The present modes of the tenant's employees; who is not there is on schedule."""
         ...
 
     def number(self, e164: str) -> tuple[Snapshot, Number] | None:

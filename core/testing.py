@@ -15,6 +15,7 @@ from uuid import UUID
 import pytest
 
 from core.contracts import (
+    AvailabilityMode,
     CallFacts,
     Cdr,
     Contact,
@@ -78,6 +79,8 @@ class MemoryDirectory:
         """The subjects that numbers are from, for tests to fill."""
         self.contacts: dict[tuple[UUID, str], Contact] = {}
         """What companies have saved of numbers, for tests to fill."""
+        self.mode_of: dict[UUID, AvailabilityMode] = {}
+        """The modes of employees who are not on schedule, for tests to fill."""
 
     def put(self, snapshot: Snapshot) -> None:
         """Add a company, or replace it by a newer configuration."""
@@ -98,6 +101,10 @@ class MemoryDirectory:
     def snapshot(self, tenant_id: UUID) -> Snapshot | None:
         """The company's present configuration."""
         return self._snapshots.get(tenant_id)
+
+    def modes(self, tenant_id: UUID) -> Mapping[UUID, AvailabilityMode]:
+        """Those that a test put into ``mode_of``, whosever they are."""
+        return self.mode_of
 
     def number(self, e164: str) -> tuple[Snapshot, Number] | None:
         """Whose number this is."""

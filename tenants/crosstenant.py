@@ -36,6 +36,7 @@ __all__ = [
     "operator_session",
     "operator_token",
     "present_calls",
+    "present_modes",
     "purge_commands",
     "purge_sessions",
     "recorded_calls",
@@ -164,10 +165,12 @@ JOIN scenario_versions v ON v.tenant_id = s.tenant_id AND v.scenario_id = s.id A
 WHERE s.tenant_id = ANY($1) ORDER BY s.id
 """
 _TENANTS = """
-SELECT t.id, t.name, t.status, t.timezone, t.config_version, c.plugins, c.recording,
+SELECT t.id, t.name, t.status, t.timezone, t.config_version,
+    coalesce(m.version, 0) AS modes_version, c.plugins, c.recording,
     c.recording_pause, c.announcement, c.off_hours_media, c.default_manager, c.missed_manager,
     c.channels, c.outgoing_calls, c.outgoing_tasks
 FROM tenants t LEFT JOIN contracts c ON c.tenant_id = t.id
+    LEFT JOIN mode_versions m ON m.tenant_id = t.id
 WHERE t.id = ANY($1) ORDER BY t.id
 """
 
@@ -179,11 +182,14 @@ class Configuration(Struct):
     rows: dict[str, list[Row]]
 
 
-async def configuration_versions(database: Database) -> dict[UUID, int]:
-    """The version of every tenant's routing configuration."""
+async def configuration_versions(database: Database) -> dict[UUID, tuple[int, int]]:
+    """The version of every tenant's routing configuration, and that of the employees' modes."""
     async with database.directory() as session:
-        rows = await session.fetch("SELECT id, config_version FROM tenants")
-    return {row["id"]: row["config_version"] for row in rows}
+        rows = await session.fetch(
+            "SELECT t.id, t.config_version, coalesce(m.version, 0) AS modes_version FROM tenants t"
+            " LEFT JOIN mode_versions m ON m.tenant_id = t.id"
+        )
+    return {row["id"]: (row["config_version"], row["modes_version"]) for row in rows}
 
 
 async def configurations(database: Database, tenant_ids: Collection[UUID]) -> list[Configuration]:
@@ -202,6 +208,24 @@ async def configurations(database: Database, tenant_ids: Collection[UUID]) -> li
             for row in await session.fetch(query, tenant_ids):
                 found[row["tenant_id"]].rows[name].append(row)
     return list(found.values())
+
+
+async def present_modes(
+    database: Database, tenant_ids: Collection[UUID]
+) -> tuple[dict[UUID, int], list[Row]]:
+    """The version of these tenants' modes, and rows of ``tenant_id``, ``id`` and ``mode`` of the
+    employees who are not on schedule."""
+    async with database.directory() as session:
+        await session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        versions = await session.fetch(
+            "SELECT tenant_id, version FROM mode_versions WHERE tenant_id = ANY($1)", tenant_ids
+        )
+        rows = await session.fetch(
+            "SELECT tenant_id, id, mode FROM employees"
+            " WHERE tenant_id = ANY($1) AND mode <> 'schedule'",
+            tenant_ids,
+        )
+    return {row["tenant_id"]: row["version"] for row in versions}, rows
 
 
 async def contact_versions(database: Database) -> dict[UUID, int]:

@@ -2,8 +2,9 @@
 
 Loaded whole at the start, then tenant by tenant: a change of configuration raises the tenant's version
 and notifies ``sunsim_config``; the tenant is read again (all of it at one instant) and its snapshot,
-numbers and lines are exchanged together, between two steps of the event loop; contacts, which change
-more often, have a version of their own (``tenants.contacts``). Whenever the connection
+numbers and lines are exchanged together, between two steps of the event loop. Contacts
+(``tenants.contacts``) and the modes of employees, which change more often and are no part of a
+configuration, have versions of their own. Whenever the connection
 that listens was lost, and once a minute, versions are compared, so a missed notification costs a moment
 only. While the database is away, calls go by what was known last.
 
@@ -15,43 +16,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from uuid import UUID
 
-import msgspec
 import structlog
-from msgspec import Struct
 
 from core.contracts import (
-    CarrierAccount,
+    AvailabilityMode,
     Contact,
-    Encryption,
-    IdentityHeader,
     Line,
     Number,
-    NumberFormat,
     Snapshot,
     Trunk,
-    TrunkTransport,
 )
 from tenants import snapshot as snapshots
 from tenants.contacts import ContactIndex
 from tenants.crosstenant import (
-    Configuration,
     configuration_versions,
     configurations,
     kept_snapshots,
     number_routes,
     numbering_plan,
+    present_modes,
     trunks,
 )
 from tenants.db import Database
 from tenants.failures import DATABASE_AWAY
-from tenants.listener import CONFIG, CONTACTS, Listener, Notice, Subscription
+from tenants.held import ALL_ON_SCHEDULE, Held, SealedLine, held_of, trunk_of
+from tenants.listener import CONFIG, CONTACTS, MODES, Listener, Notice, Subscription
 from tenants.networks import NetworkMap
 from tenants.regions import Regions
-from tenants.secrets import SealBroken, Vault, open_ha1, open_trunk_password
-from tenants.tables import TerminalState
+from tenants.secrets import SealBroken, Vault, open_ha1
 
 __all__ = ["MemoryDirectory"]
 
@@ -62,30 +57,6 @@ RETRY_SECONDS = 1.0
 COMPARE_SECONDS = 60.0
 
 
-class _SealedLine(Struct):
-    """A line as it was read; its secrets are opened when it is first asked for, if not before."""
-
-    login: str
-    employee_id: UUID
-    terminal_id: UUID
-    ha1: dict[str, str]
-    encryption: Encryption = Encryption.PREFERRED
-    opened: Line | None = None
-    broken: bool = False
-
-    def same_account(self, other: _SealedLine) -> bool:
-        """Whether the login, its terminal and its password are the same."""
-        return self.terminal_id == other.terminal_id and self.ha1 == other.ha1
-
-
-class _Held(Struct):
-    """What of one tenant stands in the indexes."""
-
-    snapshot: Snapshot
-    numbers: tuple[Number, ...] = ()
-    lines: tuple[_SealedLine, ...] = ()
-
-
 class MemoryDirectory:
     """Implements ``core.ports.TenantDirectory``; one for each process that routes calls."""
 
@@ -93,9 +64,9 @@ class MemoryDirectory:
         self._database = database
         self._listener = listener
         self._vault = vault
-        self._tenants: dict[UUID, _Held] = {}
+        self._tenants: dict[UUID, Held] = {}
         self._numbers: dict[str, tuple[Snapshot, Number]] = {}
-        self._lines: dict[str, tuple[UUID, _SealedLine]] = {}
+        self._lines: dict[str, tuple[UUID, SealedLine]] = {}
         self._trunks: dict[UUID, Trunk] = {}
         self._networks: NetworkMap[Trunk] = NetworkMap(())
         self._routes: dict[str, list[UUID]] = {}
@@ -146,6 +117,11 @@ class MemoryDirectory:
         """The tenant's present configuration."""
         held = self._tenants.get(tenant_id)
         return held.snapshot if held else None
+
+    def modes(self, tenant_id: UUID) -> Mapping[UUID, AvailabilityMode]:
+        """The present modes of the tenant's employees; who is not there is on schedule."""
+        held = self._tenants.get(tenant_id)
+        return held.modes if held else ALL_ON_SCHEDULE
 
     def timezones(self) -> dict[UUID, str]:
         """The time zone of every company."""
@@ -199,7 +175,7 @@ class MemoryDirectory:
         """What the tenant has saved of a number."""
         return self._contacts.of(tenant_id, number)
 
-    def _open(self, tenant_id: UUID, line: _SealedLine) -> Line | None:
+    def _open(self, tenant_id: UUID, line: SealedLine) -> Line | None:
         try:
             ha1 = open_ha1(self._vault, line.login, line.ha1)
         except SealBroken:
@@ -222,6 +198,7 @@ class MemoryDirectory:
                     await self._compare()
                 else:
                     await self._load(self._news(notices))
+                    await self._load_modes(self._switched(notices))
                     await self._contacts.load(
                         notice.tenant_id for notice in notices if notice.kind == CONTACTS
                     )
@@ -236,14 +213,22 @@ class MemoryDirectory:
     def _news(self, notices: Iterable[Notice]) -> Iterator[UUID]:
         """Tenants of which we do not have the version that a notice speaks of."""
         for notice in notices:
-            if notice.tenant_id is None or notice.kind == CONTACTS:
+            if notice.tenant_id is None or notice.kind in (CONTACTS, MODES):
                 continue
             held = self._tenants.get(notice.tenant_id)
             if held is None or not notice.version or held.snapshot.version < notice.version:
                 yield notice.tenant_id
 
+    def _switched(self, notices: Iterable[Notice]) -> Iterator[UUID]:
+        """Tenants of which we do not have the modes that a notice speaks of."""
+        for notice in notices:
+            if notice.tenant_id is not None and notice.kind == MODES:
+                held = self._tenants.get(notice.tenant_id)
+                if held is not None and held.modes_version < notice.version:
+                    yield notice.tenant_id
+
     async def _compare(self) -> None:
-        """Carriers, the numbering plan, and every tenant whose version is another than ours."""
+        """Carriers, the numbering plan, and every tenant with another version than ours."""
         self._put_trunks(await trunks(self._database), await number_routes(self._database))
         self._put_numbering(await numbering_plan(self._database, self._regions.plan_id))
         versions = await configuration_versions(self._database)
@@ -251,8 +236,13 @@ class MemoryDirectory:
             self._drop(tenant_id)
         await self._load(
             tenant_id
-            for tenant_id, version in versions.items()
+            for tenant_id, (version, _) in versions.items()
             if (held := self._tenants.get(tenant_id)) is None or held.snapshot.version != version
+        )
+        await self._load_modes(
+            tenant_id
+            for tenant_id, (_, version) in versions.items()
+            if (held := self._tenants.get(tenant_id)) is not None and held.modes_version != version
         )
         await self._contacts.compare()
         self.comparisons += 1
@@ -263,12 +253,25 @@ class MemoryDirectory:
             batch = wanted[start : start + BATCH]
             loaded = await configurations(self._database, batch)
             for configuration in loaded:
-                held = _held(configuration)
+                held = held_of(configuration)
                 if held is not None:
                     self._put(held)
                 await asyncio.sleep(0)  # calls go on between two tenants
             for tenant_id in set(batch) - {configuration.tenant["id"] for configuration in loaded}:
                 self._drop(tenant_id)
+
+    async def _load_modes(self, tenant_ids: Iterable[UUID]) -> None:
+        wanted = list(dict.fromkeys(tenant_ids))
+        for start in range(0, len(wanted), BATCH):
+            batch = wanted[start : start + BATCH]
+            versions, rows = await present_modes(self._database, batch)
+            by_tenant: dict[UUID, list[snapshots.Row]] = {tenant_id: [] for tenant_id in versions}
+            for row in rows:
+                by_tenant[row["tenant_id"]].append(row)
+            for tenant_id, version in versions.items():
+                if (held := self._tenants.get(tenant_id)) is not None:
+                    held.modes = snapshots.modes(by_tenant[tenant_id]) or ALL_ON_SCHEDULE
+                    held.modes_version = version
 
     async def _keep_always(self) -> None:
         """Store the snapshots that are not stored yet; a lost database is waited for."""
@@ -293,7 +296,7 @@ class MemoryDirectory:
 
     # --- the indexes: no await in here, so calls see the whole of an exchange ------------------
 
-    def _put(self, held: _Held) -> None:
+    def _put(self, held: Held) -> None:
         tenant_id = held.snapshot.tenant_id
         before = self._remove(tenant_id)
         self._tenants[tenant_id] = held
@@ -318,7 +321,7 @@ class MemoryDirectory:
         for login in self._remove(tenant_id):
             self._on_line_gone(login)
 
-    def _remove(self, tenant_id: UUID) -> dict[str, _SealedLine]:
+    def _remove(self, tenant_id: UUID) -> dict[str, SealedLine]:
         """Take a tenant out of the indexes; returns its lines by login.
 
         A number may be another tenant's by now, hence the comparisons.
@@ -335,7 +338,7 @@ class MemoryDirectory:
         return {line.login: line for line in held.lines}
 
     def _put_trunks(self, rows: Iterable[snapshots.Row], routes: Iterable[snapshots.Row]) -> None:
-        found = [_trunk(row, self._vault) for row in rows]
+        found = [trunk_of(row, self._vault) for row in rows]
         self._trunks = {trunk.id: trunk for trunk in found}
         self._routes = {}
         for row in routes:
@@ -352,49 +355,3 @@ class MemoryDirectory:
             self._regions.put(row["id"], row["edges"], row["subjects"])
         except ValueError as error:  # keep the one we had
             log.error("numbering_plan_unusable", error=str(error))
-
-
-def _held(configuration: Configuration) -> _Held | None:
-    """What to hold of a tenant; ``None`` if its rows make no sense, so that the last state stays."""
-    try:
-        snapshot = snapshots.build(configuration.tenant, configuration.rows)
-        lines = () if snapshot.suspended else tuple(_lines(configuration.rows["terminals"]))
-    except (ValueError, msgspec.MsgspecError) as error:
-        log.error("tenant_unreadable", tenant=str(configuration.tenant["id"]), error=str(error))
-        return None
-    return _Held(snapshot, snapshot.numbers, lines)
-
-
-def _lines(terminals: Iterable[snapshots.Row]) -> Iterator[_SealedLine]:
-    """Lines whose activation is not finished (INV-05) cannot be used yet."""
-    for row in terminals:
-        if row["ha1"] and row["state"] == TerminalState.ACTIVE:
-            ha1 = msgspec.json.decode(row["ha1"], type=dict[str, str])
-            wanted = Encryption(row["encryption"])
-            yield _SealedLine(row["address"], row["employee_id"], row["id"], ha1, wanted)
-
-
-def _trunk(row: snapshots.Row, vault: Vault) -> Trunk:
-    account = None
-    if row["password_sealed"]:
-        try:
-            password = open_trunk_password(vault, row["id"], row["password_sealed"])
-            account = CarrierAccount(row["login"], password, row["realm"])
-        except SealBroken:
-            log.error("trunk_seal_broken", trunk=row["name"])
-    return Trunk(
-        id=row["id"],
-        name=row["name"],
-        host=row["host"],
-        port=row["port"],
-        networks=tuple(row["networks"] or ()),
-        max_calls=row["max_calls"],
-        account=account,
-        registers=row["registers"],
-        registrar=row["registrar"],
-        check_seconds=row["check_seconds"],
-        number_format=NumberFormat(row["number_format"]),
-        identity_header=IdentityHeader(row["identity_header"]),
-        trusted=row["trusted"],
-        transport=TrunkTransport(row["transport"]),
-    )

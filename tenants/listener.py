@@ -31,6 +31,7 @@ __all__ = [
     "CONFIG",
     "CONTACTS",
     "LIVE",
+    "MODES",
     "NOBODY",
     "RESYNC",
     "Listener",
@@ -48,6 +49,8 @@ CALLS = "calls"
 """On ``sunsim_live``: the history has a new call."""
 CONTACTS = "contacts"
 """On ``sunsim_config``, with a version of its own: who is known as whom has changed."""
+MODES = "modes"
+"""On ``sunsim_config``, with a version of its own: somebody's availability mode was switched."""
 RESYNC = "resync"
 NOBODY = UUID(int=0)
 """No tenant: who subscribes for it hears of lost connections only."""

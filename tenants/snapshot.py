@@ -37,7 +37,18 @@ from core.hours import Calendar, CalendarDay, ExtraPeriod, Interval, Minute, Sch
 from tenants.db import Database, Session
 from tenants.tables import TagKind, TenantStatus, TerminalState
 
-__all__ = ["Row", "build", "content", "find", "from_content", "of_version", "sealed", "store"]
+__all__ = [
+    "Row",
+    "build",
+    "content",
+    "find",
+    "former_modes",
+    "from_content",
+    "modes",
+    "of_version",
+    "sealed",
+    "store",
+]
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
@@ -95,6 +106,15 @@ def build(tenant: Row, rows: Mapping[str, Sequence[Row]]) -> Snapshot:
     )
 
 
+def modes(employees: Iterable[Row]) -> dict[UUID, AvailabilityMode]:
+    """The modes of those who are not on schedule: no part of a snapshot (``Live.modes``)."""
+    return {
+        row["id"]: AvailabilityMode(row["mode"])
+        for row in employees
+        if row["mode"] != AvailabilityMode.SCHEDULE
+    }
+
+
 def _shared(row: Row, ids: dict[Any, Any]) -> Row:
     """The row with one object for each id, wherever it stands: ids are most of a snapshot."""
     return {
@@ -130,7 +150,6 @@ def _employee(row: Row, terminals: tuple[UUID, ...]) -> Employee:
         id=row["id"],
         name=row["name"],
         extension=row["extension"],
-        mode=AvailabilityMode(row["mode"]),
         dial_mode=DialMode(row["dial_mode"]),
         caller_id=row["caller_id"],
         terminals=terminals,
@@ -244,6 +263,19 @@ async def find(session: Session, digest: str) -> Snapshot | None:
     """The snapshot with this content, or ``None`` if none was kept; within a session of its tenant."""
     row = await session.fetchrow("SELECT version, body FROM snapshots WHERE hash = $1", digest)
     return from_content(row["body"], row["version"], digest) if row else None
+
+
+async def former_modes(session: Session, digest: str) -> dict[UUID, AvailabilityMode]:
+    """The modes in a snapshot that was stored while they were a part of it; of others nothing.
+
+    The calls of that time have none in their live state.
+    """
+    rows = await session.fetch(
+        "SELECT (each->>'id')::uuid AS id, each->>'mode' AS mode FROM snapshots,"
+        " jsonb_array_elements(body->'employees') AS each WHERE hash = $1 AND each ? 'mode'",
+        digest,
+    )
+    return modes(rows)
 
 
 async def of_version(session: Session, number: int) -> Snapshot | None:

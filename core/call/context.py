@@ -234,7 +234,12 @@ class CallContext:
     def _planned(self, step: Dial, record: CallRecord) -> DialPlan:
         """Who rings now; the record keeps what it takes to ask again."""
         facts, compiled = record.facts, self._compiled
-        live = self._moment.live(facts.tenant_id, compiled.consulted(step), compiled.weighed(step))
+        live = self._moment.live(
+            facts.tenant_id,
+            compiled.consulted(step),
+            compiled.asked(step),
+            compiled.weighed(step),
+        )
         at = record.attempt(step, live)
         return routing.plan(compiled, step, facts, live, at, seed_of(facts.call_id))
 
@@ -267,7 +272,7 @@ class CallContext:
         if self.snapshot.missed_manager is MissedManager.DEFAULT:
             return None
         seed = seed_of(record.facts.call_id)
-        return responsible.missed_manager(self._compiled, step, record.rung, seed)
+        return responsible.missed_manager(self._compiled, step, record.rung, seed, record.modes)
 
     def moved(self) -> None:
         """Count it."""

@@ -63,17 +63,25 @@ class Moment:
         """How many of the tenant's calls go outside or came from there."""
         return self.outgoing(tenant_id) + self._counted[tenant_id, Direction.INCOMING]
 
-    def live(self, tenant_id: UUID, terminals: Iterable[Terminal], employees: Iterable[UUID]) -> Live:
-        """Which of the lines are registered, how many conversations each terminal has, and how long
-        these employees have talked today."""
+    def live(
+        self,
+        tenant_id: UUID,
+        terminals: Iterable[Terminal],
+        asked: Iterable[UUID],
+        weighed: Iterable[UUID],
+    ) -> Live:
+        """Which of the lines are registered, how many conversations each terminal has, the modes of the
+        employees who are ``asked``, and how long those who are ``weighed`` have talked today."""
         registered, calls = set(), {}
         for terminal in terminals:
             if self._registered(terminal.address):
                 registered.add(terminal.id)
             if terminal.id in self._talking:
                 calls[terminal.id] = self._talking[terminal.id]
-        talked = self.talk.of(tenant_id, employees, self._clock.now())
-        return Live(frozenset(registered), calls, talked)
+        talked = self.talk.of(tenant_id, weighed, self._clock.now())
+        present = self._directory.modes(tenant_id)
+        modes = {employee: present[employee] for employee in asked if employee in present}
+        return Live(frozenset(registered), calls, talked, modes)
 
     # --- what calls tell ----------------------------------------------------------------------------
 

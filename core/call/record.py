@@ -12,6 +12,7 @@ from uuid import UUID
 
 from core.contracts import (
     Attempt,
+    AvailabilityMode,
     CallFacts,
     CallStep,
     Cdr,
@@ -55,7 +56,8 @@ class CallRecord:
         self.by_plugin = False  # the decision
         self.trunk_id: UUID | None = None  # the carrier that took the call outside, or was last tried
         self.forwarding: Dial | None = None  # who were to be called last,
-        self.rung: list[Ring] = []  # and what rang of them, in order
+        self.rung: list[Ring] = []  # what rang of them, in order,
+        self.modes: dict[UUID, AvailabilityMode] = {}  # and in which modes they were
         self.tasks: list[TaskRequest] = []
         self.missed_manager: UUID | None = None
         self._clock = clock
@@ -84,9 +86,11 @@ class CallRecord:
         return at
 
     def forwarded(self, step: Dial) -> None:
-        """These are to be called now; asked again of the same, what rang before still counts."""
+        """These are to be called now, as the last attempt has it; asked again of the same, what rang
+        before still counts."""
         if step != self.forwarding:
             self.forwarding, self.rung = step, []
+        self.modes = self._live.modes if self._live else {}
 
     def attempt(self, step: Dial, live: Live) -> float:
         """A plan is asked for; returns the instant to ask it for."""

@@ -6,8 +6,8 @@ from core.routing import translator
 class Translator(translator.Translator):
     """Knows the terminals and employees of one company by their place in the tables."""
 
-    def state(self, live: Live) -> tuple[bytes, bytes, bytes]:
-        """Registrations, calls and seconds of talk, each by index."""
+    def state(self, live: Live) -> tuple[bytes, bytes, bytes, bytes]:
+        """Registrations, calls, modes and seconds of talk, each by index."""
 
     def tree(self, nodes: bytes, addressees: tuple[Addressee, ...]) -> PlanNode | None:
         """Who rings."""

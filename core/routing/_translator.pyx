@@ -8,7 +8,8 @@ from libc.string cimport memset
 
 from core._fastroute cimport PAR, RING, RING_OUTSIDE
 
-from core.contracts import Par, Ring, Seq, Skipped, SkipReason
+from core._slowcodes import Availability
+from core.contracts import AvailabilityMode, Par, Ring, Seq, Skipped, SkipReason
 
 __all__ = ["Translator"]
 
@@ -17,6 +18,8 @@ cdef enum Most:
     SECONDS = 604800
 
 cdef tuple REASONS = tuple(SkipReason)
+cdef dict AVAILABILITIES = {mode: int(Availability[mode.name]) for mode in AvailabilityMode}
+cdef unsigned char SCHEDULE = Availability.SCHEDULE
 
 # What is left to be read of a row of integers.
 cdef struct Cursor:
@@ -45,28 +48,34 @@ cdef class Translator:
         PyMem_Free(self.seconds)
 
     def state(self, live):
-        """Registrations, calls and seconds of talk, each by index."""
-        cdef bytes registered = _zeros(len(self.terminals))
-        cdef bytes calls = _zeros(len(self.terminals))
-        cdef bytes talked = _zeros(len(self.employees) * sizeof(int32_t))
+        """Registrations, calls, modes and seconds of talk, each by index."""
+        cdef bytes registered = _filled(len(self.terminals), 0)
+        cdef bytes calls = _filled(len(self.terminals), 0)
+        cdef bytes modes = _filled(len(self.employees), SCHEDULE)
+        cdef bytes talked = _filled(len(self.employees) * sizeof(int32_t), 0)
         cdef object at
-        cdef unsigned char *of_terminal = <unsigned char *>PyBytes_AS_STRING(registered)
+        cdef unsigned char *bytes_of = <unsigned char *>PyBytes_AS_STRING(registered)
         cdef int32_t *of_employee = <int32_t *>PyBytes_AS_STRING(talked)
-        cdef dict by_terminal = live.calls, by_employee = live.talked
+        cdef dict by_terminal = live.calls, by_employee = live.talked, mode_of = live.modes
         for terminal in live.registered:
             at = self.terminal_at.get(terminal)
             if at is not None:
-                of_terminal[<Py_ssize_t>at] = 1
-        of_terminal = <unsigned char *>PyBytes_AS_STRING(calls)
+                bytes_of[<Py_ssize_t>at] = 1
+        bytes_of = <unsigned char *>PyBytes_AS_STRING(calls)
         for terminal, number in by_terminal.items():
             at = self.terminal_at.get(terminal)
             if at is not None:
-                of_terminal[<Py_ssize_t>at] = min(number, CALLS)
+                bytes_of[<Py_ssize_t>at] = min(number, CALLS)
         for employee, seconds in by_employee.items():
             at = self.employee_at.get(employee)
             if at is not None:
                 of_employee[<Py_ssize_t>at] = min(seconds, SECONDS)
-        return registered, calls, talked
+        bytes_of = <unsigned char *>PyBytes_AS_STRING(modes)
+        for employee, mode in mode_of.items():
+            at = self.employee_at.get(employee)
+            if at is not None:
+                bytes_of[<Py_ssize_t>at] = AVAILABILITIES[mode]
+        return registered, calls, modes, talked
 
     def tree(self, bytes nodes not None, tuple addressees not None):
         """Who rings."""
@@ -124,7 +133,7 @@ cdef int32_t _next(Cursor *cursor) except? -1:
     return cursor.at[-1]
 
 
-cdef bytes _zeros(Py_ssize_t length):
+cdef bytes _filled(Py_ssize_t length, unsigned char value):
     cdef bytes made = PyBytes_FromStringAndSize(NULL, length)
-    memset(PyBytes_AS_STRING(made), 0, length)
+    memset(PyBytes_AS_STRING(made), value, length)
     return made

@@ -2,7 +2,7 @@
 
 Under the call's own snapshot the answers are the same to the last bit: the functions are pure, and the
 record has everything that they were given. Under another one it may be that telephones were not looked
-at then; they count as registered and free, and are named.
+at then; they count as registered and free, their owners as on schedule, and they are named.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from core.contracts import Attempt, CallFacts, Decision, Dial, Direction, Live
+from core.contracts import Attempt, AvailabilityMode, CallFacts, Decision, Dial, Direction, Live
 from core.routing.blocks import STEPS
 from core.routing.compiled import Compiled
 from core.routing.decide import plan, route
@@ -98,10 +98,12 @@ def _managed(
 
 
 def _then(own: Compiled, evidence: Evidence) -> tuple[Live, set[UUID]]:
-    """The live state of that time, of each telephone as it was first looked at; and which were."""
+    """The live state of that time, as everybody was first looked at; and which telephones were."""
     registered: set[UUID] = set()
     calls: dict[UUID, int] = {}
     talked: dict[UUID, int] = {}
+    modes: dict[UUID, AvailabilityMode] = {}
+    seen: set[UUID] = set()
     known: set[UUID] = set()
     for _, step, live in evidence.asked():
         fresh = set(_ids(own, step)) - known
@@ -109,7 +111,10 @@ def _then(own: Compiled, evidence: Evidence) -> tuple[Live, set[UUID]]:
         registered |= fresh & live.registered
         calls |= {key: count for key, count in live.calls.items() if key in fresh}
         talked = {**live.talked, **talked}
-    return Live(frozenset(registered), calls, talked), known
+        asked = set(own.asked(step)) - seen
+        seen |= asked
+        modes |= {key: mode for key, mode in live.modes.items() if key in asked}
+    return Live(frozenset(registered), calls, talked, modes), known
 
 
 def _ids(own: Compiled, step: Dial) -> Iterable[UUID]:

@@ -16,12 +16,13 @@ of an employee counts as the employee (PMA-06). ``rung`` is what rang in this st
     manager: «случайный выбор»          one of the people, by the seed    likewise (H-25)
 
 The people are the employees of the list, groups opened in their own order, everybody once, without
-those whose mode is «Недоступен» (PMA-04, AVL-11).
+those whose mode is «Недоступен» then (PMA-04, AVL-11).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from uuid import UUID
 
 from core.contracts import (
@@ -42,6 +43,8 @@ from core.contracts import (
 from core.routing.compiled import Compiled
 
 __all__ = ["default_manager", "executor", "missed_manager"]
+
+_ALL_ON_SCHEDULE: Mapping[UUID, AvailabilityMode] = MappingProxyType({})
 
 
 def executor(
@@ -66,14 +69,22 @@ def executor(
 
 
 def missed_manager(
-    compiled: Compiled, step: Dial, rung: Sequence[Ring] = (), seed: int = 0
+    compiled: Compiled,
+    step: Dial,
+    rung: Sequence[Ring] = (),
+    seed: int = 0,
+    modes: Mapping[UUID, AvailabilityMode] = _ALL_ON_SCHEDULE,
 ) -> UUID | None:
-    """Who becomes the contact's manager after a missed call (PMA-03); ``None``: nobody took part."""
+    """Who becomes the contact's manager after a missed call (PMA-03); ``None``: nobody took part.
+
+    ``modes`` are those of the call's ``Live``.
+    """
     choice = compiled.snapshot.missed_manager
     if choice is MissedManager.DEFAULT:
         return default_manager(compiled)
     entries = [owner for each in step.addressees if (owner := _owner(compiled, each))]
-    people = [e.id for e in _people(compiled, entries) if e.mode is not AvailabilityMode.UNAVAILABLE]
+    away = AvailabilityMode.UNAVAILABLE
+    people = [e.id for e in _people(compiled, entries) if modes.get(e.id) is not away]
     if choice is MissedManager.LAST:
         return _last(compiled, step, entries, people, rung)
     if not people:

@@ -7,7 +7,7 @@ routed whatever was imported or deleted.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from types import MappingProxyType
@@ -15,9 +15,8 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from core import _slowroute
-from core._slowroute import DAY_OFF, Addressee, Availability, Filter, Flag, Mode, PeriodKind
+from core._slowroute import DAY_OFF, Addressee, Filter, Flag, Mode, PeriodKind
 from core.contracts import (
-    AvailabilityMode,
     Branch,
     DialMode,
     Employee,
@@ -60,6 +59,7 @@ class Table(Protocol):
         step: bytes,
         registered: bytes,
         calls: bytes,
+        modes: bytes,
         talked: bytes,
         caller: int,
         instant: float,
@@ -120,16 +120,10 @@ MODES = MappingProxyType(
         DialMode.LEAST_BUSY: Mode.LEAST_BUSY,
     }
 )
-_AVAILABILITIES = MappingProxyType(
-    {
-        AvailabilityMode.UNAVAILABLE: Availability.UNAVAILABLE,
-        AvailabilityMode.SCHEDULE: Availability.SCHEDULE,
-        AvailabilityMode.AVAILABLE: Availability.AVAILABLE,
-    }
-)
 _DEAD = MappingProxyType(
     {Addressee.OWN_NUMBER: Flag.OWN_NUMBER, Addressee.NOT_ALLOWED: Flag.NOT_ALLOWED}
 )
+_FEW = 8
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - of a wall clock
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
@@ -167,7 +161,7 @@ class Layout:
             by_id[key] for employee in snapshot.employees for key in employee.terminals if key in by_id
         )
         self.terminal_index = _index(terminal.id for terminal in self.terminals)
-        self.own = frozenset(number.e164 for number in snapshot.numbers)
+        self.own = _numbers(number.e164 for number in snapshot.numbers)
         self.employees = _index(employee.id for employee in snapshot.employees)
         self.groups = _index(group.id for group in snapshot.groups)
         self.schedules = _index(schedule.id for schedule in snapshot.schedules)
@@ -182,7 +176,7 @@ class Layout:
         named = (tag for each in filters if isinstance(each, TagFilter) for tag in each.tags)
         self.tags = _index(dict.fromkeys(named))
         own = (employee.timezone for employee in snapshot.employees if employee.timezone)
-        self.zones = {name: at for at, name in enumerate(dict.fromkeys((snapshot.timezone, *own)))}
+        self.zones = _zones(tuple(dict.fromkeys((snapshot.timezone, *own))))
 
     def tables(self, core: Core) -> Table:
         """The rows of everything, as ``_slowroute`` lists them."""
@@ -260,7 +254,7 @@ class Layout:
             count = sum(key in self.terminal_index for key in employee.terminals)
             hours = (self.zones[employee.timezone or self.snapshot.timezone], *self._hours_of(employee))
             extra = (len(periods), len(employee.extra))
-            rows.append((*_how(employee), first, count, *hours, *extra))
+            rows.append((_how(employee), first, count, *hours, *extra))
             periods += [period_row(period) for period in employee.extra]
             first += count
         return rows, periods
@@ -298,10 +292,21 @@ def _zone(make: Callable[..., Any], name: str) -> Any:
     return make(*transitions(name))
 
 
-def _how(employee: Employee) -> tuple[int, int]:
+@cache
+def _zones(names: tuple[str, ...]) -> Mapping[str, int]:
+    """One index for all companies whose people live in the same ones."""
+    return MappingProxyType({name: at for at, name in enumerate(names)})
+
+
+def _numbers(found: Iterable[str]) -> Collection[str]:
+    """To be looked into: most companies have one or two, and a set is not small."""
+    numbers = tuple(found)
+    return numbers if len(numbers) < _FEW else frozenset(numbers)
+
+
+def _how(employee: Employee) -> Mode:
     # An employee's terminals ring in turn or at once; «least busy» is about people (PRC-07).
-    mode = Mode.SEQUENTIAL if employee.dial_mode is DialMode.SEQUENTIAL else Mode.PARALLEL
-    return _AVAILABILITIES[employee.mode], mode
+    return Mode.SEQUENTIAL if employee.dial_mode is DialMode.SEQUENTIAL else Mode.PARALLEL
 
 
 def period_row(period: ExtraPeriod) -> tuple[int, int, int]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from uuid import UUID
 
-from core._slowroute import Node
+from core._slowroute import Availability, Node
 from core.contracts import (
     Addressee,
+    AvailabilityMode,
     Live,
     Par,
     PlanNode,
@@ -31,6 +33,7 @@ MOST_SECONDS = 7 * 86400
 """More seconds than anybody talks in a day."""
 
 _REASONS = tuple(SkipReason)
+_AVAILABILITIES = MappingProxyType({mode: Availability[mode.name] for mode in AvailabilityMode})
 
 
 class Translator:
@@ -48,10 +51,12 @@ class Translator:
         self._terminal_at = terminal_at
         self._employee_at = employee_at
 
-    def state(self, live: Live) -> tuple[bytes, bytes, bytes]:
-        """One byte for each terminal: whether it is registered; one: its calls; 32 bits for each
-        employee: seconds of talk today. Whom the company does not know counts for nothing."""
+    def state(self, live: Live) -> tuple[bytes, bytes, bytes, bytes]:
+        """One byte for each terminal: whether it is registered; one: its calls; one for each employee:
+        his mode, an ``Availability``; 32 bits: seconds of talk today. Whom the company does not know
+        counts for nothing."""
         registered, calls = bytearray(len(self._terminals)), bytearray(len(self._terminals))
+        modes = bytearray([Availability.SCHEDULE]) * len(self._employees)
         talked = array("i", bytes(4 * len(self._employees)))
         for terminal in live.registered:
             if (at := self._terminal_at.get(terminal)) is not None:
@@ -62,7 +67,10 @@ class Translator:
         for employee, seconds in live.talked.items():
             if (at := self._employee_at.get(employee)) is not None:
                 talked[at] = min(seconds, MOST_SECONDS)
-        return bytes(registered), bytes(calls), talked.tobytes()
+        for employee, mode in live.modes.items():
+            if (at := self._employee_at.get(employee)) is not None:
+                modes[at] = _AVAILABILITIES[mode]
+        return bytes(registered), bytes(calls), bytes(modes), talked.tobytes()
 
     def tree(self, nodes: bytes, addressees: tuple[Addressee, ...]) -> PlanNode | None:
         """Who rings: ``nodes`` as the core's ``plan`` returns them for a step with these addressees."""

@@ -2,7 +2,7 @@
 
 Checked on every save: whoever changes the configuration, by whatever way, the database notifies, and
 ``CheckKeeper`` checks what has become of it. The work is done in a thread, one company at a time, in
-processes without calls; a report is kept by the hash of its snapshot, so asking costs nothing.
+processes without calls; a report is kept by what it was made of, so asking costs nothing.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from uuid import UUID
 import structlog
 from msgspec.structs import replace
 
-from core.contracts import Snapshot
+from core.contracts import AvailabilityMode, Snapshot
 from core.errors import NotFound
 from core.routing.check import Origins, Report, Severity, check
 from tenants import crosstenant
-from tenants import snapshot as snapshots
 from tenants.checktext import CheckView, describe
 from tenants.db import Database
 from tenants.failures import DATABASE_AWAY
-from tenants.listener import CONFIG, Listener
+from tenants.listener import CONFIG, CONTACTS, MODES, Listener
 from tenants.regions import origins_of
 from tenants.services.actor import Actor, require_scope
 from tenants.services.contracts import step_names
+from tenants.services.decisions import present
 from tenants.words import Gettext
 
 __all__ = ["CheckKeeper", "Checks", "check_company", "check_scenario"]
@@ -39,7 +39,8 @@ KEPT = 200
 FRESH_SECONDS = 3600
 """A report begins at the instant at which it was made; an older one is made anew."""
 
-Key = tuple[str, frozenset[UUID], UUID | None]
+Modes = dict[UUID, AvailabilityMode]
+Key = tuple[str, frozenset[tuple[UUID, AvailabilityMode]], frozenset[UUID], UUID | None]
 
 
 class Checks:
@@ -54,21 +55,24 @@ class Checks:
 
     async def of(self, tenant_id: UUID) -> tuple[Snapshot, Report]:
         """The company's present configuration and what is wrong with it. Raises NotFound."""
-        found = await crosstenant.configurations(self._database, [tenant_id])
-        if not found:
-            raise NotFound
-        snapshot = snapshots.build(found[0].tenant, found[0].rows)
+        snapshot, modes = await present(self._database, tenant_id)
         async with self._one:
-            return snapshot, await self._report(snapshot)
+            return snapshot, await self._report(snapshot, modes)
 
-    async def _report(self, snapshot: Snapshot) -> Report:
+    async def _report(self, snapshot: Snapshot, modes: Modes) -> Report:
         await self._compare_plan()
         tags = await self._tags_in_use(snapshot.tenant_id)
-        key = snapshot.hash, tags, self._plan_id
+        key = snapshot.hash, frozenset(modes.items()), tags, self._plan_id
         report, now = self._reports.get(key), time.time()
         if report is None or not report.start <= now < report.start + FRESH_SECONDS:
             report = await asyncio.to_thread(
-                check, snapshot, now, tags_in_use=tags, origins=self._origins, steps=step_names()
+                check,
+                snapshot,
+                now,
+                modes=modes,
+                tags_in_use=tags,
+                origins=self._origins,
+                steps=step_names(),
             )
             self._reports[key] = report
         self._reports.move_to_end(key)
@@ -146,7 +150,11 @@ class CheckKeeper:
     async def _follow(self) -> None:
         with self._listener.subscribe(CONFIG) as subscription:
             while True:
-                saved = {notice.tenant_id for notice in await subscription.take()}
+                saved = {
+                    notice.tenant_id
+                    for notice in await subscription.take()
+                    if notice.kind not in (CONTACTS, MODES)  # no part of the configuration
+                }
                 for tenant_id in saved - {None}:
                     await self._checked(tenant_id)
 

@@ -11,9 +11,10 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from core import routing
-from core.contracts import Attempt, CallFacts, Decision, Snapshot
+from core.contracts import Attempt, AvailabilityMode, CallFacts, Decision, Snapshot
 from core.errors import FieldError, Invalid, NotFound
 from core.routing import Evidence
 from tenants import snapshot as snapshots
@@ -25,7 +26,7 @@ from tenants.services.actor import Actor, require_administrator
 from tenants.services.contracts import step_names
 from tenants.words import Gettext
 
-__all__ = ["EVIDENCE", "NOW", "evidence_of", "of_call", "present_snapshot"]
+__all__ = ["EVIDENCE", "NOW", "evidence_of", "of_call", "present", "present_snapshot"]
 
 NOW = "now"
 """In place of a version: the configuration of this moment."""
@@ -61,10 +62,11 @@ async def of_call(
         if row is None:
             raise NotFound
         own = await snapshots.find(session, row["snapshot_hash"])
+        modes = await snapshots.former_modes(session, row["snapshot_hash"])
         other = await _of_version(session, version) if version is not None else None
     if own is None or row["facts"] is None:
         raise NotKept
-    evidence = evidence_of(row)
+    evidence = evidence_of(row, modes)
     if under == NOW:
         other = await present_snapshot(db, tenant_id)
     about = evidence.facts, evidence.instant, gettext, zone
@@ -75,21 +77,38 @@ async def of_call(
     return explain(path, other, *about, assumed)
 
 
-def evidence_of(row: Mapping[str, Any]) -> Evidence:
-    """What a call was decided from, of a row with the columns ``EVIDENCE``."""
+def evidence_of(row: Mapping[str, Any], modes: dict[UUID, AvailabilityMode]) -> Evidence:
+    """What a call was decided from, of a row with the columns ``EVIDENCE``.
+
+    ``modes`` are the ``former_modes`` of its snapshot, if that has some.
+    """
+    attempts = msgspec.json.decode(row["attempts"] or "[]", type=tuple[Attempt, ...])
     return Evidence(
         facts=msgspec.json.decode(row["facts"], type=CallFacts),
         instant=row["started_at"].timestamp(),
         seed=row["seed"],
-        attempts=msgspec.json.decode(row["attempts"] or "[]", type=tuple[Attempt, ...]),
+        attempts=tuple(_with_modes(each, modes) for each in attempts) if modes else attempts,
         decision=msgspec.json.decode(row["decision"] or "null", type=Decision | None),
+    )
+
+
+def _with_modes(attempt: Attempt, modes: dict[UUID, AvailabilityMode]) -> Attempt:
+    return (
+        attempt if attempt.live is None else replace(attempt, live=replace(attempt.live, modes=modes))
     )
 
 
 async def present_snapshot(db: Database, tenant_id: UUID) -> Snapshot:
     """The configuration as it is in the database now. Raises NotFound if the company is gone."""
+    snapshot, _ = await present(db, tenant_id)
+    return snapshot
+
+
+async def present(db: Database, tenant_id: UUID) -> tuple[Snapshot, dict[UUID, AvailabilityMode]]:
+    """Configuration and modes as they are in the database. Raises NotFound if the company is gone."""
     for configuration in await configurations(db, [tenant_id]):
-        return snapshots.build(configuration.tenant, configuration.rows)
+        rows = configuration.rows
+        return snapshots.build(configuration.tenant, rows), snapshots.modes(rows["employees"])
     raise NotFound
 
 

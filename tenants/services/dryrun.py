@@ -1,8 +1,9 @@
 """«Проверить звонок»: what would become of a call, by the functions that route calls.
 
 Without a moment it is asked about now, with the lines that have a phone, the conversations and the talk
-time of this moment; about another moment every line counts as registered and free. Anybody's state can
-be said otherwise. For administrators: the answer tells of tags and of colleagues' hours.
+time of this moment; about another moment every line counts as registered and free. Modes are those of
+now. Anybody's state can be said otherwise. For administrators: the answer tells of tags and of
+colleagues' hours.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from tenants.explain import Explanation, explain
 from tenants.live import talking_seconds
 from tenants.services.actor import Actor, require_administrator
 from tenants.services.contracts import step_names
-from tenants.services.decisions import present_snapshot
+from tenants.services.decisions import present
 from tenants.tables import LiveCallState
 from tenants.words import Gettext
 
@@ -94,16 +95,15 @@ async def dry_run(
 ) -> Explanation:
     """The whole decision with its reasons. Raises Invalid by field."""
     tenant_id = require_administrator(actor, "scenarios:read")
-    snapshot = await present_snapshot(db, tenant_id)
+    snapshot, modes = await present(db, tenant_id)
     supposed = _by_employee(snapshot, command.live)
     facts = _facts(snapshot, command, callers)
     at = None if command.at is None else moment(command.at, snapshot.timezone)
     live = await _present(db, snapshot) if at is None else _quiet(snapshot)
-    asked = _with_modes(snapshot, supposed)
+    live = _supposed(snapshot, replace(live, modes=modes), supposed)
     instant = float(int(time.time())) if at is None else at
-    there = _supposed(snapshot, live, supposed)
-    path = routing.dry_run(routing.compile(asked), facts, there, instant, 0, step_names())
-    return explain(path, asked, facts, instant, gettext, zone)
+    path = routing.dry_run(routing.compile(snapshot), facts, live, instant, 0, step_names())
+    return explain(path, snapshot, facts, instant, gettext, zone)
 
 
 def moment(text: str, timezone: str) -> float:
@@ -218,25 +218,11 @@ def _by_employee(
     return found
 
 
-def _with_modes(
-    snapshot: Snapshot, supposed: Mapping[UUID, tuple[Employee, EmployeeState]]
-) -> Snapshot:
-    """The configuration with the modes that are supposed; it keeps the hash of the true one."""
-    modes = {key: state.mode for key, (_, state) in supposed.items() if state.mode is not None}
-    if not modes:
-        return snapshot
-    return replace(
-        snapshot,
-        employees=tuple(
-            replace(each, mode=modes.get(each.id, each.mode)) for each in snapshot.employees
-        ),
-    )
-
-
 def _supposed(
     snapshot: Snapshot, live: Live, supposed: Mapping[UUID, tuple[Employee, EmployeeState]]
 ) -> Live:
-    registered, calls, talked = set(live.registered), dict(live.calls), dict(live.talked)
+    registered, calls = set(live.registered), dict(live.calls)
+    talked, modes = dict(live.talked), dict(live.modes)
     channels = {terminal.id: terminal.channels for terminal in snapshot.terminals}
     for employee, state in supposed.values():
         if state.registered is not None:
@@ -246,7 +232,9 @@ def _supposed(
             calls |= {key: channels.get(key, 1) * state.busy for key in employee.terminals}
         if state.talked is not None:
             talked[employee.id] = state.talked
-    return Live(frozenset(registered), calls, talked)
+        if state.mode is not None:
+            modes[employee.id] = state.mode
+    return Live(frozenset(registered), calls, talked, modes)
 
 
 def _lines(snapshot: Snapshot, employee: Employee) -> Iterator[UUID]:

@@ -28,6 +28,7 @@ from tenants.tables.people import (
     Extension,
     Group,
     GroupMember,
+    ModeVersion,
     Terminal,
     TerminalState,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "LoginSession",
     "Media",
     "Menu",
+    "ModeVersion",
     "Number",
     "NumberRoute",
     "NumberStock",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from piccolo.columns import JSONB, UUID, Boolean, Integer, Text, Timestamptz
+from piccolo.columns import JSONB, UUID, BigInt, Boolean, Integer, Text, Timestamptz
 from piccolo.columns.defaults.timestamptz import TimestamptzNow
 
 from core.contracts import AvailabilityMode, DialMode, Encryption, Recording
@@ -16,6 +16,7 @@ __all__ = [
     "Extension",
     "Group",
     "GroupMember",
+    "ModeVersion",
     "Terminal",
     "TerminalState",
 ]
@@ -54,6 +55,12 @@ class Employee(TenantTable, tablename="employees"):
     position = Integer(default=0)
     created_at = Timestamptz(default=TimestamptzNow())
     version = Integer(default=1, help_text="For conflicting edits.")
+
+
+class ModeVersion(TenantTable, tablename="mode_versions"):
+    """Counts switches of employees' modes; kept by a trigger, one row for each tenant."""
+
+    version = BigInt(default=1)
 
 
 class Terminal(TenantTable, tablename="terminals"):

@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 
 from core.call.switchboard import Switchboard
 from core.contracts import (
+    AvailabilityMode,
     Branch,
     Contact,
     ContactKind,
@@ -75,6 +76,9 @@ class VirtualStage:
         snapshot = self._snapshot()
         directory.put(snapshot)
         directory.add_trunk(TRUNK)
+        for name, card in self.story.handling.cards.items():
+            if "mode" in card:
+                directory.mode_of[self.ids["person", name]] = AvailabilityMode(card["mode"])
         for caller, fields in story.handling.contacts.items():
             directory.contacts[TENANT, NUMBERS[caller]] = self._contact(**fields)
         self.switchboard = Switchboard(
@@ -178,6 +182,7 @@ class VirtualStage:
 
     def _employee(self, name):
         fields = {"dialled_from_menu": True, **self.story.handling.cards.get(name, {})}
+        fields.pop("mode", None)  # it is no part of the configuration
         ids = self.ids
         return Employee(
             ids["person", name],

@@ -62,8 +62,8 @@ def planned(core: Core):
     company, step = typical(core)
     compiled = company.compile()
     packed, phones = compiled.packed(step), len(compiled.layout.terminals)
-    people = bytes(4 * len(compiled.layout.employees))
-    state = (b"\1" * phones, bytes(phones), people)
+    people = len(compiled.layout.employees)
+    state = (b"\1" * phones, bytes(phones), b"\1" * people, bytes(4 * people))
     return lambda: compiled.table.plan(packed, *state, -1, INSTANT, 7)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from math import floor
+from types import MappingProxyType
 from uuid import UUID
 
-from core.contracts import Snapshot
+from core.contracts import AvailabilityMode, Snapshot
 from core.routing.blocks import STEPS
 from core.routing.check.branches import branches
 from core.routing.check.callers import Origins
@@ -18,17 +19,19 @@ from core.routing.check.people import People
 from core.routing.check.survey import Survey
 from core.routing.check.targets import hours_gone, targets
 from core.routing.check.year import Year, year_after
-from core.routing.compiled import Compiled, compile_snapshot
+from core.routing.compiled import compile_snapshot
 
 __all__ = ["check"]
 
 _GRAVEST = tuple(Severity)
+_ALL_ON_SCHEDULE: Mapping[UUID, AvailabilityMode] = MappingProxyType({})
 
 
 def check(
     snapshot: Snapshot,
     instant: float,
     *,
+    modes: Mapping[UUID, AvailabilityMode] = _ALL_ON_SCHEDULE,
     tags_in_use: Set[UUID] | None = None,
     origins: Origins | None = None,
     steps: Set[str] = STEPS,
@@ -36,14 +39,15 @@ def check(
     """What is wrong with a company's configuration in the 12 months from ``instant`` (epoch seconds).
 
     Pure and exact: every finding follows from the rules of ``route`` and ``plan``, for all callers and
-    all moments at once. ``tags_in_use`` are the tags that contacts have, ``origins`` the sets of
-    regions that the numbering plan knows; without them nothing is said of tags that nobody has, and
-    every region is taken to have numbers of its own. ``steps`` are the names that plugins registered.
+    all moments at once. ``modes`` are those of the employees now, ``tags_in_use`` the tags that
+    contacts have, ``origins`` the sets of regions that the numbering plan knows; without them nothing
+    is said of tags that nobody has, and every region is taken to have numbers of its own. ``steps``
+    are the names that plugins registered.
     """
     start = floor(instant)
     if snapshot.suspended:
         return _suspended(snapshot, start)
-    whole = _Company(compile_snapshot(snapshot), start, origins, steps)
+    whole = _Company(Year(compile_snapshot(snapshot), start, modes), origins, steps)
     findings = sorted(whole.findings(tags_in_use), key=lambda found: _GRAVEST.index(found.severity))
     line = whole.year.timeline
     return Report(snapshot.hash, start, line.cuts[-1], tuple(findings), tuple(whole.gaps()))
@@ -52,10 +56,8 @@ def check(
 class _Company:
     """Everything that the checks share."""
 
-    def __init__(
-        self, compiled: Compiled, start: int, origins: Origins | None, steps: Set[str]
-    ) -> None:
-        self.year = Year(compiled, start)
+    def __init__(self, year: Year, origins: Origins | None, steps: Set[str]) -> None:
+        self.year = year
         self.people = People(self.year)
         self.chains = Chains(self.year, self.people, steps)
         self.surveys = [

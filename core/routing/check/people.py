@@ -1,7 +1,8 @@
 """When somebody rings: the availability table and the expansion of ``core._slowplan``, over a year.
 
 All phones are taken to be online and free. Whoever is in «Недоступен» now is taken to be back on
-schedule: nobody stays there for a year. What is asked of ``plan`` at one instant is answered here for
+schedule: nobody stays there for a year. «Доступен» says of his hours that they do not count (AVL-09),
+and may well last. What is asked of ``plan`` at one instant is answered here for
 all of them at once.
 """
 
@@ -124,9 +125,10 @@ class People:
 
     def _looked_up(self, employee: Employee) -> tuple[Moments, Moments]:
         year = self._year
-        if self._lasts and employee.mode is AvailabilityMode.UNAVAILABLE:
+        mode = year.mode_of(employee)
+        if self._lasts and mode is AvailabilityMode.UNAVAILABLE:
             return 0, 0
-        if employee.mode is AvailabilityMode.AVAILABLE:
+        if mode is AvailabilityMode.AVAILABLE:
             return year.all, 0
         away = year.extra(employee, PeriodKind.UNAVAILABLE)
         present = year.extra(employee, PeriodKind.AVAILABLE) & ~away

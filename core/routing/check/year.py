@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -30,10 +30,11 @@ class Hours(NamedTuple):
 
 
 class Year:
-    """The company, and sets of moments of its coming year."""
+    """The company with the modes of its employees now, and sets of moments of its coming year."""
 
-    def __init__(self, compiled: Compiled, start: int) -> None:
+    def __init__(self, compiled: Compiled, start: int, modes: Mapping[UUID, AvailabilityMode]) -> None:
         self.compiled = compiled
+        self._modes = modes
         self.snapshot = compiled.snapshot
         self.layout = compiled.layout
         end = year_after(start)
@@ -50,6 +51,10 @@ class Year:
         self.timeline = Timeline(start, end, [*self._edges.values(), *self._extra.values()])
         self.all = self.timeline.all
         self._open: dict[Hours, Moments] = {}
+
+    def mode_of(self, employee: Employee) -> AvailabilityMode:
+        """As it is now."""
+        return self._modes.get(employee.id, AvailabilityMode.SCHEDULE)
 
     def zone_of(self, employee: Employee) -> str:
         """By whose clock the employee lives (EMP-17)."""
@@ -83,7 +88,7 @@ class Year:
         for row in self.layout.branches:
             yield self.hours_of(row.branch)
         for employee in self.snapshot.employees:
-            if employee.mode is not AvailabilityMode.AVAILABLE:
+            if self.mode_of(employee) is not AvailabilityMode.AVAILABLE:
                 yield self.hours_of(employee)
                 for terminal in self.compiled.terminals_of(employee):
                     yield self.terminal_hours(employee, terminal.schedule_id)

@@ -44,6 +44,25 @@ async def version(database, tenant_id) -> int:
         return (await Tenant.select(Tenant.config_version).first())["config_version"]
 
 
+async def test_a_switched_mode_is_announced_and_no_version_of_the_configuration(database, heard):
+    tenant_id = await add_tenant(database)
+    async with database.tenant(tenant_id):
+        person = Employee(name="Иван")
+        await person.save()
+    before = await version(database, tenant_id)
+    await heard()
+    for mode in ("available", "available", "schedule"):
+        async with database.tenant(tenant_id):
+            await Employee.update(mode=mode, version=Employee.version + 1).where(
+                Employee.id == person.id
+            )
+    assert await version(database, tenant_id) == before
+    assert await heard() == [
+        ("config", {"tenant_id": str(tenant_id), "kind": "modes", "version": number})
+        for number in (1, 2)
+    ]
+
+
 async def test_one_transaction_is_one_version_and_a_notice_for_each_kind(database, heard):
     tenant_id = await add_tenant(database)
     await heard()

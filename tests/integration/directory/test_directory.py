@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from uuid import UUID
 
 import pytest
 from msgspec import structs
 
-from core.contracts import Number
+from core.contracts import AvailabilityMode, Number
 from core.ids import new_id
 from tenants import snapshot as snapshots
 from tenants import tables
@@ -53,6 +54,42 @@ async def test_a_change_is_visible_and_leaves_running_calls_alone(directory, dat
     assert after.version > before.version
     assert after.hash != before.hash
     assert before.employees[0].name == "Иванов"
+
+
+async def switch(database, company, mode: AvailabilityMode) -> None:
+    async with database.tenant(company.id):
+        card = tables.Employee.update(mode=mode, version=tables.Employee.version + 1)
+        await card.where(tables.Employee.id == company.employee_id)
+
+
+@pytest.mark.spec("AVL-02", at="rule")
+async def test_a_switched_mode_is_live_and_no_change_of_the_configuration(
+    directory, database, company, make_company
+):
+    other = await make_company(2)
+    await until(lambda: directory.number(other.e164))
+    before = directory.snapshot(company.id)
+    assert directory.modes(company.id) == {}
+    for mode in (AvailabilityMode.UNAVAILABLE, AvailabilityMode.AVAILABLE):
+        await switch(database, company, mode)
+        await until(lambda: directory.modes(company.id) == {company.employee_id: mode})  # noqa: B023
+        assert directory.modes(other.id) == {}
+    await switch(database, company, AvailabilityMode.SCHEDULE)
+    await until(lambda: directory.modes(company.id) == {})
+    assert directory.snapshot(company.id) is before
+    assert "mode" not in json.loads(snapshots.content(before))["employees"][0]
+    await rename(database, company, "Петров")
+    await until(lambda: directory.snapshot(company.id) is not before)
+    assert directory.snapshot(company.id).version == before.version + 1
+
+
+async def test_card_and_mode_changed_at_once_arrive_together(directory, database, company):
+    async with database.tenant(company.id):
+        card = tables.Employee.update(name="Петров", mode=AvailabilityMode.AVAILABLE)
+        await card.where(tables.Employee.id == company.employee_id)
+    await until(lambda: directory.snapshot(company.id).employees[0].name == "Петров")
+    assert directory.modes(company.id) == {company.employee_id: AvailabilityMode.AVAILABLE}
+    assert directory.modes(UUID(int=1)) == {}
 
 
 async def test_the_limits_of_a_contract_reach_its_calls(directory, database, company):
@@ -170,7 +207,9 @@ async def test_a_lost_listening_connection_loses_no_change(
     postgres.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN %'")
     await until(lambda: not listener.connected)
     await rename(database, company, "Петров")
+    await switch(database, company, AvailabilityMode.UNAVAILABLE)
     await until(lambda: directory.snapshot(company.id).employees[0].name == "Петров")
+    await until(lambda: directory.modes(company.id))
     assert listener.connected
 
 

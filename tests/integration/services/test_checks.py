@@ -14,8 +14,9 @@ from core.ids import new_id
 from core.routing.check import Code, Severity
 from core.scenarios import Addressee, AddresseeKind, Chain, Dial, RegionFilter
 from tenants.listener import Listener
-from tenants.services import checks, employees, scenarios
+from tenants.services import checks, contacts, employees, scenarios
 from tenants.services.checks import CheckKeeper, Checks, check_company, check_scenario
+from tenants.services.contacts import CreateContact
 from tenants.services.employees import UpdateEmployee
 from tenants.services.scenario_blocks import BranchDraft
 from tenants.services.scenarios import CreateScenario, UpdateScenario
@@ -95,13 +96,15 @@ async def test_every_save_is_checked(database, company, monkeypatch):
         admin = company.activated.employee
         card = await employees.get(database, company.admin, admin.id)
         change = UpdateEmployee(admin.id, card.version, mode=AvailabilityMode.UNAVAILABLE)
+        await employees.update(database, company.admin, change)  # no save of the configuration
+        known = CreateContact("Ольга", numbers=("+79161112233",))
+        await contacts.create(database, company.admin, known)
+        change = UpdateEmployee(admin.id, card.version + 1, name="Другой")
         await employees.update(database, company.admin, change)
         async with asyncio.timeout(30):
-            while True:
-                tenant_id, report = await seen.get()
-                assert tenant_id == company.id
-                if report.findings:
-                    break
+            tenant_id, report = await seen.get()
+        assert tenant_id == company.id
+        assert seen.empty()
         assert {finding.code for finding in report.findings} == {Code.UNAVAILABLE_NOW}
     finally:
         await keeper.close()

@@ -208,17 +208,35 @@ async def test_a_call_is_decided_again_as_it_was_and_as_it_would_be(company, sto
     assert line.id in rung(then)
     assert {each.reason for each in then.steps[0].not_ringing} == {"not_registered"}
     await set_mode(company, AvailabilityMode.UNAVAILABLE)
+    same = await decisions.of_call(company.db, company.admin, call_id, NOW)
+    assert (same.steps, same.snapshot_version) == (then.steps, then.snapshot_version)
+    async with company.db.tenant(company.id):
+        await tables.Terminal.update(active=False).where(tables.Terminal.id == line.id)
     present = await decisions.present_snapshot(company.db, company.id)
     await snapshots.store(company.db, present)
     assert await decisions.of_call(company.db, company.admin, call_id) == then
     now = await decisions.of_call(company.db, company.admin, call_id, NOW)
-    assert [each.reason for each in now.steps[0].not_ringing] == ["unavailable"]
+    assert {each.reason for each in now.steps[0].not_ringing} == {"inactive", "not_registered"}
     assert (now.snapshot_version, now.assumed) == (present.version, ())
     by_version = [
         await decisions.of_call(company.db, company.admin, call_id, str(version))
         for version in (present.version, then.snapshot_version)
     ]
     assert by_version == [now, then]
+
+
+async def test_a_snapshot_from_before_modes_were_live_is_replayed_with_its_own(company, store):
+    call_id = await called(company, store)
+    then = await decisions.of_call(company.db, company.admin, call_id)
+    assert {each.reason for each in then.steps[0].not_ringing} == {"not_registered"}
+    async with company.db.tenant(company.id) as session:
+        await session.execute(
+            "UPDATE snapshots SET body = jsonb_set(body, '{employees,0,mode}', '\"unavailable\"')"
+        )
+        await session.execute("UPDATE calls SET attempts = attempts #- '{0,live,modes}'")
+    await set_mode(company, AvailabilityMode.AVAILABLE)
+    found = await decisions.of_call(company.db, company.admin, call_id)
+    assert [each.reason for each in found.steps[0].not_ringing] == ["unavailable"]
 
 
 async def test_telephones_that_nobody_looked_at_are_named(company, store):

@@ -129,7 +129,7 @@ class Town:
         return Scenario(UUID(int=6 << 64), "По умолчанию", version, default, tuple(filtered))
 
     def changed(self) -> Snapshot:
-        """The next version: somebody's mode, hours and vacation, and sometimes the scenario."""
+        """The next version: somebody's hours and vacation, and sometimes the scenario."""
         before = self.snapshot
         people = list(before.employees)
         at = self.dice.randrange(len(people))
@@ -137,7 +137,6 @@ class Town:
         away = ExtraPeriod(self.dice.choice(list(PeriodKind)), begins, begins + timedelta(hours=20))
         people[at] = replace(
             people[at],
-            mode=self.dice.choice(list(AvailabilityMode)),
             schedule_id=self.dice.choice([None, before.schedules[0].id]),
             extra=(away,),
         )
@@ -156,6 +155,11 @@ class Town:
             frozenset(key for key in ids if self.dice.random() < 0.7),
             {key: 1 for key in ids if self.dice.random() < 0.2},
             {employee.id: self.dice.randrange(3) for employee in self.snapshot.employees},
+            {
+                employee.id: self.dice.choice(list(AvailabilityMode))
+                for employee in self.snapshot.employees
+                if self.dice.random() < 0.6
+            },
         )
 
     def call(self, compiled: routing.Compiled) -> tuple[Cdr, Path]:
@@ -224,7 +228,7 @@ async def test_a_thousand_calls_are_decided_again_after_fifty_changes(database, 
         for digest in {row["snapshot_hash"] for row in rows}:
             compiled[digest] = routing.compile(await snapshots.find(session, digest))
     again = {
-        row["id"]: bits(routing.replay(compiled[row["snapshot_hash"]], decisions.evidence_of(row)))
+        row["id"]: bits(routing.replay(compiled[row["snapshot_hash"]], decisions.evidence_of(row, {})))
         for row in rows
     }
     assert len(told) == VERSIONS * CALLS

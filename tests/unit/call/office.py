@@ -144,6 +144,10 @@ class Office:
         self.snapshot = replace(self.snapshot, employees=employees)
         self.directory.put(self.snapshot)
 
+    def switch(self, who, mode):
+        """Somebody is in another availability mode from now on."""
+        self.directory.mode_of[who] = mode
+
     def external(self, who, number):
         """Give somebody an external number beside the line."""
         key = UUID(int=who.int + 200)

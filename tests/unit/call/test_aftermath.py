@@ -225,7 +225,7 @@ def test_neither_colleagues_nor_the_ambulance_nor_what_is_not_allowed_are_client
 def missed(choice, *who, mode=DialMode.SEQUENTIAL, leaves=None, change=()):
     office = busy(ANNA, BORIS, steps=(dial(*who, mode=mode), HangUp()))
     for each in change:
-        office.change(each, mode=AvailabilityMode.UNAVAILABLE)
+        office.switch(each, AvailabilityMode.UNAVAILABLE)
     settle(office, missed_manager=choice)
     return calls(office, leaves=leaves), office
 

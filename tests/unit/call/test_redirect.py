@@ -15,10 +15,10 @@ def sends_on(*contacts):
     return (1, Failed(302, "Moved", {"Contact": contacts}))
 
 
-def calls(*contacts, caller="+79035550000", **boris):
+def calls(*contacts, caller="+79035550000", boris=AvailabilityMode.SCHEDULE):
     """A client calls; Anna's phone sends the call on to the first of the contacts that may ring."""
     office = Office()
-    office.change(BORIS, **boris)
+    office.switch(BORIS, boris)
     office.phone(ANNA, sends_on(*contacts))
     office.phone(BORIS, answers(2), hangs_up(5))
     office.phone(MOBILE, answers(2), hangs_up(5))
@@ -50,7 +50,7 @@ def test_to_a_colleague(contact):
 
 @pytest.mark.spec("AVL-03", at="rule")
 def test_to_nobody_who_is_unavailable():
-    cdr, rung, _ = calls(f"<sip:102@{DOMAIN}>", mode=AvailabilityMode.UNAVAILABLE)
+    cdr, rung, _ = calls(f"<sip:102@{DOMAIN}>", boris=AvailabilityMode.UNAVAILABLE)
     assert rung == []
     assert cdr.answered_employee_id is None
 

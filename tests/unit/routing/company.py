@@ -66,6 +66,7 @@ class Company:
         self.schedules: list[Schedule] = []
         self.calendars: list[Calendar] = []
         self.talked: dict[str, int] = {}
+        self.modes: dict[str, AvailabilityMode] = {}
         self.tenant_id = new_id()
         self.employees: dict[str, Employee] = {}
         self.terminals: dict[str, Terminal] = {}
@@ -96,8 +97,9 @@ class Company:
             self.terminals[terminal.address] = terminal
             ids.append(terminal.id)
         self.employees[name] = Employee(
-            *(employee_id, name, extension, mode, dial_mode), terminals=tuple(ids), **hours
+            *(employee_id, name, extension, dial_mode), terminals=tuple(ids), **hours
         )
+        self.modes[name] = mode
         return Addressee(AddresseeKind.EMPLOYEE, str(employee_id))
 
     def change(self, terminal: str, **changes: object) -> None:
@@ -214,7 +216,13 @@ class Company:
             registered=frozenset(terminal.id for terminal in registered),
             calls={self.terminals[address].id: count for address, count in self.calls.items()},
             talked={self.employees[name].id: seconds for name, seconds in self.talked.items()},
+            modes=self.modes_by_id(),
         )
+
+    def modes_by_id(self) -> dict[UUID, AvailabilityMode]:
+        """As ``Live`` has them: of those who are not on schedule."""
+        usual = AvailabilityMode.SCHEDULE
+        return {self.employees[name].id: mode for name, mode in self.modes.items() if mode is not usual}
 
     def instant(self, at: str | float, zone: str | None = None) -> float:
         """A moment of the company's clock, ``2026-11-23 09:00``, as epoch seconds."""

@@ -103,6 +103,9 @@ def mostly(usual: Sequence[Any], rare: Sequence[Any]) -> SearchStrategy[Any]:
     return st.integers(0, 4).flatmap(lambda dice: st.sampled_from(rare if dice == 4 else usual))
 
 
+_MODES = mostly(list(AvailabilityMode)[1:], [AvailabilityMode.UNAVAILABLE])
+
+
 def _some(ids: list[UUID], most: int) -> SearchStrategy[tuple[UUID, ...]]:
     return st.lists(st.sampled_from(ids), max_size=most).map(tuple) if ids else st.just(())
 
@@ -160,6 +163,7 @@ def cases(draw: DrawFn) -> Case:
             ),
             calls={phone: draw(mostly([0], [1, 2, 256, 300])) for phone in [*phones, UUID(int=9)]},
             talked={person: draw(st.integers(0, 3)) for person in [*people, UUID(int=9)]},
+            modes={person: draw(_MODES) for person in [*people, UUID(int=9)] if draw(st.booleans())},
         ),
         steps=[*(step for step in inside if isinstance(step, Dial)), draw(dials)],
         calls=[_call(draw, phones, people) for _ in range(draw(st.integers(1, 3)))],
@@ -189,7 +193,6 @@ def _employee(draw: DrawFn, key: UUID, terminals: list[UUID], hours: Hours) -> E
         id=key,
         name="",
         extension=draw(st.one_of(st.none(), st.sampled_from(EXTENSIONS))),
-        mode=draw(mostly(list(AvailabilityMode)[1:], [AvailabilityMode.UNAVAILABLE])),
         dial_mode=draw(st.sampled_from(DialMode)),
         terminals=tuple(terminals),
         timezone=draw(st.one_of(st.none(), st.sampled_from(ZONES))),

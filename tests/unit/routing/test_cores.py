@@ -34,7 +34,7 @@ def nothing(core, **rows):
 
 
 def person(terminals=(0, 0), zone=0, schedule=-1, calendar=-1, periods=(0, 0)):
-    return (1, 1, *terminals, zone, schedule, calendar, *periods)
+    return (1, *terminals, zone, schedule, calendar, *periods)
 
 
 def test_both_speak_of_the_same_codes():
@@ -212,21 +212,43 @@ def test_steps_that_are_none_are_refused(core, step, error):
         **nothing(core, employees=[person(terminals=(0, 1))], terminals=[(3, 25, 1, -1)])
     )
     with pytest.raises(error):
-        table.plan(step, b"\1", b"\0", bytes(4), -1, 0.0, 0)
+        table.plan(step, b"\1", b"\0", b"\1", bytes(4), -1, 0.0, 0)
 
 
 @pytest.mark.parametrize("core", CORES, ids=["slow", "fast"])
 @pytest.mark.parametrize(
-    ("registered", "calls", "talked"),
-    [(b"", b"\0", b""), (b"\1", b"", b""), (b"\1\1", b"\0\0", b""), (b"\1", b"\0", bytes(4))],
+    ("registered", "calls", "modes", "talked"),
+    [
+        (b"", b"\0", b"\1", bytes(4)),
+        (b"\1\1", b"\0", b"\1", bytes(4)),
+        (b"\1", b"", b"\1", bytes(4)),
+        (b"\1", b"\0\0", b"\1", bytes(4)),
+        (b"\1", b"\0", b"", bytes(4)),
+        (b"\1", b"\0", b"\1\1", bytes(4)),
+        (b"\1", b"\0", b"\1", b""),
+        (b"\1", b"\0", b"\1", bytes(3)),
+        (b"\1", b"\0", b"\1", bytes(8)),
+    ],
 )
-def test_live_state_of_another_configuration_is_refused(core, registered, calls, talked):
-    table = core.Table(**nothing(core, terminals=[(3, 25, 1, -1)]))
+def test_live_state_of_another_configuration_is_refused(core, registered, calls, modes, talked):
+    table = core.Table(**nothing(core, terminals=[(3, 25, 1, -1)], employees=[person((0, 1))]))
+    step = _numbers(1, 60, 25, 0, 0)
+    assert table.plan(step, b"\1", b"\0", b"\1", bytes(4), -1, 0.0, 0) == (_numbers(0, 0, 60), b"")
     with pytest.raises(ValueError, match="another configuration"):
-        table.plan(_numbers(1, 60, 25), registered, calls, talked, -1, 0.0, 0)
+        table.plan(step, registered, calls, modes, talked, -1, 0.0, 0)
+
+
+@pytest.mark.parametrize("core", CORES, ids=["slow", "fast"])
+def test_a_mode_is_one_of_three(core):
+    """0 is «Недоступен», 2 «Доступен»; a schedule without hours is always closed."""
+    closed = person((0, 1), schedule=0)
+    table = core.Table(**nothing(core, terminals=[(3, 25, 1, -1)], employees=[closed]))
+    step, rings = _numbers(1, 60, 25, 0, 0), _numbers(0, 0, 60)
+    plans = [table.plan(step, b"\1", b"\0", bytes([mode]), bytes(4), -1, 0.0, 0) for mode in range(3)]
+    assert plans == [(b"", _numbers(-1, 0, 0, 0)), (b"", _numbers(-1, 0, 0, 9)), (rings, b"")]
 
 
 def test_tables_are_small():
     empty = _fastroute.Table(**nothing(_fastroute)).size
     hundred = _fastroute.Table(**nothing(_fastroute, employees=[person()] * 100)).size
-    assert hundred - empty == 3600
+    assert hundred - empty == 3200

@@ -100,7 +100,7 @@ def test_another_executor_of_the_managers_task_is_kept(office):
 @pytest.mark.spec("PRC-06", at="rule")
 @pytest.mark.parametrize("otherwise", [None, END])
 def test_a_manager_who_is_not_available_is_not_reached(office, otherwise):
-    office.employees["mia"] = replace(office.employees["mia"], mode=AvailabilityMode.UNAVAILABLE)
+    office.modes["mia"] = AvailabilityMode.UNAVAILABLE
     assert steps(office, otherwise=otherwise)[0] == "-"
     assert len(steps(office, otherwise=otherwise)) == 2
 

@@ -8,7 +8,18 @@ import pytest
 from msgspec import json as fast_json
 from msgspec.structs import fields
 
-from core.contracts import CallFacts, Chain, Dial, Employee, Group, HangUp, Number, Options, Snapshot
+from core.contracts import (
+    CallFacts,
+    Chain,
+    Dial,
+    Employee,
+    Group,
+    HangUp,
+    Live,
+    Number,
+    Options,
+    Snapshot,
+)
 from tenants.snapshot import content, from_content
 
 LATER = {
@@ -42,6 +53,21 @@ def test_an_old_snapshot_is_read_as_it_was_meant(company):
     old = without(json.loads(content(now)), set().union(*LATER.values()))
     assert from_content(json.dumps(old), now.version, now.hash) == now
     assert now.scenarios[0].default.chain.options == Options()
+
+
+def test_a_mode_of_before_is_passed_over(company):
+    """It is in the live state now; ``former_modes`` finds it for the calls of that time."""
+    company.employee("a")
+    now = company.snapshot
+    old = json.loads(content(now))
+    old["employees"][0]["mode"] = "unavailable"
+    assert from_content(json.dumps(old), now.version, now.hash) == now
+
+
+def test_an_old_live_state_is_read_as_it_was_meant(company):
+    company.employee("a")
+    old = without(json.loads(fast_json.encode(company.live())), {"modes"})
+    assert fast_json.decode(json.dumps(old), type=Live) == company.live()
 
 
 def test_old_facts_are_read_as_they_were_meant(company):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from msgspec.structs import replace
 
 from core import routing
 from core.contracts import (
@@ -248,7 +247,7 @@ def test_in_turn_a_number_may_be_tried_twice(company):
 
 def test_who_cannot_be_called_leaves_his_number_to_the_list(company):
     ivanov = mobile(company, "a")
-    company.employees["a"] = replace(company.employees["a"], mode=AvailabilityMode.UNAVAILABLE)
+    company.modes["a"] = AvailabilityMode.UNAVAILABLE
     assert handled(company, ivanov, external(MOBILE)) == f"{MOBILE}:60"
 
 

@@ -67,10 +67,27 @@ def test_under_another_configuration_the_state_of_then_counts(company, dials):
     own = company.compile()
     attempts = (Attempt(0.0, dials[0], Live(frozenset(), {})),)  # ivanov had no phone
     evidence = Evidence(company.facts(), 0.0, 7, attempts)
-    company.employees["petrov"] = replace(company.employees["petrov"], mode=AvailabilityMode.AVAILABLE)
+    company.modes["petrov"] = AvailabilityMode.UNAVAILABLE  # since then
     path, assumed = routing.replay_under(company.compile(), own, evidence)
     assert trees(path) == ["-", "petrov-1:60"]
     assert assumed == (line(company, "petrov-1"),)  # nobody looked at it then
+
+
+def test_the_modes_of_then_count_as_they_were_when_first_looked_at(company, dials):
+    own = company.compile()
+    company.change("petrov-1", main=False)  # a later configuration
+    ivanov, petrov = (company.employees[name].id for name in ("ivanov", "petrov"))
+    away, back = AvailabilityMode.UNAVAILABLE, AvailabilityMode.AVAILABLE
+    phones = frozenset({line(company, "ivanov-1"), line(company, "petrov-1")})
+    attempts = (
+        Attempt(0.0, dials[0], Live(phones, modes={ivanov: away})),
+        Attempt(5.0, dials[0], Live(phones, modes={ivanov: back})),
+        Attempt(9.0, dials[1], Live(phones, modes={ivanov: away, petrov: away})),
+    )
+    evidence = Evidence(company.facts(), 0.0, 7, attempts)
+    path, assumed = routing.replay_under(company.compile(), own, evidence)
+    reasons = [each.reason.value for stage in path.stages for each in stage.plan.skipped]
+    assert (reasons, assumed) == (["unavailable", "unavailable"], ())
 
 
 def test_of_a_telephone_that_was_looked_at_twice_the_first_time_counts(company, dials):
@@ -86,11 +103,9 @@ def test_of_a_telephone_that_was_looked_at_twice_the_first_time_counts(company, 
 def test_calls_of_the_company_are_planned_anew_as_they_were_dialled(company, dials):
     own = company.compile()
     facts = company.facts("102", Direction.INTERNAL)
-    evidence = Evidence(facts, 0.0, 7, (Attempt(5.0, dials[1], Live()),))
+    modes = {company.employees["petrov"].id: AvailabilityMode.UNAVAILABLE}
+    evidence = Evidence(facts, 0.0, 7, (Attempt(5.0, dials[1], Live(modes=modes)),))
     assert routing.replay(own, evidence).unrouted is Unrouted.NOT_INCOMING
-    company.employees["petrov"] = replace(
-        company.employees["petrov"], mode=AvailabilityMode.UNAVAILABLE
-    )
     path, assumed = routing.replay_under(company.compile(), own, evidence)
     assert [skipped.reason for skipped in path.stages[0].plan.skipped] == ["unavailable"]
     assert (path.stages[0].at, path.decision, assumed) == (5.0, None, ())

@@ -113,7 +113,7 @@ class TestExecutor:
 class TestManager:
     def chosen(self, office, choice, dial, *names, seed=0):
         office.settings["missed_manager"] = choice
-        found = missed_manager(office.compile(), dial, rung(office, *names), seed)
+        found = missed_manager(office.compile(), dial, rung(office, *names), seed, office.modes_by_id())
         return next((name for name, each in office.employees.items() if each.id == found), None)
 
     @pytest.mark.spec("PMA-03", at="rule")
@@ -136,7 +136,7 @@ class TestManager:
     @pytest.mark.spec("PMA-04", "AVL-11", at="rule")
     def test_trap_10_the_unavailable_are_removed_before_the_choice(self, office):
         def leave(name):
-            office.employees[name] = replace(office.employees[name], mode=AvailabilityMode.UNAVAILABLE)
+            office.modes[name] = AvailabilityMode.UNAVAILABLE
 
         dial = step(office, "ann", "bob", "sales", mode=PARALLEL)
         leave("ann")

@@ -7,13 +7,24 @@ from uuid import UUID
 
 import pytest
 
-from core._slowroute import Node, Reason
-from core.contracts import Addressee, AddresseeKind, Live, Par, Ring, Seq, Skipped, SkipReason
+from core._slowroute import Availability, Node, Reason
+from core.contracts import (
+    Addressee,
+    AddresseeKind,
+    AvailabilityMode,
+    Live,
+    Par,
+    Ring,
+    Seq,
+    Skipped,
+    SkipReason,
+)
 from core.routing import translator
 from core.routing._translator import Translator as Compiled
 from core.routing.tables import SLOW, the_core
 from tests.unit.routing.company import Company
 
+UNAVAILABLE = AvailabilityMode.UNAVAILABLE
 OUTSIDE = Addressee(AddresseeKind.EXTERNAL, "+79161112233")
 
 
@@ -42,12 +53,21 @@ def test_live_state_by_index(made):
         registered=frozenset({phones["a-2"], phones["b-1"], UUID(int=9)}),
         calls={phones["a-1"]: 2, phones["b-2"]: 300, UUID(int=9): 1},
         talked={company.employees["b"].id: 86400 * 30, UUID(int=9): 7},
+        modes={company.employees["b"].id: AvailabilityMode.AVAILABLE, UUID(int=9): UNAVAILABLE},
     )
     assert translator.state(live) == (
         b"\0\1\1\0",
         b"\2\0\0\xff",
+        b"\1\2",
         numbers(0, 7 * 86400),
     )
+
+
+@pytest.mark.parametrize("mode", AvailabilityMode)
+def test_every_mode_has_its_code(made, mode):
+    company, translator = made
+    state = translator.state(Live(modes={company.employees["a"].id: mode}))
+    assert state[2] == bytes([Availability[mode.name], Availability.SCHEDULE])
 
 
 def test_ids_that_were_read_from_an_archive_are_the_same(made):

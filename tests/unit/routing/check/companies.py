@@ -13,7 +13,6 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy, composite
-from msgspec.structs import replace
 
 from core import routing
 from core.contracts import (
@@ -86,11 +85,16 @@ def _hours(draw: DrawFn, start: datetime) -> tuple[list[Schedule], list[Calendar
     return schedules, calendars
 
 
+Modes = dict[UUID, AvailabilityMode]
+_MODES = st.sampled_from([*[AvailabilityMode.SCHEDULE] * 7, *AvailabilityMode])
+
+
 class Case(NamedTuple):
-    """A company and the instant from which it is checked."""
+    """A company, the instant from which it is checked, and its employees' modes then."""
 
     snapshot: Snapshot
     start: int
+    modes: Modes
 
 
 @composite
@@ -113,7 +117,6 @@ def companies(draw: DrawFn) -> Case:
             key,
             "Иванов",
             draw(st.sampled_from([None, "101"])),
-            draw(st.sampled_from([*[AvailabilityMode.SCHEDULE] * 7, *AvailabilityMode])),
             draw(st.sampled_from(DialMode)),
             terminals=tuple(phone for phone in phones if owners[phone] == key),
             timezone=draw(st.sampled_from([None, *ZONES])),
@@ -174,6 +177,7 @@ def companies(draw: DrawFn) -> Case:
             menus=tuple(_menu(draw, key, targets, menus) for key in menus),
         ),
         int(start.timestamp()),
+        {key: mode for key in people if (mode := draw(_MODES)) is not AvailabilityMode.SCHEDULE},
     )
 
 
@@ -275,24 +279,19 @@ def facts(called: str, tags: Sequence[UUID] = (), regions: Sequence[int] = ()) -
     )
 
 
-def everybody_is_there(snapshot: Snapshot) -> Live:
-    return Live(registered=frozenset(terminal.id for terminal in snapshot.terminals))
-
-
-def usual(snapshot: Snapshot) -> Snapshot:
-    """The company with everybody who is in «Недоступен» back on schedule, as the check takes it."""
-    away, back = AvailabilityMode.UNAVAILABLE, AvailabilityMode.SCHEDULE
-    return replace(
-        snapshot,
-        employees=tuple(
-            replace(each, mode=back) if each.mode is away else each for each in snapshot.employees
-        ),
+def everybody_is_there(case: Case) -> Live:
+    """All phones are there; whoever is in «Недоступен» is back on schedule, as the check has it."""
+    present = {
+        key: mode for key, mode in case.modes.items() if mode is not AvailabilityMode.UNAVAILABLE
+    }
+    return Live(
+        registered=frozenset(terminal.id for terminal in case.snapshot.terminals), modes=present
     )
 
 
-def rung(compiled: Compiled, step: Dial, call: CallFacts, instant: float) -> Iterator[Ring]:
+def rung(compiled: Compiled, step: Dial, call: CallFacts, instant: float, live: Live) -> Iterator[Ring]:
     """The telephones of a plan."""
-    plan = routing.plan(compiled, step, call, everybody_is_there(compiled.snapshot), instant, 0)
+    plan = routing.plan(compiled, step, call, live, instant, 0)
     waiting = [plan.root] if plan.root else []
     for node in waiting:
         if isinstance(node, Ring):

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from core import routing
-from core.contracts import CallFacts, Chain, Dial, HangUp, PluginStep, Step
+from core.contracts import CallFacts, Chain, Dial, HangUp, Live, PluginStep, Step
 from core.routing.compiled import Compiled
 from core.scenarios import EXTENSIONS, MENU
 from tests.unit.routing.check.companies import STEPS, rung
 
 
-def unattended(compiled: Compiled, call: CallFacts, instant: float) -> bool:
+def unattended(compiled: Compiled, call: CallFacts, instant: float, live: Live) -> bool:
     """Whether nobody is there for a caller who presses no key."""
     decision = routing.route(compiled, call, instant)
     if decision is None or decision.chain == Chain():
         return True
-    outcome = follow(compiled, decision.chain.all_steps, call, instant)
+    outcome = follow(compiled, decision.chain.all_steps, call, instant, live)
     return outcome in ("nobody", "nothing")
 
 
@@ -23,13 +23,14 @@ def follow(
     steps: tuple[Step, ...],
     call: CallFacts,
     instant: float,
+    live: Live,
 ) -> str:
     """``rings``, ``machine`` (a menu or a recorder answers), ``ended``, ``nobody`` or ``nothing``."""
     dialled = offered = False
     for step in steps:
         if isinstance(step, Dial):
             dialled = True
-            if any(rung(compiled, step, call, instant)):
+            if any(rung(compiled, step, call, instant, live)):
                 return "rings"
         elif isinstance(step, HangUp):
             return "nobody" if dialled else "ended"

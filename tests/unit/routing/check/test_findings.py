@@ -44,7 +44,7 @@ def company() -> Company:
 
 def checked(company: Company, **more: object) -> Report:
     snapshot: Snapshot = more.pop("snapshot", None) or company.snapshot
-    return check(snapshot, company.instant(NOW), **more)
+    return check(snapshot, company.instant(NOW), modes=company.modes_by_id(), **more)
 
 
 def codes(company: Company, **more: object) -> list[Code]:

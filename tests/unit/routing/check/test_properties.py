@@ -12,16 +12,23 @@ from core import routing
 from core.routing.check import Code, check
 from core.routing.check.moments import Timeline
 from core.routing.check.year import Year
-from tests.unit.routing.check.companies import CALLERS, STEPS, Case, companies, facts, usual
+from tests.unit.routing.check.companies import (
+    CALLERS,
+    STEPS,
+    Case,
+    companies,
+    everybody_is_there,
+    facts,
+)
 from tests.unit.routing.check.oracle import unattended
 
 
 @settings(max_examples=40, deadline=None)
 @given(case=companies(), data=st.data())
 def test_gaps_are_the_moments_in_which_some_caller_finds_nobody(case: Case, data: st.DataObject):
-    compiled = routing.compile(usual(case.snapshot))
-    report = check(case.snapshot, case.start, steps=STEPS)
-    cuts = Year(compiled, case.start).timeline.cuts
+    compiled, live = routing.compile(case.snapshot), everybody_is_there(case)
+    report = check(case.snapshot, case.start, modes=case.modes, steps=STEPS)
+    cuts = Year(compiled, case.start, live.modes).timeline.cuts
     spans = [span for gap in report.gaps for span in gap.spans]
     edges = [edge for span in spans for edge in (span.start, span.end)]
     moments = {case.start, report.end - 1}
@@ -34,7 +41,7 @@ def test_gaps_are_the_moments_in_which_some_caller_finds_nobody(case: Case, data
             if report.start <= moment < report.end:
                 inside = any(span.start <= moment < span.end for span in gap.spans)
                 calls = (facts(called[gap.number_id], *caller) for caller in CALLERS)
-                assert inside == any(unattended(compiled, call, moment) for call in calls), moment
+                assert inside == any(unattended(compiled, call, moment, live) for call in calls), moment
 
 
 def _some(data: st.DataObject, instants: list[int]) -> set[int]:
@@ -45,10 +52,10 @@ def _some(data: st.DataObject, instants: list[int]) -> set[int]:
 @given(case=companies())
 def test_what_is_never_chosen_is_what_no_caller_reaches(case: Case):
     compiled = routing.compile(case.snapshot)
-    report = check(case.snapshot, case.start, steps=STEPS)
+    report = check(case.snapshot, case.start, modes=case.modes, steps=STEPS)
     # Where a call goes has nothing to do with people, so their hours need not be walked through.
     scripts = routing.compile(replace(case.snapshot, employees=(), terminals=()))
-    cuts = Year(scripts, case.start).timeline.cuts[:-1]
+    cuts = Year(scripts, case.start, {}).timeline.cuts[:-1]
     never = {
         finding.place.branch_id
         for finding in report.findings

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import given, settings
 
 from core import routing
-from core.contracts import Branch, CallFacts, Chain, Decision, Dial
+from core.contracts import Branch, CallFacts, Chain, Decision, Dial, Live
 from core.routing.check import Code, Finding, check
 from core.routing.compiled import Compiled
 from tests.unit.routing.check.companies import (
@@ -17,7 +17,6 @@ from tests.unit.routing.check.companies import (
     everybody_is_there,
     facts,
     rung,
-    usual,
 )
 from tests.unit.routing.check.oracle import follow, unattended
 
@@ -38,43 +37,49 @@ def _is_there(compiled: Compiled, finding: Finding, decision: Decision) -> bool:
     return here and decision.open is not finding.place.off_hours
 
 
-def covered(compiled: Compiled, finding: Finding, call: CallFacts, decision: Decision) -> bool:
+def covered(
+    compiled: Compiled, finding: Finding, call: CallFacts, decision: Decision, live: Live
+) -> bool:
     others = finding.data["by"]
     return decision.branch_id != finding.place.branch_id and str(decision.branch_id) in others
 
 
-def closed(compiled: Compiled, finding: Finding, call: CallFacts, decision: Decision) -> bool:
+def closed(
+    compiled: Compiled, finding: Finding, call: CallFacts, decision: Decision, live: Live
+) -> bool:
     return decision.chain == Chain() and not decision.open
 
 
-def nobody(compiled: Compiled, finding: Finding, call: CallFacts, decision: Decision) -> bool:
+def nobody(
+    compiled: Compiled, finding: Finding, call: CallFacts, decision: Decision, live: Live
+) -> bool:
     here = _is_there(compiled, finding, decision)
     instant = finding.witness.instant
-    path = routing.dry_run(compiled, call, everybody_is_there(compiled.snapshot), instant, 0)
+    path = routing.dry_run(compiled, call, live, instant, 0)
     rings = any(stage.plan and stage.plan.root for stage in path.stages)
-    return here and not rings and unattended(compiled, call, instant)
+    return here and not rings and unattended(compiled, call, instant, live)
 
 
-def vain(compiled: Compiled, finding: Finding, call: CallFacts, decision: Decision) -> bool:
+def vain(compiled: Compiled, finding: Finding, call: CallFacts, decision: Decision, live: Live) -> bool:
     step = chain_of(compiled, finding).all_steps[finding.place.step]
-    rings = any(rung(compiled, step, call, finding.witness.instant))
+    rings = any(rung(compiled, step, call, finding.witness.instant, live))
     return _is_there(compiled, finding, decision) and not rings
 
 
-def key(compiled: Compiled, finding: Finding, call: CallFacts, decision: Decision) -> bool:
+def key(compiled: Compiled, finding: Finding, call: CallFacts, decision: Decision, live: Live) -> bool:
     menu = next(menu for menu in compiled.snapshot.menus if menu.id == finding.place.menu_id)
     pressed = next(each for each in menu.keys if each.key == finding.place.key)
     instant = finding.witness.instant
     if pressed.addressee is not None:
         step = Dial((pressed.addressee,))
-        nobody_rings = not any(rung(compiled, step, call, instant))
+        nobody_rings = not any(rung(compiled, step, call, instant, live))
     else:
         rest = chain_of(compiled, finding).all_steps[finding.place.step + 1 :]
-        nobody_rings = follow(compiled, rest, call, instant) in ("nobody", "nothing")
+        nobody_rings = follow(compiled, rest, call, instant, live) in ("nobody", "nothing")
     return _is_there(compiled, finding, decision) and nobody_rings
 
 
-CONFIRMED: dict[Code, Callable[[Compiled, Finding, CallFacts, Decision], bool]] = {
+CONFIRMED: dict[Code, Callable[[Compiled, Finding, CallFacts, Decision, Live], bool]] = {
     Code.BRANCH_COVERED: covered,
     Code.CLOSED_WITHOUT_CHAIN: closed,
     Code.CHAIN_EMPTY: nobody,
@@ -88,14 +93,14 @@ CONFIRMED: dict[Code, Callable[[Compiled, Finding, CallFacts, Decision], bool]] 
 @settings(max_examples=80, deadline=None)
 @given(case=companies())
 def test_every_witness_is_confirmed(case: Case):
-    compiled = routing.compile(usual(case.snapshot))
-    report = check(case.snapshot, case.start, steps=STEPS)
+    compiled, live = routing.compile(case.snapshot), everybody_is_there(case)
+    report = check(case.snapshot, case.start, modes=case.modes, steps=STEPS)
     for finding in report.findings:
         witness = finding.witness
         assert (witness is not None) == (finding.code in CONFIRMED)
         if witness is not None and witness.called:
             call = facts(witness.called, witness.tags, witness.regions)
             decision = routing.route(compiled, call, witness.instant)
-            assert CONFIRMED[finding.code](compiled, finding, call, decision), finding
+            assert CONFIRMED[finding.code](compiled, finding, call, decision, live), finding
             assert report.start <= witness.instant < report.end
             assert {number.id for number in case.snapshot.numbers} >= set(finding.numbers)
