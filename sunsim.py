@@ -33,6 +33,7 @@ from core.contracts import (
     Decision,
     Dial,
     DialMode,
+    DialPlan,
     Direction,
     Executor,
     ExecutorKind,
@@ -41,7 +42,11 @@ from core.contracts import (
     Manifest,
     Menu,
     Outcome,
+    Par,
+    PlanNode,
     PluginStep,
+    Ring,
+    Seq,
     Step,
     StepCode,
     TaskKind,
@@ -89,7 +94,7 @@ from core.ids import new_id
 from core.library import Prompt
 from core.metrics import REGISTRY
 from core.numbers import normalize
-from core.scenarios import ExtensionBlock, KeyAction, MenuBlock, MenuKey, Otherwise
+from core.scenarios import ExtensionBlock, KeyAction, MenuBlock, MenuKey, Otherwise, Queue
 from tenants.tables import TenantTable
 
 __all__ = [
@@ -111,6 +116,7 @@ __all__ = [
     "Dial",
     "DialMode",
     "DialOptions",
+    "DialPlan",
     "Direction",
     "Event",
     "Executor",
@@ -136,11 +142,16 @@ __all__ = [
     "OutboxConsumer",
     "Outcome",
     "Panel",
+    "Par",
     "Place",
+    "PlanNode",
     "PluginStep",
     "Prompt",
+    "Queue",
     "Refusal",
+    "Ring",
     "Routes",
+    "Seq",
     "Step",
     "StepCode",
     "StepType",

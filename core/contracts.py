@@ -360,6 +360,11 @@ class Ring(Struct, frozen=True, tag="ring", gc=False):
     terminal_id: UUID | None = None
     employee_id: UUID | None = None
 
+    @property
+    def who(self) -> str:
+        """Who would take the call: an employee's id, or the number of somebody outside."""
+        return str(self.employee_id or self.address)
+
 
 class Seq(Struct, frozen=True, tag="seq"):
     """One after another until somebody answers."""
@@ -449,6 +454,8 @@ class StepCode(StrEnum):
     TRANSFER_FAILED = "transfer_failed"  # nobody there took him: status
     JOINED = "joined"  # somebody came into the conversation
     PICKED_UP = "picked_up"  # somebody took the call from those who rang
+    QUEUED = "queued"  # nobody was free, the caller waits: place
+    LEFT_QUEUE = "left_queue"  # he waits no more: reason, seconds, place
     MEDIA_MOVED = "media_moved"  # the media server was lost, the audio goes through another: seconds
     ENDED = "ended"  # by, cause
 
@@ -467,12 +474,16 @@ class CallStep(Struct, frozen=True, omit_defaults=True):
 class Attempt(Struct, frozen=True, omit_defaults=True):
     """One dialling: when its plan was asked for, of which step, and the live state that was looked at.
 
-    Step and live state are left out if they are those of the attempt before.
+    Step and live state are left out if they are those of the attempt before. ``only`` those were to
+    ring (``Ring.who``), if not all; ``snapshot_hash`` names the configuration if it was a newer one
+    than the call's.
     """
 
     at: float
     step: Dial | None = None
     live: Live | None = None
+    only: tuple[str, ...] | None = None
+    snapshot_hash: str = ""
 
 
 class TaskKind(StrEnum):

@@ -13,6 +13,10 @@ A scenario has branches; a branch has a chain of blocks (SCN-04), maybe another 
 Steps run in order until one settles the call. After a forwarding that nobody answered, «Завершить
 вызов» is a ``HangUp`` behind it; without one the net follows («Перейти к страховке», PRC-15), and
 after it nothing does (INS-02). Media are named by id: ``Snapshot.media``. Durations are seconds.
+
+A plugin executes what ``performer`` names; the core rings and hangs up by itself. A forwarding with a
+queue is a ``Dial`` like any other for whoever wants to know whom it names. Without a plugin for it, it
+rings as if it had none.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ __all__ = [
     "EXTENSIONS",
     "MENU",
     "MESSAGE",
+    "QUEUE",
     "Addressee",
     "AddresseeKind",
     "Branch",
@@ -55,6 +60,7 @@ __all__ = [
     "Scenario",
     "Step",
     "TagFilter",
+    "performer",
 ]
 
 MENU: Final = "ivr.menu"
@@ -63,6 +69,8 @@ EXTENSIONS: Final = "ivr.extensions"
 """Name of the step whose settings are an ``ExtensionBlock``."""
 MESSAGE: Final = "ivr.message"
 """Name of the step whose settings are a ``MessageBlock``."""
+QUEUE: Final = "queue.wait"
+"""Name of what executes a ``Dial`` with a ``Queue``; its settings are the ``Dial``."""
 
 
 # --- who is called, who is told -----------------------------------------------------------------
@@ -118,6 +126,32 @@ class MissedManager(StrEnum):
     DEFAULT = "default"  # «персональный менеджер»: the one of every new contact
 
 
+# --- keys -----------------------------------------------------------------------------------------
+
+
+class KeyAction(StrEnum):
+    """What a key of a menu or a queue does."""
+
+    REPEAT = "repeat"  # «Повтор сообщения с инструкциями» (IVR-07)
+    PLAY = "play"  # ``target`` is a media (IVR-08)
+    MENU = "menu"  # ``target`` is a menu of the second level (IVR-09)
+    FORWARD = "forward"  # to ``addressee`` (IVR-10 … IVR-13)
+    EXTENSIONS = "extensions"  # ``target`` is an extension list (IVR-14)
+    MESSAGE = "message"  # a voice message after the media ``target`` (IVR-15)
+    CALLBACK = "callback"  # a request to be called back (IVR-16), confirmed by the media ``target``
+    SKIP = "skip"  # «Пропустить меню»: the next block (IVR-18)
+
+
+class MenuKey(Struct, frozen=True):
+    """``key`` is one of ``0-9*#``; a message or a request is a task of ``executor`` (H-21)."""
+
+    key: str
+    action: KeyAction
+    addressee: Addressee | None = None
+    target: UUID | None = None
+    executor: Executor | None = None
+
+
 # --- steps --------------------------------------------------------------------------------------
 
 
@@ -144,10 +178,23 @@ class ManagerFirst(Struct, frozen=True):
 
 
 class Queue(Struct, frozen=True):
-    """How long a caller waits at most, and what he hears (PRC-09)."""
+    """How long a caller waits at most when nobody is free, and what he hears (PRC-09).
+
+    Without ``media`` it is the branch's melody or the ringback tone. Callers wait in the order in which
+    they came (H-14), but those with a contact tag of ``first`` before all others, and with an earlier
+    one of these before those with a later one. Who finds ``most`` callers waiting does not wait. Who
+    did not take a call does not ring for the same caller again for ``pause_seconds``. Every
+    ``place_seconds`` callers are told their place. ``keys`` lead out of the queue: to a voice message, a
+    request to be called back, or what follows.
+    """
 
     seconds: int
     media: UUID | None = None
+    first: tuple[UUID, ...] = ()
+    most: int | None = None
+    pause_seconds: int = 15
+    place_seconds: int | None = None
+    keys: tuple[MenuKey, ...] = ()
 
 
 class Dial(Struct, frozen=True, tag="dial"):
@@ -172,6 +219,13 @@ class PluginStep(Struct, frozen=True, tag="plugin"):
 
 
 Step = Dial | HangUp | PluginStep
+
+
+def performer(step: Step) -> str | None:
+    """The name that a plugin has to have registered to execute the step; ``None``: the core does."""
+    if isinstance(step, PluginStep):
+        return step.name
+    return QUEUE if isinstance(step, Dial) and step.queue is not None else None
 
 
 class Otherwise(StrEnum):
@@ -297,29 +351,6 @@ class Media(Struct, frozen=True):
     id: UUID
     name: str
     sound: str = ""
-
-
-class KeyAction(StrEnum):
-    """What a key of a menu does."""
-
-    REPEAT = "repeat"  # «Повтор сообщения с инструкциями» (IVR-07)
-    PLAY = "play"  # ``target`` is a media (IVR-08)
-    MENU = "menu"  # ``target`` is a menu of the second level (IVR-09)
-    FORWARD = "forward"  # to ``addressee`` (IVR-10 … IVR-13)
-    EXTENSIONS = "extensions"  # ``target`` is an extension list (IVR-14)
-    MESSAGE = "message"  # a voice message after the media ``target`` (IVR-15)
-    CALLBACK = "callback"  # a request to be called back (IVR-16), confirmed by the media ``target``
-    SKIP = "skip"  # «Пропустить меню»: the next block (IVR-18)
-
-
-class MenuKey(Struct, frozen=True):
-    """``key`` is one of ``0-9*#``; a message or a request is a task of ``executor`` (H-21)."""
-
-    key: str
-    action: KeyAction
-    addressee: Addressee | None = None
-    target: UUID | None = None
-    executor: Executor | None = None
 
 
 class Menu(Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID
 
 from core._slowroute import RouteResult, WhyNot
@@ -69,13 +69,19 @@ def route(compiled: Compiled, facts: CallFacts, instant: float) -> Decision | No
 
 
 def plan(
-    compiled: Compiled, step: Dial, facts: CallFacts, live: Live, instant: float, seed: int
+    compiled: Compiled,
+    step: Dial,
+    facts: CallFacts,
+    live: Live,
+    instant: float,
+    seed: int,
+    only: Collection[str] | None = None,
 ) -> DialPlan:
     """Who rings for this step now, and who does not and why (PRC-07 … PRC-11, EMP-10, AVL-03 … AVL-10).
 
     The time of the whole step, ``step.ring_seconds``, is a deadline for the caller to keep. Of those
     who are called at once no telephone number is called twice: an employee's own one may be named
-    beside him.
+    beside him. With ``only`` nobody else rings than these (``Ring.who``): a queue's choice.
     """
     translator = compiled.translator
     nodes, skipped = compiled.table.plan(
@@ -88,6 +94,8 @@ def plan(
     root = translator.tree(nodes, step.addressees)
     if root is not None and compiled.may_repeat(step):
         root = _once(root, set())
+    if root is not None and only is not None:
+        root = _among(root, only)
     return DialPlan(
         root=root,
         skipped=translator.skipped(skipped, step.addressees),
@@ -102,10 +110,20 @@ def _once(node: PlanNode, called: set[str]) -> PlanNode | None:
                 return None
             called.add(node.address)
         return node
-    kind = type(node)
+    return _joined(type(node), [_once(item, called) for item in node.items])
+
+
+def _among(node: PlanNode, only: Collection[str]) -> PlanNode | None:
+    """The tree with nobody but these, as simple as can be."""
+    if isinstance(node, Ring):
+        return node if node.who in only else None
+    return _joined(type(node), [_among(item, only) for item in node.items])
+
+
+def _joined(kind: type[Seq] | type[Par], items: Iterable[PlanNode | None]) -> PlanNode | None:
+    """A node of what is left of its items; one within another of its kind is one with it."""
     kept: list[PlanNode] = []
-    for item in node.items:
-        left = _once(item, called)
+    for left in items:
         if isinstance(left, Par | Seq) and type(left) is kind:
             kept += left.items
         elif left is not None:
