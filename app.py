@@ -235,7 +235,7 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         lines=directory.line,
         trunk_from=directory.trunk_from,
         on_invite=switchboard.on_invite,
-        registrar_sink=board,
+        registrar_sink=switchboard.moment,
         clock=clock,
         secret=common.vault.derive("sip nonces"),
         algorithms=settings.sip.digest,

@@ -19,7 +19,7 @@ from functools import cache
 from typing import Any
 
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge, Histogram
 
 from core.contracts import (
     Addressee,
@@ -167,6 +167,8 @@ __all__ = [
     "Unavailable",
     "Viewer",
     "counter",
+    "gauge",
+    "histogram",
     "hookimpl",
     "logger",
     "new_id",
@@ -186,3 +188,18 @@ def counter(plugin: str, name: str, meaning: str, *labels: str) -> Counter:
     Labels are for a handful of values each: never a tenant, a number or a call.
     """
     return Counter(f"sunsim_{plugin}_{name}", meaning, labels, registry=REGISTRY)
+
+
+@cache
+def gauge(plugin: str, name: str, meaning: str, *labels: str) -> Gauge:
+    """The gauge ``sunsim_<plugin>_<name>``: what there is at the moment. Labels as for ``counter``."""
+    return Gauge(f"sunsim_{plugin}_{name}", meaning, labels, registry=REGISTRY)
+
+
+@cache
+def histogram(
+    plugin: str, name: str, meaning: str, *labels: str, buckets: tuple[float, ...]
+) -> Histogram:
+    """The histogram ``sunsim_<plugin>_<name>``, of what lasts so many seconds, say. Labels as for
+    ``counter``."""
+    return Histogram(f"sunsim_{plugin}_{name}", meaning, labels, registry=REGISTRY, buckets=buckets)

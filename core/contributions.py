@@ -14,7 +14,17 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from core.contracts import CallFacts, Dial, Executor, ExtensionList, Menu, TaskKind, Tenant
+from core.contracts import (
+    CallFacts,
+    Decision,
+    Dial,
+    DialPlan,
+    Executor,
+    ExtensionList,
+    Menu,
+    TaskKind,
+    Tenant,
+)
 from core.events import Event
 from core.library import Prompt
 
@@ -89,8 +99,48 @@ class CallVerbs(Protocol):
         """What was known of the call when it arrived."""
         ...
 
-    async def dial(self, step: Dial) -> bool:
-        """Ring, and talk to the end of the conversation if somebody answers; whether one did."""
+    @property
+    def decision(self) -> Decision | None:
+        """The branch that handles the call; ``None`` if no scenario does."""
+        ...
+
+    @property
+    def talking(self) -> bool:
+        """Whether somebody has answered the call who is no step."""
+        ...
+
+    async def dial(
+        self, step: Dial, *, only: Collection[str] | None = None, seconds: float | None = None
+    ) -> bool:
+        """Ring, and talk to the end of the conversation if somebody answers; whether one did.
+
+        With ``only`` nobody else rings than these of ``whom`` (``Ring.who``); ``seconds`` are the most
+        that it rings, if not the step's.
+        """
+        ...
+
+    def dial_also(self, step: Dial, only: Collection[str]) -> bool:
+        """Have these of ``whom`` ring as well, while ``dial`` rings other ones; whether any does."""
+        ...
+
+    def whom(self, step: Dial) -> DialPlan:
+        """Who could ring for a step at this moment; nothing rings, nothing is recorded."""
+        ...
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Have ``changed`` called whenever ``whom`` may say something else than before: a conversation
+        began or ended, a phone registered, the configuration changed, a minute is over. Returns what
+        ends it; the call's end does, too."""
+        ...
+
+    def queued(self, queue: str, place: int, priority: int = 0) -> None:
+        """Record and live board say from now on that the caller waits, as the ``place``-th. ``queue``
+        is the name of the queue; who has a lower ``priority`` there goes before him."""
+        ...
+
+    def left_queue(self, reason: str, place: int) -> None:
+        """The caller waits no more, or not at all; ``reason`` is a code: answered, time, key, hung_up,
+        full."""
         ...
 
     async def answer(self) -> None:
@@ -104,6 +154,15 @@ class CallVerbs(Protocol):
         Cancelled, it falls silent at once. A media that is gone is passed over. ``number`` completes a
         sentence that says one: ``play(Prompt.QUEUE_PLACE, 3)``.
         """
+        ...
+
+    async def music(self, media: UUID | None = None) -> None:
+        """Answer the caller and let him hear a media again and again, also while phones ring and after
+        what is played once; without one the melody of the branch, else one of the library."""
+        ...
+
+    async def silence(self) -> None:
+        """No more music."""
         ...
 
     def hang_up(self, sip_status: int = 480) -> None:

@@ -19,6 +19,7 @@ __all__ = [
     "CallStore",
     "Clock",
     "EventSink",
+    "LineBoard",
     "LiveBoard",
     "MediaServer",
     "MediaSession",
@@ -85,6 +86,10 @@ class TenantDirectory(Protocol):
         """The carriers through which calls with this number go out, the preferred one first."""
         ...
 
+    def watch_snapshots(self, on_change: Callable[[UUID], None]) -> None:
+        """Tell from now on whose configuration is another one."""
+        ...
+
 
 class CallStore(Protocol):
     """Where the records of calls go."""
@@ -97,7 +102,21 @@ class CallStore(Protocol):
         ...
 
 
-class LiveBoard(Protocol):
+class LineBoard(Protocol):
+    """Who hears which lines have a phone."""
+
+    def line_registered(
+        self, line: Line, at: float, expires_at: float, user_agent: str, source: str
+    ) -> None:
+        """A phone registered; ``source`` is its transport and address."""
+        ...
+
+    def line_unregistered(self, line: Line, at: float) -> None:
+        """No phone is registered with the line any more."""
+        ...
+
+
+class LiveBoard(LineBoard, Protocol):
     """What other processes see of the present moment. Calls return at once; writes are batched."""
 
     def call_started(self, facts: CallFacts, at: float) -> None:
@@ -114,18 +133,17 @@ class LiveBoard(Protocol):
         """«Сейчас разговаривают»."""
         ...
 
+    def call_queued(self, facts: CallFacts, at: float, queue: str, priority: int) -> None:
+        """The caller waits in a queue since ``at``; nobody rings for him. Who has a lower priority and,
+        of equals, came earlier, goes before him."""
+        ...
+
+    def call_left_queue(self, facts: CallFacts) -> None:
+        """The caller waits no more."""
+        ...
+
     def call_ended(self, facts: CallFacts) -> None:
         """The call leaves the board."""
-        ...
-
-    def line_registered(
-        self, line: Line, at: float, expires_at: float, user_agent: str, source: str
-    ) -> None:
-        """A phone registered; ``source`` is its transport and address."""
-        ...
-
-    def line_unregistered(self, line: Line, at: float) -> None:
-        """No phone is registered with the line any more."""
         ...
 
 

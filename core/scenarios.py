@@ -180,12 +180,12 @@ class ManagerFirst(Struct, frozen=True):
 class Queue(Struct, frozen=True):
     """How long a caller waits at most when nobody is free, and what he hears (PRC-09).
 
-    Without ``media`` it is the branch's melody or the ringback tone. Callers wait in the order in which
+    Without ``media`` it is the branch's melody, else the library's. Callers wait in the order in which
     they came (H-14), but those with a contact tag of ``first`` before all others, and with an earlier
     one of these before those with a later one. Who finds ``most`` callers waiting does not wait. Who
     did not take a call does not ring for the same caller again for ``pause_seconds``. Every
-    ``place_seconds`` callers are told their place. ``keys`` lead out of the queue: to a voice message, a
-    request to be called back, or what follows.
+    ``place_seconds`` callers are told their place. ``keys`` lead out of the queue: to a voice message,
+    a request to be called back, or what follows.
     """
 
     seconds: int

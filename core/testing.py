@@ -71,6 +71,7 @@ class MemoryDirectory:
     """Companies, their lines and carriers (``ports.TenantDirectory``)."""
 
     def __init__(self) -> None:
+        self._on_change: Callable[[UUID], None] = lambda tenant_id: None
         self._snapshots: dict[UUID, Snapshot] = {}
         self._lines: dict[str, Line] = {}
         self._trunks: list[Trunk] = []
@@ -85,6 +86,11 @@ class MemoryDirectory:
     def put(self, snapshot: Snapshot) -> None:
         """Add a company, or replace it by a newer configuration."""
         self._snapshots[snapshot.tenant_id] = snapshot
+        self._on_change(snapshot.tenant_id)
+
+    def watch_snapshots(self, on_change: Callable[[UUID], None]) -> None:
+        """Tell from now on whose configuration was ``put``."""
+        self._on_change = on_change
 
     def add_line(self, line: Line) -> None:
         """Add a SIP account."""
@@ -169,6 +175,7 @@ class MemoryBoard:
 
     def __init__(self) -> None:
         self.calls: dict[UUID, str] = {}
+        self.queued: dict[UUID, tuple[str, int]] = {}
         self.ringing: dict[UUID, frozenset[UUID]] = {}
         self.lines: dict[str, str] = {}
 
@@ -187,8 +194,18 @@ class MemoryBoard:
         """The call is ``answered``."""
         self.calls[facts.call_id] = "answered"
 
+    def call_queued(self, facts: CallFacts, at: float, queue: str, priority: int) -> None:
+        """The call is ``waiting`` in this queue."""
+        self.calls[facts.call_id] = "waiting"
+        self.queued[facts.call_id] = queue, priority
+
+    def call_left_queue(self, facts: CallFacts) -> None:
+        """The call is in no queue."""
+        self.queued.pop(facts.call_id, None)
+
     def call_ended(self, facts: CallFacts) -> None:
         """The call is gone."""
+        self.queued.pop(facts.call_id, None)
         self.calls.pop(facts.call_id, None)
         self.ringing.pop(facts.call_id, None)
 

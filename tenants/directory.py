@@ -78,6 +78,11 @@ class MemoryDirectory:
         self.comparisons = 0  # how often everything was compared with the database
         self._eager = False
         self._on_line_gone: Callable[[str], None] = lambda login: None
+        self._on_change: Callable[[UUID], None] = lambda tenant_id: None
+
+    def watch_snapshots(self, on_change: Callable[[UUID], None]) -> None:
+        """Tell from now on whose configuration is another one."""
+        self._on_change = on_change
 
     def watch_lines(self, on_gone: Callable[[str], None]) -> None:
         """Tell of every line that is no more: deleted, not active, suspended, another password.
@@ -272,6 +277,7 @@ class MemoryDirectory:
                 if (held := self._tenants.get(tenant_id)) is not None:
                     held.modes = snapshots.modes(by_tenant[tenant_id]) or ALL_ON_SCHEDULE
                     held.modes_version = version
+                    self._on_change(tenant_id)
 
     async def _keep_always(self) -> None:
         """Store the snapshots that are not stored yet; a lost database is waited for."""
@@ -316,6 +322,7 @@ class MemoryDirectory:
                 self.line(line.login)
         for login in before:
             self._on_line_gone(login)
+        self._on_change(tenant_id)
 
     def _drop(self, tenant_id: UUID) -> None:
         for login in self._remove(tenant_id):

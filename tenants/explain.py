@@ -32,7 +32,7 @@ from core.regions import SUBJECTS
 from core.routing import Path, Stage
 from core.routing.blocks import PassedOver
 from core.routing.zones import clock
-from core.scenarios import EXTENSIONS, MENU, MESSAGE
+from core.scenarios import EXTENSIONS, MENU, MESSAGE, QUEUE, Queue
 from tenants.words import N_, UNROUTED, Gettext, Words, joined, uuid_of
 
 __all__ = ["Explanation", "NotRinging", "PassedBranch", "RingNode", "StepView", "explain", "lines"]
@@ -276,10 +276,21 @@ def _what(words: Words, step: Step) -> str:
         text = _(_MODES[step.mode]).format(seconds=step.ring_seconds)
         if step.queue is None:
             return text
-        return _("{step}; the queue is not served yet").format(step=text)
+        queue = _queue(words, step.queue)
+        if QUEUE.partition(".")[0] not in (words.snapshot.plugins if words.snapshot else ()):
+            queue = _("no queue, because the contract has none")
+        return _("{step}; {what}").format(step=text, what=queue)
     if isinstance(step, HangUp):
         return _end(words, step)
     return _plugins(words, step)
+
+
+def _queue(words: Words, queue: Queue) -> str:
+    _ = words.gettext
+    text = _("who is not reached waits for {seconds} s at most")
+    if queue.media:
+        text = _("who is not reached waits for {seconds} s at most and hears “{name}”")
+    return text.format(seconds=queue.seconds, name=words.media(queue.media))
 
 
 def _end(words: Words, step: HangUp) -> str:

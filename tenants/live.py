@@ -15,6 +15,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -56,6 +57,9 @@ class PresentCall(Struct, frozen=True):
     answered_at: datetime | None = None
     employee_id: UUID | None = None
     terminal_id: UUID | None = None
+    queue: str | None = None
+    queued_at: datetime | None = None
+    priority: int = 0
 
 
 class PresentLine(Struct, frozen=True):
@@ -95,10 +99,18 @@ async def live_lines(database: Database, tenant_id: UUID) -> list[PresentLine]:
     return msgspec.convert(rows, list[PresentLine])
 
 
+class _Queued(NamedTuple):
+    """Where a caller waits, since when, and who goes before him."""
+
+    at: float
+    queue: str
+    priority: int
+
+
 class _Shown:
     """A call as the board shows it; rows are made of it only when they are written."""
 
-    __slots__ = ("answered_at", "facts", "parties", "started_at", "state", "written")
+    __slots__ = ("answered_at", "facts", "parties", "queued", "started_at", "state", "written")
 
     def __init__(self, facts: CallFacts, started_at: float) -> None:
         self.facts = facts
@@ -106,6 +118,7 @@ class _Shown:
         self.answered_at: float | None = None
         self.state = LiveCallState.STARTED
         self.parties: Mapping[UUID | None, UUID | None] = {}
+        self.queued: _Queued | None = None
         self.written = False
 
     def rows(self) -> Iterator[PresentCall]:
@@ -125,6 +138,9 @@ class _Shown:
                 answered_at=None if self.answered_at is None else _instant(self.answered_at),
                 employee_id=employee_id,
                 terminal_id=terminal_id,
+                queue=self.queued.queue if self.queued else None,
+                queued_at=_instant(self.queued.at) if self.queued else None,
+                priority=self.queued.priority if self.queued else 0,
             )
 
 
@@ -205,6 +221,22 @@ class DatabaseLiveBoard:
         shown.answered_at = at
         shown.parties = {employee_id: terminal_id} if employee_id else {}
         self._touch_call(facts)
+
+    def call_queued(self, facts: CallFacts, at: float, queue: str, priority: int) -> None:
+        """The caller waits, and nobody rings."""
+        shown = self._shown(facts, at)
+        shown.state, shown.parties = LiveCallState.WAITING, {}
+        shown.queued = _Queued(at, queue, priority)
+        self._touch_call(facts)
+
+    def call_left_queue(self, facts: CallFacts) -> None:
+        """The caller waits no more: somebody answered, or it goes on otherwise."""
+        shown = self._calls.get(facts.call_id)
+        if shown is not None and shown.queued is not None:
+            shown.queued = None
+            if shown.state is LiveCallState.WAITING:
+                shown.state = LiveCallState.STARTED
+            self._touch_call(facts)
 
     def call_ended(self, facts: CallFacts) -> None:
         """The call leaves the board."""

@@ -13,7 +13,17 @@ from msgspec import Struct
 
 from core.contracts import CallFacts, CallStep, Snapshot, StepCode
 from core.recordings import RecordingKind
-from tenants.words import ENDED_BY, STATUSES, TASKS, UNROUTED, Gettext, Words, joined, uuid_of
+from tenants.words import (
+    ENDED_BY,
+    LEFT_QUEUE,
+    STATUSES,
+    TASKS,
+    UNROUTED,
+    Gettext,
+    Words,
+    joined,
+    uuid_of,
+)
 
 __all__ = ["Gettext", "TraceLine", "render"]
 
@@ -224,6 +234,18 @@ def _picked_up(words: Words, step: CallStep) -> Iterator[_Said]:
     yield _about(words, step, _("picked up the call"))
 
 
+def _queued(words: Words, step: CallStep) -> Iterator[_Said]:
+    sentence = words.gettext("Nobody is free; the caller waits, as number {place}")
+    yield _Said(sentence.format(place=step.data.get("place", "")))
+
+
+def _left_queue(words: Words, step: CallStep) -> Iterator[_Said]:
+    _, data = words.gettext, step.data
+    reason = str(data.get("reason", ""))
+    sentence = _(LEFT_QUEUE.get(reason, LEFT_QUEUE["answered"]))
+    yield _Said(sentence.format(seconds=round(float(data.get("seconds", 0)))), what=reason)
+
+
 def _media_moved(words: Words, step: CallStep) -> Iterator[_Said]:
     yield _Said(words.gettext("The media server failed; another one carries the audio now"))
 
@@ -283,6 +305,8 @@ RENDERERS: dict[StepCode, Callable[[Words, CallStep], Iterator[_Said]]] = {
     StepCode.TRANSFER_FAILED: _transfer_failed,
     StepCode.JOINED: _joined,
     StepCode.PICKED_UP: _picked_up,
+    StepCode.QUEUED: _queued,
+    StepCode.LEFT_QUEUE: _left_queue,
     StepCode.MEDIA_MOVED: _media_moved,
     StepCode.RECORDING: _recording,
     StepCode.NOT_RECORDING: _not_recording,

@@ -132,6 +132,15 @@ STATUSES = {
     603: N_("declined"),
 }
 
+# Why a caller waits no more.
+LEFT_QUEUE = {
+    "answered": N_("The caller waited {seconds} s"),
+    "hung_up": N_("The caller gave up after {seconds} s of waiting"),
+    "time": N_("The caller waited {seconds} s in vain"),
+    "key": N_("The caller waited {seconds} s and left by a key"),
+    "full": N_("The queue is full: the caller does not wait"),
+}
+
 ENDED_BY = {
     "caller": N_("The caller hung up"),
     "callee": N_("The called party hung up"),

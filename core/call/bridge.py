@@ -22,7 +22,7 @@ async def connect(state: CallState, answer: Answer) -> CallEnd:
             state.line = None
         await state.early.join(leg, answer.sdp)
         state.go_on()  # else the caller left in this very turn of the loop
-        await state.playing.silence()
+        await state.playing.quiet()
         state.early.answer()
         state.keys.joined(state.caller, leg)
         state.record.answered(leg.ring)

@@ -71,6 +71,7 @@ class Call:
         if state.gone.done():  # before the first step
             state.working.cancel()
         end = await self._settle(state.working)
+        self.verbs.close()
         state.early.close()
         state.keys.close()
         if not state.caller.answered:

@@ -1,6 +1,7 @@
 """Where one call stands: its tenant's snapshot and plugins, and the switchboard's view of the moment.
 
-A call keeps the snapshot and the plugins that it began with, whatever is changed meanwhile.
+A call keeps the snapshot and the plugins that it began with, whatever is changed meanwhile; only who is
+free for a caller who waits is asked of the present one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
 import structlog
-from msgspec import convert
+from msgspec import Struct, convert
 from msgspec.structs import replace
 
 from core import routing
@@ -28,6 +29,7 @@ from core.contracts import (
     DialPlan,
     Direction,
     Executor,
+    Live,
     MissedManager,
     Par,
     PlanNode,
@@ -35,6 +37,7 @@ from core.contracts import (
     Ring,
     Seq,
     Snapshot,
+    Step,
     StepCode,
     Tenant,
 )
@@ -43,6 +46,7 @@ from core.errors import SunSimError
 from core.library import BY_ID
 from core.numbers import EMERGENCY, is_domestic, is_extension
 from core.routing import responsible
+from core.scenarios import performer
 from core.settings import SipSettings
 from core.sip.replaces import Replaces
 from core.sip.uri import SipUri
@@ -95,6 +99,7 @@ class CallContext:
         external: int,
         snapshot: Snapshot,
         compiled: routing.Compiled,
+        present: Callable[[], routing.Compiled],
         hooks: TenantHooks,
         placing: Placing,
         facts: CallFacts,
@@ -102,6 +107,7 @@ class CallContext:
         sounds: Sounds | None = None,
     ) -> None:
         """``usable`` says whether the audio that is offered may be used as it is (``encryption``);
+        ``present`` is the company's configuration of this moment, for callers who wait;
         ``outgoing`` is how many calls of the tenant went outside when this one came, ``external`` how
         many went there or came from there. ``find`` finds a dialog among a company's conversations."""
         self.snapshot = snapshot
@@ -111,6 +117,7 @@ class CallContext:
         self._moment = moment
         self._settings = settings
         self._compiled = compiled
+        self._present = present
         self._hooks = hooks
         self._placing = placing
         self._facts = facts
@@ -198,13 +205,31 @@ class CallContext:
         """Show it."""
         self._moment.talking(record.facts, rings)
 
-    def plan(self, step: Dial, record: CallRecord) -> DialPlan:
+    def plan(self, step: Dial, record: CallRecord, only: Collection[str] | None = None) -> DialPlan:
         """Ask the routing core with the live state of this moment."""
-        plan = self._planned(step, record)
+        plan = self._planned(step, record, only)
         record.forwarded(step)
         self._placing.shows_called = record.decision is not None and record.decision.shows_called
         self._placing.options = self._hooks.dial_options(self.tenant, record.facts, record.decision)
         return plan
+
+    def foreseen(self, step: Dial, record: CallRecord) -> DialPlan:
+        """Ask it without consequences."""
+        compiled, facts = self._present(), record.facts
+        live = self._live(compiled, step)
+        return routing.plan(compiled, step, facts, live, record.now(), seed_of(facts.call_id))
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Hear of this company."""
+        return self._moment.watchers.watch(self.snapshot.tenant_id, changed)
+
+    def queued(self, record: CallRecord, at: float, queue: str, priority: int) -> None:
+        """Show it."""
+        self._moment.queued(record.facts, at, queue, priority)
+
+    def left_queue(self, record: CallRecord) -> None:
+        """Show it."""
+        self._moment.left_queue(record.facts)
 
     def place(self, ring: Ring) -> Sequence[Place] | InTurn:
         """The INVITEs of a ring."""
@@ -231,29 +256,33 @@ class CallContext:
         root = self._planned(step, record).root
         return root and _without(root, ring.address)
 
-    def _planned(self, step: Dial, record: CallRecord) -> DialPlan:
+    def _planned(self, step: Dial, record: CallRecord, only: Collection[str] | None = None) -> DialPlan:
         """Who rings now; the record keeps what it takes to ask again."""
-        facts, compiled = record.facts, self._compiled
-        live = self._moment.live(
-            facts.tenant_id,
-            compiled.consulted(step),
-            compiled.asked(step),
-            compiled.weighed(step),
-        )
-        at = record.attempt(step, live)
-        return routing.plan(compiled, step, facts, live, at, seed_of(facts.call_id))
+        facts, compiled = record.facts, self._compiled if only is None else self._present()
+        live = self._live(compiled, step)
+        at = record.attempt(step, live, only, compiled.snapshot.hash)
+        return routing.plan(compiled, step, facts, live, at, seed_of(facts.call_id), only)
 
-    async def step(self, call: CallVerbs, step: PluginStep) -> Next:
+    def _live(self, compiled: routing.Compiled, step: Dial) -> Live:
+        """What a plan of the step depends on at this moment."""
+        asked = compiled.consulted(step), compiled.asked(step), compiled.weighed(step)
+        return self._moment.live(self.snapshot.tenant_id, *asked)
+
+    def performs(self, step: Step) -> bool:
+        """Whether a plugin of the contract registered it."""
+        return performer(step) in self._hooks.step_types
+
+    async def step(self, call: CallVerbs, step: Step) -> Next:
         """Run a plugin's step; one that the contract does not have is passed over."""
-        owned = self._hooks.step_types.get(step.name)
+        owned = self._hooks.step_types.get(performer(step) or "")
         if owned is None:
             return Next.CONTINUE
         try:
-            return await owned.item.run(call, convert(step.config, owned.item.config))
+            return await owned.item.run(call, _settings(step, owned.item.config))
         except SunSimError:
             raise
         except Exception:  # a plugin's fault is not the caller's: the chain goes on
-            log.exception("plugin.step_failed", plugin=owned.plugin, step=step.name)
+            log.exception("plugin.step_failed", plugin=owned.plugin, step=owned.item.name)
             return Next.CONTINUE
 
     def ringing(self, record: CallRecord, plan: DialPlan) -> None:
@@ -321,6 +350,11 @@ def _as_dialled(facts: CallFacts) -> Dial:
     internal = facts.direction is Direction.INTERNAL
     kind = AddresseeKind.EXTENSION if internal else AddresseeKind.EXTERNAL
     return Dial((Addressee(kind, facts.called),))
+
+
+def _settings(step: Step, kind: type[Struct]) -> Struct:
+    """What a step's plugin is given."""
+    return convert(step.config, kind) if isinstance(step, PluginStep) else step
 
 
 def _reachable(ways: Sequence[Place] | InTurn) -> bool:

@@ -141,6 +141,7 @@ class Dialler:
         self._taken: Answer | None = None  # from those who ring
         self._task: asyncio.Task[Any] | None = None  # that dials
         self._on_progress: Callable[[int], None] = lambda status: None
+        self._further: Callable[[PlanNode], None] | None = None  # while more may ring
 
     def new_leg(self, ring: Ring, trunk_id: UUID | None = None, *, offers: bool = False) -> CalleeLeg:
         """A leg of the call, with a name that no other one has."""
@@ -150,10 +151,15 @@ class Dialler:
         return leg
 
     async def dial(
-        self, root: PlanNode, seconds: float, on_progress: Callable[[int], None] = lambda status: None
+        self,
+        root: PlanNode,
+        seconds: float,
+        on_progress: Callable[[int], None] = lambda status: None,
+        *,
+        grows: bool = False,
     ) -> Result:
-        """Ring as the tree says, for ``seconds`` at most. ``on_progress`` hears what a phone that rings
-        says.
+        """Ring as the tree says, for ``seconds`` at most; if it ``grows`` more may ring meanwhile.
+        ``on_progress`` hears what a phone that rings says.
 
         Raises MediaUnavailable. However it ends, no leg but the one that is returned is left.
         """
@@ -163,7 +169,8 @@ class Dialler:
         self._task = task = asyncio.current_task()
         try:
             async with asyncio.timeout(seconds) as limit:
-                result = await self._node(root, _Within((limit,)))
+                ring = self._growing if grows else self._node
+                result = await ring(root, _Within((limit,)))
                 answer = result if isinstance(result, Answer) else None
                 return result
         except TimeoutError:
@@ -193,6 +200,13 @@ class Dialler:
         self._completed, self._taken = True, Answer(leg, session.remote_sdp)
         self._task.cancel()
 
+    def also(self, root: PlanNode) -> bool:
+        """Ring this as well, in the time that is left; whether anything that grows is ringing."""
+        if self._further is None:
+            return False
+        self._further(root)
+        return True
+
     async def release(self) -> None:
         """Drop the media of every leg that did not win; what fails is freed when the call closes."""
         spent, self._spent = self._spent, []
@@ -208,6 +222,31 @@ class Dialler:
         if isinstance(node, Seq):
             return await self._in_turn(node, within)
         return await self._at_once(node, within)
+
+    async def _growing(self, root: PlanNode, within: _Within) -> Result:
+        """The first answer of the tree and of those that came to it, or the statuses of all."""
+        ended: Inbox[asyncio.Task[Result]] = Inbox()
+        tasks: list[asyncio.Task[Result]] = []
+
+        def begin(node: PlanNode) -> None:
+            tasks.append(asyncio.create_task(self._node(node, within)))
+            tasks[-1].add_done_callback(ended.put)
+
+        begin(root)
+        statuses: tuple[int, ...] = ()
+        winner: Answer | None = None
+        self._further = begin
+        try:
+            while winner is None and not all(task.done() for task in tasks):
+                result = (await ended.get()).result()
+                if isinstance(result, Answer):
+                    winner = result
+                else:
+                    statuses += result.statuses
+        finally:
+            self._further = None
+            await self._stop(tasks, winner, within)
+        return winner or NotAnswered(statuses)
 
     async def _in_turn(self, node: Seq, within: _Within) -> Result:
         statuses: tuple[int, ...] = ()

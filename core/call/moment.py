@@ -14,7 +14,8 @@ from uuid import UUID
 import structlog
 
 from core.call.talktime import TalkTime
-from core.contracts import CallFacts, Cdr, Direction, Live, Ring, Terminal
+from core.call.waiting import Watchers
+from core.contracts import CallFacts, Cdr, Direction, Line, Live, Ring, Terminal
 from core.events import CallAnswered, CallEnded, CallStarted
 from core.ids import new_id
 from core.ports import Clock, EventSink, LiveBoard, TenantDirectory
@@ -49,6 +50,8 @@ class Moment:
         self._talking: Counter[UUID] = Counter()  # conversations of each terminal
         self._talks: dict[UUID, tuple[UUID, ...]] = {}  # the terminals of each conversation
         self.talk = TalkTime(self._zone_of)
+        self.watchers = Watchers(clock)
+        directory.watch_snapshots(self.watchers.tell)
         self.moved_media = 0
 
     def calls_of(self, tenant_id: UUID) -> int:
@@ -126,6 +129,14 @@ class Moment:
             ),
         )
 
+    def queued(self, facts: CallFacts, at: float, queue: str, priority: int) -> None:
+        """The caller waits, and nobody rings for him."""
+        self._show(self._board.call_queued, facts, at, queue, priority)
+
+    def left_queue(self, facts: CallFacts) -> None:
+        """The caller waits no more."""
+        self._show(self._board.call_left_queue, facts)
+
     def talking(self, facts: CallFacts, rings: Sequence[Ring]) -> None:
         """These talk in a call from now on, and nobody else; the board shows who of them was called."""
         at = self._clock.now()
@@ -137,6 +148,7 @@ class Moment:
         self.talk.began(facts.tenant_id, facts.call_id, [each.employee_id for each in rings], at)
         shown = rings[-1]
         self._show(self._board.call_answered, facts, at, shown.employee_id, shown.terminal_id)
+        self.watchers.tell(facts.tenant_id)
 
     def outside_too(self, facts: CallFacts) -> None:
         """A party of the call is passed on to somebody outside: it counts as one that goes there."""
@@ -155,11 +167,26 @@ class Moment:
         _less(self._talking, *self._talks.pop(facts.call_id, ()))
         self.talk.ended(facts.tenant_id, facts.call_id, self._clock.now())
         self._show(self._board.call_ended, facts)
+        self.watchers.tell(facts.tenant_id)
 
     def recorded(self, cdr: Cdr) -> None:
         """Its record is written."""
         ended = CallEnded(id=new_id(), tenant_id=cdr.tenant_id, at=cdr.ended_at, cdr=cdr)
         self._show(self._publish, ended)
+
+    # --- what the registrar tells ---------------------------------------------------------------------
+
+    def line_registered(
+        self, line: Line, at: float, expires_at: float, user_agent: str, source: str
+    ) -> None:
+        """A line has a phone, perhaps since long."""
+        self._board.line_registered(line, at, expires_at, user_agent, source)
+        self.watchers.tell(line.tenant_id)
+
+    def line_unregistered(self, line: Line, at: float) -> None:
+        """A line has none any more."""
+        self._board.line_unregistered(line, at)
+        self.watchers.tell(line.tenant_id)
 
     def _zone_of(self, tenant_id: UUID) -> str:
         snapshot = self._directory.snapshot(tenant_id)

@@ -6,6 +6,7 @@ from them and from the few fields that end up as columns of the record.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from math import floor
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,7 @@ from core.contracts import (
     Live,
     Outcome,
     Ring,
+    Skipped,
     StepCode,
     TaskRequest,
 )
@@ -31,6 +33,11 @@ __all__ = ["CallRecord", "outcome_of", "seed_of"]
 
 _BUSY = frozenset({486, 600})
 _NO_ANSWER = frozenset({408, 480, 487})
+
+# A caller may wait in a queue for hours while phones ring and ring.
+_MOST_ATTEMPTS = 200
+_MOST_STEPS = 1000
+_REPEATED = frozenset({StepCode.NOT_RUNG, StepCode.RINGING, StepCode.LEG_ENDED})
 
 
 def outcome_of(sip_status: int) -> Outcome:
@@ -66,10 +73,14 @@ class CallRecord:
         self._attempts: list[Attempt] = []
         self._step: Dial | None = None  # what was dialled last,
         self._live: Live | None = None  # and the live state that was looked at
+        self._skipped_of: Dial | None = None  # the step that was dialled last,
+        self._skipped: set[Skipped] = set()  # and who did not ring
 
     def add(self, code: StepCode, ring: Ring | None = None, **data: Any) -> float:
         """Append a step, on a terminal if it concerns one; returns its instant."""
         at = self._clock.now()
+        if len(self._steps) >= _MOST_STEPS and code in _REPEATED:
+            return at
         terminal_id: UUID | None = ring.terminal_id if ring else data.pop("terminal_id", None)
         employee_id: UUID | None = ring.employee_id if ring else data.pop("employee_id", None)
         address = ring.address if ring else data.pop("address", None)
@@ -92,11 +103,40 @@ class CallRecord:
             self.forwarding, self.rung = step, []
         self.modes = self._live.modes if self._live else {}
 
-    def attempt(self, step: Dial, live: Live) -> float:
-        """A plan is asked for; returns the instant to ask it for."""
+    def is_news(self, step: Dial, skipped: Skipped) -> bool:
+        """Whether it is not known yet that somebody does not ring for the step that is dialled."""
+        if step is not self._skipped_of:
+            self._skipped_of, self._skipped = step, set()
+        known = skipped in self._skipped
+        self._skipped.add(skipped)
+        return not known
+
+    def now(self) -> float:
+        """This instant, epoch seconds."""
+        return self._clock.now()
+
+    def attempt(
+        self,
+        step: Dial,
+        live: Live,
+        only: Collection[str] | None = None,
+        snapshot_hash: str | None = None,
+    ) -> float:
+        """A plan is asked for; returns the instant to ask it for. Of one who waits for hours the first
+        attempts are kept."""
         at = self._clock.now()
+        if len(self._attempts) >= _MOST_ATTEMPTS:
+            return at
         again, alike = step is self._step, live == self._live
-        self._attempts.append(Attempt(at, None if again else step, None if alike else live))
+        self._attempts.append(
+            Attempt(
+                at,
+                None if again else step,
+                None if alike else live,
+                None if only is None else tuple(sorted(only)),
+                "" if snapshot_hash in (None, self._hash) else str(snapshot_hash),
+            )
+        )
         self._step, self._live = step, live
         return at
 

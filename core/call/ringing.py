@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from core.call.dialling import NotAnswered, Result
 from core.call.ending import nobody
@@ -12,12 +12,16 @@ from core.contracts import Dial, DialPlan, StepCode
 __all__ = ["planned", "ring"]
 
 
-def planned(state: CallState, step: Dial) -> DialPlan:
-    """Who rings now."""
-    plan = state.surroundings.plan(step, state.record)
+def planned(state: CallState, step: Dial, only: Collection[str] | None = None) -> DialPlan:
+    """Who rings now; with ``only`` nobody but these. Of a step that is dialled again and again the
+    record says only what is new of who does not."""
+    record = state.record
+    plan = state.surroundings.plan(step, record, only)
     for skipped in plan.skipped:
+        if not record.is_news(step, skipped):
+            continue
         nameless = None if skipped.employee_id else skipped.addressee
-        state.record.add(
+        record.add(
             StepCode.NOT_RUNG,
             reason=skipped.reason,
             terminal_id=skipped.terminal_id,
@@ -33,9 +37,12 @@ async def ring(
     plan: DialPlan,
     seconds: float,
     on_progress: Callable[[int], None] = lambda status: None,
+    *,
+    grows: bool = False,
 ) -> Result:
-    """Ring them for so long at most. Raises MediaUnavailable."""
+    """Ring them for so long at most; if it ``grows`` others may come to them. Raises
+    MediaUnavailable."""
     if plan.root is None:
         return NotAnswered(nobody(plan))
     state.surroundings.ringing(state.record, plan)
-    return await state.dialler.dial(plan.root, seconds, on_progress)
+    return await state.dialler.dial(plan.root, seconds, on_progress, grows=grows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
@@ -16,9 +16,9 @@ from core.contracts import (
     DialPlan,
     Executor,
     PlanNode,
-    PluginStep,
     Ring,
     Snapshot,
+    Step,
     Tenant,
 )
 from core.contributions import CallVerbs, Next
@@ -61,11 +61,32 @@ class Surroundings(Protocol):
         """What a caller who is answered hears while somebody rings."""
         ...
 
-    def plan(self, step: Dial, record: CallRecord) -> DialPlan:
-        """Who rings now; the live state that was consulted goes into the record."""
+    def plan(self, step: Dial, record: CallRecord, only: Collection[str] | None = None) -> DialPlan:
+        """Who rings now; the live state that was consulted goes into the record. With ``only`` nobody
+        but these, by the company's present configuration."""
         ...
 
-    def step(self, call: CallVerbs, step: PluginStep) -> Awaitable[Next]:
+    def foreseen(self, step: Dial, record: CallRecord) -> DialPlan:
+        """Who would ring now by the company's present configuration; nothing is recorded."""
+        ...
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Tell whenever somebody of the company may have become free; returns what ends it."""
+        ...
+
+    def queued(self, record: CallRecord, at: float, queue: str, priority: int) -> None:
+        """The caller waits."""
+        ...
+
+    def left_queue(self, record: CallRecord) -> None:
+        """The caller waits no more."""
+        ...
+
+    def performs(self, step: Step) -> bool:
+        """Whether a plugin of the contract executes the step."""
+        ...
+
+    def step(self, call: CallVerbs, step: Step) -> Awaitable[Next]:
         """Run a plugin's step on the call; one that the contract does not have is passed over."""
         ...
 

@@ -258,6 +258,7 @@ class Switchboard:
                 external=self.moment.external(facts.tenant_id),
                 snapshot=snapshot,
                 compiled=self._compiled.of(snapshot),
+                present=lambda: self._present(snapshot),
                 hooks=self._host.for_tenant(snapshot.plugins),
                 placing=Placing(
                     self.endpoint,
@@ -279,6 +280,10 @@ class Switchboard:
         self._calls[facts.call_id] = call
         self.moment.admitted(facts)
         self._keep(asyncio.create_task(self._run(call)))
+
+    def _present(self, before: Snapshot) -> routing.Compiled:
+        """The configuration of this moment; ``before`` if the company is gone."""
+        return self._compiled.of(self._directory.snapshot(before.tenant_id) or before)
 
     def _accept(self, session: Session, encryption: Encryption) -> Profile | None:
         """How audio is offered to a caller who offers none; ``None`` if it cannot travel as it must.

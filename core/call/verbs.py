@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from uuid import UUID
 
 import structlog
@@ -17,6 +17,7 @@ from core.call.side import Side
 from core.call.state import CallState
 from core.contracts import (
     CallFacts,
+    Decision,
     Dial,
     DialPlan,
     Executor,
@@ -27,7 +28,7 @@ from core.contracts import (
     TaskKind,
     Tenant,
 )
-from core.library import Prompt, sequence
+from core.library import Prompt, media_id, sequence
 
 __all__ = ["Verbs"]
 
@@ -39,6 +40,15 @@ class Verbs:
 
     def __init__(self, state: CallState) -> None:
         self._state = state
+        self._queued: tuple[float, str, int] | None = None  # since when, where
+        self._watches: list[Callable[[], None]] = []
+
+    def close(self) -> None:
+        """The call is over: it waits for nobody, whatever its steps left behind."""
+        if self._queued is not None:
+            self.left_queue("hung_up", 0)
+        for end in self._watches:
+            end()
 
     @property
     def tenant(self) -> Tenant:
@@ -49,6 +59,16 @@ class Verbs:
     def facts(self) -> CallFacts:
         """What was known of the call when it arrived."""
         return self._state.record.facts
+
+    @property
+    def decision(self) -> Decision | None:
+        """The branch that handles the call."""
+        return self._state.record.decision
+
+    @property
+    def talking(self) -> bool:
+        """Whether somebody has answered."""
+        return self._state.record.answered_at is not None
 
     async def key(self) -> str:
         """The next key that the caller presses: ``0-9*#A-D``. Those of a conversation count, too."""
@@ -101,19 +121,66 @@ class Verbs:
             return
         await self.answer()
         state.record.add(StepCode.PLAYED, media=str(wanted[0]))
-        for clip in clips:
-            await state.playing.whole(clip)
+        await state.playing.whole(*clips)
 
-    async def dial(self, step: Dial) -> bool:
+    async def music(self, media: UUID | None = None) -> None:
+        """Answer the caller and let him hear a media again and again, else the melody of the branch,
+        else what the library has, else the ringback tone."""
+        state, around = self._state, self._state.surroundings
+        state.go_on()
+        await self.answer()
+        clip = None
+        for each in (media, state.options.melody, media_id(Prompt.HOLD_MUSIC)):
+            if each is not None and clip is None:
+                clip = await around.clip(each)
+                if clip is not None and each is media:
+                    state.record.add(StepCode.PLAYED, media=str(media))
+        await state.playing.background(clip or around.ringback())
+
+    async def silence(self) -> None:
+        """No more music."""
+        self._state.go_on()
+        await self._state.playing.background(None)
+
+    def whom(self, step: Dial) -> DialPlan:
+        """Who could ring for a step at this moment."""
+        return self._state.surroundings.foreseen(step, self._state.record)
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Have ``changed`` called whenever somebody may have become free."""
+        self._state.go_on()
+        end = self._state.surroundings.watch(changed)
+        self._watches.append(end)
+        return end
+
+    def queued(self, queue: str, place: int, priority: int = 0) -> None:
+        """Record and live board say that the caller waits."""
+        state = self._state
+        state.go_on()
+        at = state.record.add(StepCode.QUEUED, place=place)
+        self._queued = at, queue, priority
+        state.surroundings.queued(state.record, *self._queued)
+
+    def left_queue(self, reason: str, place: int) -> None:
+        """The caller waits no more, be it that he is gone."""
+        record, queued, self._queued = self._state.record, self._queued, None
+        waited = round(record.now() - queued[0], 1) if queued else 0
+        record.add(StepCode.LEFT_QUEUE, reason=reason, seconds=waited, place=place)
+        self._state.surroundings.left_queue(record)
+
+    async def dial(
+        self, step: Dial, *, only: Collection[str] | None = None, seconds: float | None = None
+    ) -> bool:
         """Ring, and talk to the end of the conversation if somebody answers; whether one did."""
         state = self._state
         state.go_on()
         if state.end is not None:  # the call is settled
             return True
-        plan = planned(state, step)
+        plan = planned(state, step, only)
+        longest = step.ring_seconds if seconds is None else seconds
         try:
             await self._begin_music(plan)
-            result = await ring(state, plan, step.ring_seconds)
+            result = await ring(state, plan, longest, grows=only is not None)
             if isinstance(result, Answer):
                 state.end = await connect(state, result)
                 return True
@@ -121,7 +188,16 @@ class Verbs:
             await state.playing.silence()
         await state.dialler.release()
         state.fallback = unanswered(self.facts, result.statuses)
+        if self._queued is not None:
+            state.surroundings.queued(state.record, *self._queued)
         return False
+
+    def dial_also(self, step: Dial, only: Collection[str]) -> bool:
+        """Have these ring as well while those of ``dial`` do; whether anybody of them does."""
+        state = self._state
+        state.go_on()
+        plan = state.surroundings.plan(step, state.record, only)
+        return plan.root is not None and state.dialler.also(plan.root)
 
     def hang_up(self, sip_status: int = UNAVAILABLE) -> None:
         """Settle the call; ``sip_status`` is what a caller hears who was not answered."""

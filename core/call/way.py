@@ -22,7 +22,7 @@ async def follow(state: CallState, verbs: Verbs) -> CallEnd:
         await verbs.play(chain.options.greeting)
     for at, step in enumerate(chain.all_steps):
         state.aftermath.reached(chain, at)
-        if isinstance(step, Dial):
+        if isinstance(step, Dial) and not state.surroundings.performs(step):
             await verbs.dial(step)
         elif isinstance(step, HangUp):
             if step.task is not None:  # before the farewell, which the caller may not hear to its end

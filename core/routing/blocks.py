@@ -18,16 +18,18 @@ from core.scenarios import (
     EXTENSIONS,
     MENU,
     MESSAGE,
+    QUEUE,
     ExtensionBlock,
     KeyAction,
     MenuBlock,
     MenuKey,
     Otherwise,
+    performer,
 )
 
 __all__ = ["STEPS", "Block", "Blocks", "PassedOver", "reachable_menus"]
 
-STEPS: Final = frozenset({MENU, EXTENSIONS})
+STEPS: Final = frozenset({MENU, EXTENSIONS, QUEUE})
 """The steps that built-in plugins register; who has a ``Host`` gives the names of all."""
 
 Block = MenuBlock | ExtensionBlock
@@ -52,18 +54,22 @@ class Blocks:
         self.lists: dict[UUID, ExtensionList] = {each.id: each for each in snapshot.extension_lists}
 
     def passed_over(self, step: Step) -> PassedOver | None:
-        """Why calls pass a step over; ``None`` if they do not."""
+        """Why calls pass a step over; ``None`` if they do not. A forwarding whose queue nobody serves
+        is not: it rings (``has``)."""
         if not isinstance(step, PluginStep):
             return None
-        if step.name.partition(".")[0] not in self._plugins:
-            return PassedOver.NO_PLUGIN
-        if step.name not in self._registered:
-            return PassedOver.NO_STEP
-        return self._unusable(step) if self.is_block(step) else None
+        return self._lacks(step) or (self._unusable(step) if self.is_block(step) else None)
 
-    def has(self, step: PluginStep) -> bool:
+    def has(self, step: Step) -> bool:
         """Whether a plugin of the contract executes a step, whatever its settings are."""
-        return self.passed_over(step) not in (PassedOver.NO_PLUGIN, PassedOver.NO_STEP)
+        return self._lacks(step) is None and performer(step) is not None
+
+    def _lacks(self, step: Step) -> PassedOver | None:
+        """Why no plugin executes it; ``None`` also for what the core does."""
+        name = performer(step)
+        if name is not None and name.partition(".")[0] not in self._plugins:
+            return PassedOver.NO_PLUGIN
+        return None if name is None or name in self._registered else PassedOver.NO_STEP
 
     def is_block(self, step: Step) -> bool:
         """Whether a step is a menu or extension dialling, readable or not."""

@@ -96,6 +96,8 @@ def dry_run(
         stages.append(Stage(at, step, found, place >= regular, place in managers, passed_over))
         if isinstance(step, Dial) and found is not None and found.root is not None:
             at += min(step.ring_seconds, _seconds(found.root))
+        if isinstance(step, Dial) and step.queue is not None and blocks.has(step):
+            at += step.queue.seconds
     return Path(decision, tuple(stages))
 
 

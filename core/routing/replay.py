@@ -7,7 +7,9 @@ at then; they count as registered and free, their owners as on schedule, and the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
+from types import MappingProxyType
+from typing import NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -32,32 +34,46 @@ class Evidence(Struct, frozen=True):
     attempts: tuple[Attempt, ...] = ()
     decision: Decision | None = None
 
-    def asked(self) -> Iterator[tuple[float, Dial, Live]]:
+    def asked(self) -> Iterator[Asked]:
         """Every dialling with what was left out because it had not changed."""
         step, live = Dial(()), Live()
         for attempt in self.attempts:
             step = step if attempt.step is None else attempt.step
             live = live if attempt.live is None else attempt.live
-            yield attempt.at, step, live
+            yield Asked(attempt.at, step, live, attempt.only, attempt.snapshot_hash)
 
 
-def replay(compiled: Compiled, evidence: Evidence) -> Path:
-    """The decisions of the call, and a stage for each dialling that came to pass."""
+class Asked(NamedTuple):
+    """One dialling, whole."""
+
+    at: float
+    step: Dial
+    live: Live
+    only: tuple[str, ...] | None = None
+    snapshot_hash: str = ""
+
+
+_NOTHING: Mapping[str, Compiled] = MappingProxyType({})
+
+
+def replay(compiled: Compiled, evidence: Evidence, newer: Mapping[str, Compiled] = _NOTHING) -> Path:
+    """The decisions of the call, and a stage for each dialling that came to pass. ``newer`` are the
+    configurations that attempts name by hash; of one that is missing the call's own is asked."""
     facts = evidence.facts
     decision = evidence.decision or route(compiled, facts, evidence.instant)
     regular = decision.chain.steps if decision else ()
     net = decision.chain.net if decision else ()
     asked = tuple(evidence.asked())
-    managed = _managed(compiled, decision, facts, [step for _, step, _ in asked])
+    managed = _managed(compiled, decision, facts, [each.step for each in asked])
     stages = tuple(
         Stage(
             at,
             step,
-            plan(compiled, step, facts, live, at, evidence.seed),
+            plan(newer.get(key, compiled), step, facts, live, at, evidence.seed, only),
             net=step in net and step not in regular,
             manager=manager,
         )
-        for (at, step, live), manager in zip(asked, managed, strict=True)
+        for (at, step, live, only, key), manager in zip(asked, managed, strict=True)
     )
     return Path(decision, stages, None if decision else unrouted(compiled, facts))
 
@@ -69,7 +85,7 @@ def replay_under(
     is not known; ``own`` is the call's, ``steps`` are the names that plugins registered."""
     facts = evidence.facts
     if facts.direction is not Direction.INCOMING:
-        asked = [(at, step) for at, step, _ in evidence.asked()]
+        asked = [(each.at, each.step) for each in evidence.asked()]
     else:
         decision = route(other, facts, evidence.instant)
         whole = decision.chain.all_steps if decision else ()
@@ -105,7 +121,7 @@ def _then(own: Compiled, evidence: Evidence) -> tuple[Live, set[UUID]]:
     modes: dict[UUID, AvailabilityMode] = {}
     seen: set[UUID] = set()
     known: set[UUID] = set()
-    for _, step, live in evidence.asked():
+    for _, step, live, *_ in evidence.asked():
         fresh = set(_ids(own, step)) - known
         known |= fresh
         registered |= fresh & live.registered

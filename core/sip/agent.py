@@ -17,7 +17,7 @@ from functools import partial
 from zlib import crc32
 
 from core.contracts import Line
-from core.ports import Clock, LiveBoard
+from core.ports import Clock, LineBoard
 from core.sip._wire import Message, WireError, build_response, parse, problem
 from core.sip.advertised import Advertised
 from core.sip.capabilities import ALLOW, CAPABILITIES, METHODS, SUPPORTED
@@ -84,7 +84,7 @@ class Agent:
         transmit: Transmit,
         advertised: Advertised,
         identity: Identity,
-        sink: LiveBoard,
+        sink: LineBoard,
         on_invite: Callable[[Session, Origin], None],
         stats: Stats,
         max_sessions: int,

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from core.contracts import CarrierAccount, Line, Trunk
 from core.errors import Unavailable
-from core.ports import Clock, LiveBoard
+from core.ports import Clock, LineBoard
 from core.settings import Address
 from core.sip._wire import Message, WireError
 from core.sip.agent import Agent
@@ -51,7 +51,7 @@ class Endpoint:
         lines: Callable[[str], Line | None],
         trunk_from: Callable[[str], Trunk | None],
         on_invite: Callable[[Session, Origin], None],
-        registrar_sink: LiveBoard,
+        registrar_sink: LineBoard,
         clock: Clock,
         secret: bytes,
         max_sessions: int = 4000,

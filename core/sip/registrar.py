@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from core.contracts import Line
-from core.ports import Clock, LiveBoard
+from core.ports import Clock, LineBoard
 from core.sip.binding import Asked, Contact, RegisterRefused, asked
 from core.sip.flow import Flow
 from core.sip.timers import Timer, Wheel
@@ -60,7 +60,7 @@ class Registrar:
     )
 
     def __init__(
-        self, wheel: Wheel, clock: Clock, sink: LiveBoard, store: BindingStore | None = None
+        self, wheel: Wheel, clock: Clock, sink: LineBoard, store: BindingStore | None = None
     ) -> None:
         self._wheel = wheel
         self._clock = clock

@@ -7,8 +7,8 @@ two callers at once, and nobody who did not take a call rings for the same calle
 over.
 
 What is ``free`` of a plan is given to a caller as far as it rings at once: of a list that is dialled in
-turn the first person, of one that is dialled at once everybody. Those who are left go to callers for whom
-others ring already, if their list is dialled at once.
+turn the first person, of one that is dialled at once everybody. Those who are left go to callers for
+whom others ring already, if their list is dialled at once.
 """
 
 from __future__ import annotations
@@ -98,9 +98,7 @@ class Hall:
             del self.lines[key]
 
 
-def offers(
-    lines: Iterable[Line], free: Plan, now: float
-) -> Iterator[tuple[Waiter, frozenset[str]]]:
+def offers(lines: Iterable[Line], free: Plan, now: float) -> Iterator[tuple[Waiter, frozenset[str]]]:
     """Who rings for whom from now on: noted in the callers' ``rings``, and told."""
     lines = tuple(lines)
     taken = {who for line in lines for waiter in line.waiters for who in waiter.rings}
@@ -152,7 +150,7 @@ def rings_of(node: PlanNode) -> Iterator[Ring]:
 
 
 def priority_of(first: Sequence[UUID], tags: Iterable[UUID]) -> int:
-    """Where a caller stands: by the earliest of the tags that go first, else behind all who have one."""
+    """Where a caller stands: by the earliest of his tags that go first, else behind all others."""
     own = frozenset(tags)
     return next((at for at, tag in enumerate(first) if tag in own), len(first))
 

@@ -63,6 +63,7 @@ async def of_call(
             raise NotFound
         own = await snapshots.find(session, row["snapshot_hash"])
         modes = await snapshots.former_modes(session, row["snapshot_hash"])
+        newer = await _newer(session, row) if row["facts"] is not None else {}
         other = await _of_version(session, version) if version is not None else None
     if own is None or row["facts"] is None:
         raise NotKept
@@ -72,9 +73,20 @@ async def of_call(
     about = evidence.facts, evidence.instant, gettext, zone
     compiled = routing.compile(own)
     if other is None:
-        return explain(routing.replay(compiled, evidence), own, *about)
+        return explain(routing.replay(compiled, evidence, newer), own, *about)
     path, assumed = routing.replay_under(routing.compile(other), compiled, evidence, step_names())
     return explain(path, other, *about, assumed)
+
+
+async def _newer(session: Session, row: Mapping[str, Any]) -> dict[str, routing.Compiled]:
+    """The configurations that came while the caller waited."""
+    hashes = {attempt.snapshot_hash for attempt in _attempts(row)} - {""}
+    found = {key: await snapshots.find(session, key) for key in hashes}
+    return {key: routing.compile(each) for key, each in found.items() if each is not None}
+
+
+def _attempts(row: Mapping[str, Any]) -> tuple[Attempt, ...]:
+    return msgspec.json.decode(row["attempts"] or "[]", type=tuple[Attempt, ...])
 
 
 def evidence_of(row: Mapping[str, Any], modes: dict[UUID, AvailabilityMode]) -> Evidence:
@@ -82,7 +94,7 @@ def evidence_of(row: Mapping[str, Any], modes: dict[UUID, AvailabilityMode]) -> 
 
     ``modes`` are the ``former_modes`` of its snapshot, if that has some.
     """
-    attempts = msgspec.json.decode(row["attempts"] or "[]", type=tuple[Attempt, ...])
+    attempts = _attempts(row)
     return Evidence(
         facts=msgspec.json.decode(row["facts"], type=CallFacts),
         instant=row["started_at"].timestamp(),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from piccolo.columns import JSONB, UUID, Text, Timestamptz
+from piccolo.columns import JSONB, UUID, SmallInt, Text, Timestamptz
 from piccolo.columns.defaults.timestamptz import TimestamptzNow
 
 from tenants.tables.base import TenantTable
@@ -21,6 +21,7 @@ class LiveCallState(StrEnum):
 
     STARTED = "started"
     RINGING = "ringing"
+    WAITING = "waiting"  # in a queue, and nobody rings
     TALKING = "talking"
 
 
@@ -56,6 +57,9 @@ class LiveCall(TenantTable, tablename="live_calls"):
     terminal_id = UUID(default=None, null=True)
     started_at = Timestamptz(default=None)
     answered_at = Timestamptz(default=None, null=True)
+    queue = Text(default=None, null=True, help_text="In which the caller waits.")
+    queued_at = Timestamptz(default=None, null=True)
+    priority = SmallInt(default=0, help_text="Lower ones go first, then who came earlier.")
 
 
 class CallCommand(TenantTable, tablename="call_commands"):

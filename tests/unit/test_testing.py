@@ -17,6 +17,7 @@ PAIRS = [
     (ports.Clock, testing.FakeClock),
     (ports.TenantDirectory, testing.MemoryDirectory),
     (ports.CallStore, testing.MemoryCallStore),
+    (ports.LineBoard, testing.MemoryBoard),
     (ports.LiveBoard, testing.MemoryBoard),
     (ports.MediaSession, testing.MemoryMediaSession),
     (ports.MovableMediaSession, testing.MemoryMediaSession),

@@ -29,6 +29,7 @@ from core.contracts import (
 from core.errors import MediaRefused, MediaUnavailable
 from core.ids import new_id
 from core.library import BY_ID
+from core.scenarios import performer
 from core.sdp import PLAIN
 from core.sip.session import (
     Answered,
@@ -300,8 +301,11 @@ class World:
     def dialable(self, numbers):
         return frozenset(each for each in self.extensions if numbers is None or each in numbers)
 
+    def performs(self, step):
+        return performer(step) in self.plugin
+
     async def step(self, call, step):
-        return await self.plugin[step.name](call)
+        return await self.plugin[performer(step)](call)
 
     async def clip(self, media):
         ready = BY_ID.get(media)
@@ -330,7 +334,7 @@ class World:
     def dialog(self, replaces):
         return self.calls.get(replaces)
 
-    def plan(self, step, record):
+    def plan(self, step, record, only=None):
         record.forwarded(step)
         return DialPlan(self.trees[id(step)], self.skipped)
 

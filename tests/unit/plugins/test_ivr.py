@@ -98,11 +98,11 @@ class Ivr(World):
         self.phone("chosen", rings(), answers(2), hangs_up(30))
         self.phone("next", rings(), answers(2), hangs_up(30))
 
-    def plan(self, step, record):
+    def plan(self, step, record, only=None):
         if step.addressees:
             self.dialled.append(step.addressees[0])
             self.trees[id(step)] = ring("chosen")
-        return super().plan(step, record)
+        return super().plan(step, record, only)
 
     def call_in(self, *script, step="ivr.menu"):
         self.steps = (PluginStep(step),)
