@@ -16,7 +16,18 @@ _DEAF = ("sendonly", "inactive")
 class Party:
     """``body`` is its audio as far as it counts: what it speaks of what it was told."""
 
-    __slots__ = ("asked", "body", "events", "holding", "offered", "profile", "sent", "tag", "told")
+    __slots__ = (
+        "asked",
+        "body",
+        "events",
+        "holding",
+        "offered",
+        "profile",
+        "sent",
+        "tag",
+        "told",
+        "tonal",
+    )
 
     def __init__(self, tag: str, profile: Profile = PLAIN) -> None:
         self.tag = tag
@@ -28,6 +39,7 @@ class Party:
         self.asked = False  # it was offered something by us: what it is sent is no answer
         self.holding = False  # it put us on hold
         self.events: int | None = None  # by INFO alone: our payload type of its events, 0 if none
+        self.tonal = False  # it knows no telephone-events: its keys may be tones in its voice
 
     @staticmethod
     def tag_of(name: str) -> str:
@@ -64,6 +76,7 @@ class Party:
     def describe(self, body: bytes) -> None:
         """Its first words: an offer, or an answer to ours."""
         self.profile = sdp.profile(body)
+        self.tonal = all(codec.name != sdp.EVENTS for codec in sdp.formats(body))
 
     def keep_codecs(self, names: list[str]) -> None:
         """From now on it keeps to these."""

@@ -50,6 +50,7 @@ _EVERYBODYS = (
 )
 _DEAF = ("sendonly", "inactive")
 _FOR_EVER = 1_000_000
+_LISTENING: Mapping[str, Value] = {"flags": ("detect-DTMF",), "delay-buffer": 0}
 _AT_ONCE: Mapping[str, Value] = {"delete-delay": 0}
 
 
@@ -114,6 +115,7 @@ class RtpengineSession:
         caller.describe(answer)
         caller.body = sdp.audio_only(answer)
         await self._answer(caller.stub, caller.tag, caller.body)
+        await self._listen(caller)
         caller.note_hold(caller.body)
         caller.keep_codecs(sdp.codecs(caller.body)[:1])
         self._delayed = False
@@ -404,7 +406,13 @@ class RtpengineSession:
         offered = await self._offer(party.tag, party.stub, party.body)
         stub = sdp.hold(sdp.restrict_codecs(offered, {sdp.preferred(offered)}))
         reply = await self._answer(party.tag, party.stub, stub)
+        await self._listen(party)
         return reply if party.asked else party.answer(reply)
+
+    async def _listen(self, party: Party) -> None:
+        """Keys of one who knows no events may be tones in the voice, which is decoded for that."""
+        if party.tonal:
+            await self._request("unblock DTMF", {"from-tag": party.tag, **_LISTENING})
 
     # --- rtpengine -------------------------------------------------------------------------------
 

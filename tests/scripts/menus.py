@@ -71,6 +71,14 @@ STORIES = (
         by="info",
         lacks={"caller": "events"},
     ),
+    leads(
+        "4",
+        "anna",
+        says="an employee by the tones of a key",
+        proves=["IVR-06"],
+        by="tones",
+        lacks={"caller": "events"},
+    ),
     story(
         "A key leads to a number outside",
         handled(asks(main({"3": "outside"}))),

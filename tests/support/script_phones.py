@@ -8,11 +8,9 @@ from core.sdp import TELEPHONE_KEYS
 from tests.support.ear import Ear
 from tests.support.script import TONES
 from tests.support.script_sip import Post, SipCall
+from tests.support.sound import dtmf
 
 __all__ = ["Exchange", "RealCallee", "RealCaller"]
-
-_DTMF = ((697, 770, 852, 941), (1209, 1336, 1477, 1633))
-_PAD = ("123A", "456B", "789C", "*0#D")
 
 
 class Audio(RtpPeer):
@@ -28,14 +26,6 @@ class Audio(RtpPeer):
     def _place(self, ssrc, stamp, samples):
         if self.ear is not None:
             self.ear.hear(samples)
-
-
-def dtmf(key, seconds=0.2):
-    """The two tones of a key (ITU-T Q.23), and as long a silence."""
-    row = next(at for at, keys in enumerate(_PAD) if key in keys)
-    low, high = _DTMF[0][row], _DTMF[1][_PAD[row].index(key)]
-    both = [a + b for a, b in zip(tone(low, seconds, 0.2), tone(high, seconds, 0.2), strict=True)]
-    return both + [0] * len(both)
 
 
 class Telephone:
@@ -99,6 +89,7 @@ class Telephone:
         elif by == "tones":
             self.audio.play(dtmf(key), repeat=False)
             await asyncio.sleep(0.5)
+            self.speak()
         else:
             assert key in TELEPHONE_KEYS
             await self.audio.press(key)

@@ -9,7 +9,22 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-__all__ = ["milliseconds", "mp3", "pitches", "samples"]
+from core.media.tones import tone
+
+__all__ = ["dtmf", "milliseconds", "mp3", "pitches", "samples"]
+
+
+_ROWS, _COLUMNS = (697, 770, 852, 941), (1209, 1336, 1477, 1633)
+_PAD = ("123A", "456B", "789C", "*0#D")
+
+
+def dtmf(key: str, seconds: float = 0.2) -> array[int]:
+    """The two tones of a key (ITU-T Q.23) at 8 kHz, and as long a silence."""
+    row = next(number for number, keys in enumerate(_PAD) if key in keys)
+    low = tone(_ROWS[row], seconds, 0.2)
+    high = tone(_COLUMNS[_PAD[row].index(key)], seconds, 0.2)
+    both = [a + b for a, b in zip(low, high, strict=True)]
+    return array("h", both + [0] * len(both))
 
 
 @cache

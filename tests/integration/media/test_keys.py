@@ -7,6 +7,9 @@ import pytest
 from core import sdp
 from core.ids import new_id
 from core.media.rtp import RtpPeer
+from core.media.tones import tone
+from tests.support.media import until_hears
+from tests.support.sound import dtmf
 from tests.support.waiting import until
 
 
@@ -105,3 +108,39 @@ async def test_a_caller_that_knows_info_alone(talk):
     await until(lambda: here.heard == [("b", "8")])
     await here.session.press(None, "2", 100)
     await until(lambda: here.callee.pressed == ["2"])
+
+
+@pytest.mark.parametrize("by_info", [False, True])
+async def test_tones_in_the_voice_of_a_caller_without_events_are_keys(media, by_info):
+    caller, callee = await RtpPeer.open(events=0), await RtpPeer.open()
+    session = media.session(new_id())
+    heard = []
+    session.listen(lambda party, key, milliseconds: heard.append((party, key)))
+    if by_info:  # which it may know as well
+        session.by_info(None)
+    caller.connect(await session.open(caller.sdp))
+    for key in "5#0":
+        caller.play(dtmf(key), repeat=False)
+        await until(lambda: heard[-1:] == [(None, key)])  # noqa: B023
+    assert heard == [(None, "5"), (None, "#"), (None, "0")]
+    callee.connect(await session.ring("b"))
+    caller.connect(await session.connect("b", callee.sdp))
+    callee.play(tone(620))
+    caller.play(tone(440))
+    await asyncio.gather(until_hears(caller, 620, 0.5), until_hears(callee, 440, 0.5))
+    for peer in (caller, callee):
+        peer.close()
+
+
+async def test_events_and_nothing_in_the_voice_count_for_who_knows_events(media):
+    caller = await RtpPeer.open()
+    session = media.session(new_id())
+    heard = []
+    session.listen(lambda party, key, milliseconds: heard.append((party, key)))
+    caller.connect(await session.open(caller.sdp))
+    caller.play(dtmf("5"), repeat=False)
+    await asyncio.sleep(0.5)
+    await caller.press("7")
+    await until(lambda: heard)
+    assert heard == [(None, "7")]
+    caller.close()

@@ -253,3 +253,12 @@ async def test_a_reply_without_sdp_is_a_refusal(session, client):
     client.request = mute
     with pytest.raises(MediaRefused):
         await session.open(CALLER)
+
+
+async def test_keys_are_looked_for_in_the_voice_of_who_knows_no_events(session, client):
+    await session.open(CALLER)
+    assert "unblock DTMF" not in [command for command, *_ in client.commands()]
+    other = RtpengineSession("other", lambda: client)
+    await other.open(sdp.without_events(CALLER))
+    assert client.commands()[-1] == ("unblock DTMF", "A", None)
+    assert client.asked == []
