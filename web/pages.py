@@ -144,16 +144,24 @@ class Page:
         return self.language.ngettext(one, many, count).format(count=count)
 
     def render(self, template: str, status: int = 200, **context: object) -> Response[str]:
-        """The page as an answer. What was said once is not said again."""
+        """The page as an answer. What was said once is not said again.
+
+        A part that asks for itself anew meanwhile shows no message, so it leaves it to the page.
+        """
         html = self._draw(self._pages.environment.get_template(template), context)
         response = Response(html, status_code=status, media_type=MediaType.HTML)
-        if FLASH in self.request.cookies:
+        if FLASH in self.request.cookies and not self._is_a_part_anew:
             response.delete_cookie(FLASH)
         if self.signed_in:  # so that the login and errors speak and look alike
             for name, value in ((LANGUAGE, self.locale), (THEME, self.theme)):
                 if self.request.cookies.get(name) != value:
                     response.set_cookie(name, value, max_age=365 * 86400, samesite="lax")
         return response
+
+    @property
+    def _is_a_part_anew(self) -> bool:
+        headers = self.request.headers
+        return "hx-trigger" in headers and headers["hx-trigger"] == headers.get("hx-target")
 
     def panels(self, owned: Iterable[Owned[Panel]]) -> list[Markup]:
         """Plugins' panels as HTML; one whose template fails is left out of the page."""

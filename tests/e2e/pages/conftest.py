@@ -24,7 +24,7 @@ document.addEventListener("securitypolicyviolation", (event) =>
 """
 
 Open = Callable[..., Page]
-PATIENCE = 20_000
+PATIENCE = 60_000
 """Milliseconds; other tests may share the machine."""
 
 expect.set_options(timeout=PATIENCE)

@@ -80,6 +80,17 @@ def test_a_taken_extension_is_said_beside_the_field(visit: Open, company: Compan
     assert page.get_by_label("Добавочный номер").get_attribute("aria-invalid") == "true"
 
 
+def test_a_part_that_renews_itself_leaves_what_is_said_to_the_page(
+    visit: Open, stage: Stage, company: Company
+) -> None:
+    page = visit("/employees", company.email)
+    page.context.add_cookies([{"name": "sunsim_said", "value": "saved", "url": stage.url}])
+    anew = {"HX-Request": "true", "HX-Trigger": "list", "HX-Target": "list"}
+    assert page.request.get("/employees", headers=anew).ok
+    page.reload()
+    expect(page.locator("#toasts")).to_contain_text("Сохранено")
+
+
 @pytest.mark.spec("EMP-14", at="page")
 def test_caller_id_is_chosen_from_several_numbers_only(
     visit: Open, stage: Stage, company: Company
