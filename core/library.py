@@ -25,6 +25,7 @@ __all__ = [
     "BY_ID",
     "CATALOGUE",
     "LANGUAGES",
+    "OFFERED",
     "Kind",
     "Prompt",
     "Ready",
@@ -345,6 +346,8 @@ _PARTS = (
 )
 
 CATALOGUE: Final = (*_SENTENCES, *_SOUNDS, *_PARTS)
+OFFERED: Final = frozenset(each.id for each in CATALOGUE if each.kind is not Kind.PART)
+"""What a company may choose."""
 BY_ID: Final[Mapping[UUID, Ready]] = MappingProxyType({each.id: each for each in CATALOGUE})
 
 

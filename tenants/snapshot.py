@@ -222,6 +222,7 @@ def _services(tenant: Row) -> dict[str, Any]:
         "missed_manager": MissedManager(tenant["missed_manager"]),
         "channels": tenant["channels"],
         "outgoing_calls": tenant["outgoing_calls"],
+        "language": tenant["language"],
         "outgoing_tasks": tenant["outgoing_tasks"],
     }
 

@@ -25,6 +25,7 @@ from core.contracts import (
     Terminal,
     TerminalKind,
 )
+from core.library import BY_ID
 from core.numbers import pretty
 from core.routing.zones import clock
 
@@ -189,7 +190,9 @@ class Words:
         return employee.name if employee else ""
 
     def media(self, media_id: UUID | None) -> str:
-        """The name, or nothing if the snapshot has no such media."""
+        """The name, of the company or of the library; nothing if the snapshot has no such media."""
+        if media_id in BY_ID:
+            return self.gettext(BY_ID[media_id].title)
         known = self.snapshot.media if self.snapshot is not None else ()
         return next((media.name for media in known if media.id == media_id), "")
 

@@ -20,6 +20,7 @@ from babel.messages.pofile import read_po, write_po
 from jinja2.ext import babel_extract
 
 from core import errors
+from core.library import CATALOGUE
 from web.api.schema import parted
 
 __all__ = ["RUSSIAN", "Msgid", "gathered", "russian", "untranslated"]
@@ -64,6 +65,8 @@ def _all() -> Iterator[tuple[Path, Msgid]]:
     for path in [ROOT / "core" / "media" / "clip.py", *services]:
         for sentence in _documented_errors(ast.parse(path.read_text()), *errors.__all__):
             yield path, sentence
+    for ready in CATALOGUE:
+        yield ROOT / "core" / "library.py", ready.title
     operations = sorted((ROOT / "web" / "api").glob("*.py"))
     for path in [ROOT / "web" / "errors.py", *operations]:
         for sentence in _documented_errors(ast.parse(path.read_text())):

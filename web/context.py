@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.host import Host
+from core.media.prompts import Prompts
 from core.ports import TenantDirectory
 from core.settings import Settings
 from tenants.db import Database
@@ -11,6 +12,7 @@ from tenants.secrets import Vault
 from tenants.services.checks import Checks
 from tenants.services.lines import LineIssuer
 from tenants.services.media import Library
+from tenants.services.readymade import ReadyMade
 from tenants.services.throttle import LoginThrottle
 from tenants.storage import Storage
 from web.i18n import use_catalogues
@@ -49,6 +51,7 @@ class WebContext:
         self.directory = directory
         self.listener = listener
         self.checks = Checks(database)
+        self.readymade = ReadyMade(database, Prompts(self.settings.data.library_folder))
         self.library = Library(database, self._storage, self.settings.data.sound_megabytes)
 
     @property

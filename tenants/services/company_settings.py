@@ -14,10 +14,12 @@ from msgspec import UNSET, Struct, UnsetType
 
 from core.contracts import Addressee, AddresseeKind, MissedManager
 from core.errors import Conflict, FieldError, Invalid, NotFound
+from core.library import LANGUAGES
 from tenants.db import Database, Session
 from tenants.services import audit, phones, uses
 from tenants.services.actor import Actor, require_administrator, require_scope
 from tenants.services.forms import given
+from tenants.services.scenario_blocks import known
 from tenants.tables import Contract
 
 __all__ = ["SettingsView", "UpdateSettings", "default_manager", "get", "update"]
@@ -26,6 +28,10 @@ __all__ = ["SettingsView", "UpdateSettings", "default_manager", "get", "update"]
 class SettingsView(Struct, frozen=True):
     """``default_manager`` is the personal manager of every newly saved contact, an employee or whoever
     has an extension (PMA-02); ``missed_manager`` says who it is after a missed call (PMA-03).
+
+    Callers hear the ready-made library in ``language``, ``announcement`` where conversations are
+    recorded and a branch has none of its own (SET-04), ``off_hours_media`` where nothing handles a call
+    (H-3).
 
     ``outgoing_tasks`` makes tasks of calls that did not reach a client (SET-06), ``auto_deals`` a deal
     for every client who calls (SET-07); ``check_duplicates`` puts a call to an open task of the same
@@ -37,6 +43,9 @@ class SettingsView(Struct, frozen=True):
     outgoing_tasks: bool
     auto_deals: bool
     check_duplicates: bool
+    language: str
+    announcement: UUID | None
+    off_hours_media: UUID | None
     version: int
 
 
@@ -49,6 +58,9 @@ class UpdateSettings(Struct, frozen=True):
     outgoing_tasks: bool | UnsetType = UNSET
     auto_deals: bool | UnsetType = UNSET
     check_duplicates: bool | UnsetType = UNSET
+    language: str | UnsetType = UNSET
+    announcement: UUID | UnsetType | None = UNSET
+    off_hours_media: UUID | UnsetType | None = UNSET
 
 
 async def get(db: Database, actor: Actor) -> SettingsView:
@@ -65,11 +77,7 @@ async def update(db: Database, actor: Actor, command: UpdateSettings) -> Setting
         row = await _row()
         if row["settings_version"] != command.version:
             raise Conflict
-        if named := values.get("default_manager"):
-            try:
-                values["default_manager"] = await _employee(session, named)
-            except FieldError as error:
-                raise Invalid(default_manager=error) from None
+        values = await _checked(session, values)
         before = msgspec.to_builtins(_view(row))
         stored = values | {"settings_version": command.version + 1}
         if "default_manager" in values:
@@ -89,6 +97,25 @@ async def default_manager(session: Session) -> UUID | None:
         AddresseeKind.EMPLOYEE,
         AddresseeKind.EXTENSION,
     )
+
+
+async def _checked(session: Session, values: dict[str, Any]) -> dict[str, Any]:
+    """In stored form. Raises Invalid by field."""
+    errors: dict[str, FieldError] = {}
+    if named := values.get("default_manager"):
+        try:
+            values = values | {"default_manager": await _employee(session, named)}
+        except FieldError as error:
+            errors["default_manager"] = error
+    if values.get("language", LANGUAGES[0]) not in LANGUAGES:
+        errors["language"] = FieldError("Callers are spoken to in Russian (ru) or English (en).")
+    there = (await known()).media
+    for name in ("announcement", "off_hours_media"):
+        if values.get(name) is not None and values[name] not in there:
+            errors[name] = FieldError("There is no such media.")
+    if errors:
+        raise Invalid(**errors)
+    return values
 
 
 async def _employee(session: Session, named: Addressee) -> Addressee:
@@ -124,5 +151,8 @@ def _view(row: dict[str, Any]) -> SettingsView:
         outgoing_tasks=row["outgoing_tasks"],
         auto_deals=row["auto_deals"],
         check_duplicates=row["check_duplicates"],
+        language=row["language"],
+        announcement=row["announcement"],
+        off_hours_media=row["off_hours_media"],
         version=row["settings_version"],
     )

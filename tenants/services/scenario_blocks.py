@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from core.contracts import Branch
 from core.errors import FieldError, Invalid
+from core.library import OFFERED
 from core.regions import SUBJECTS
 from core.scenarios import (
     Addressee,
@@ -76,8 +77,8 @@ BranchDraft: Any = msgspec.defstruct(
 
 
 class Known(Struct, frozen=True):
-    """Ids of the company's own things that a scenario may name, and what the settings of each step of a
-    plugin must fit."""
+    """Ids of what a scenario may name, the company's own things and the ready-made media, and what the
+    settings of each step of a plugin must fit."""
 
     employees: frozenset[UUID]
     groups: frozenset[UUID]
@@ -93,7 +94,8 @@ class Known(Struct, frozen=True):
 async def known() -> Known:
     """What there is, in the open session."""
     tables = (Employee, Group, Schedule, Calendar, Media, Menu, ExtensionList)
-    found = [frozenset(row["id"] for row in await table.select(table.id)) for table in tables]
+    own = [frozenset(row["id"] for row in await table.select(table.id)) for table in tables]
+    found = [ids | OFFERED if table is Media else ids for table, ids in zip(tables, own, strict=True)]
     tags = await Tag.select(Tag.id).where(Tag.kind == TagKind.CONTACT)
     return Known(*found, frozenset(row["id"] for row in tags), step_configs())
 

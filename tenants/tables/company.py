@@ -51,6 +51,7 @@ class Contract(TenantTable, tablename="contracts"):
     outgoing_calls = Integer(default=None, null=True, help_text="Limit of its own; else the setting's.")
     outgoing_tasks = Boolean(default=False, help_text="Tasks for clients not reached (SET-06).")
     auto_deals = Boolean(default=False, help_text="A deal for every client who calls (SET-07).")
+    language = Text(default="ru", help_text="Callers hear the library in it (core.library.LANGUAGES).")
     check_duplicates = Boolean(default=True, help_text="Of tasks, «проверка дубликатов» (TSK-03).")
     settings_version = Integer(default=1, help_text="For conflicting edits of «Настройки ВАТС».")
     activated_at = Timestamptz(default=TimestamptzNow())

@@ -202,7 +202,8 @@ class World:
             await Media.insert(Media(id=media_id, name=f"{media_id}", chain=chain, hash=digest))
         keys = (MenuKey("*", KeyAction.REPEAT),)
         menu = await menus.create(self.database, company.admin, CreateMenu(f"{media_id}", keys))
-        played = {"media_id": media_id, "instruction": media_id, "wrong": media_id}
+        names = ("media_id", "instruction", "wrong", "announcement", "off_hours_media")
+        played = dict.fromkeys(names, media_id)
         return {"file_id": file_id, "menu_id": menu.id, **played}
 
     async def party(self, company: Company) -> Party:

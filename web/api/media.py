@@ -11,10 +11,12 @@ from litestar.response import File
 from msgspec import Struct
 
 from tenants.services.media import CreateMedia, FileView, MediaView, UpdateMedia
+from tenants.services.readymade import ReadyView
 from web.api.access import TheActor, needs
 from web.api.bodies import body_of, command_of
 from web.api.intake import content_of
 from web.api.schema import ApiOperation
+from web.i18n import language, negotiate
 from web.inject import TheContext
 from web.pages import N_
 
@@ -37,6 +39,12 @@ class MediaList(Struct, frozen=True):
     """Media by name."""
 
     items: list[MediaView]
+
+
+class ReadyList(Struct, frozen=True):
+    """Ready-made media, by what they are for."""
+
+    items: list[ReadyView]
 
 
 class MediaController(Controller):
@@ -96,6 +104,34 @@ class MediaController(Controller):
         Not while a media has it in its chain: the answer then is 409 and names them.
         """
         await context.library.delete_file(actor, file_id)
+
+    @get("/library", operation_class=ApiOperation, **needs("media:read"))
+    async def library(
+        self, request: Request[Any, Any, Any], context: TheContext, actor: TheActor
+    ) -> ReadyList:
+        """List the ready-made media.
+
+        Greetings, off-hours, queue, announcements, voice messages and music that need no upload and no
+        space. Choose one by its id wherever a media is chosen. Titles are in the language of
+        Accept-Language, what is said in that of the company's callers.
+        """
+        words = language(negotiate(request.headers.get("Accept-Language", "")))
+        return ReadyList(await context.readymade.entries(actor, words.gettext))
+
+    @get(
+        "/library/{media_id:uuid}/sound",
+        operation_class=ApiOperation,
+        media_type="audio/wav",
+        **needs("media:read"),
+    )
+    async def library_sound(
+        self, context: TheContext, actor: TheActor, media_id: FromPath[UUID]
+    ) -> File:
+        """Listen to a ready-made media.
+
+        As callers of the company hear it: WAV in one channel.
+        """
+        return _wav(await context.readymade.sound(actor, media_id))
 
     @get("/", operation_class=ApiOperation, **needs("media:read"))
     async def index(self, context: TheContext, actor: TheActor) -> MediaList:

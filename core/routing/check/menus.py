@@ -14,6 +14,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from core.contracts import Branch, Chain, Dial, Menu
+from core.library import BY_ID
 from core.routing.blocks import reachable_menus
 from core.routing.check.chains import Chains
 from core.routing.check.findings import Code, Finding, Place, Severity
@@ -134,7 +135,7 @@ class _Used:
         if key.action is KeyAction.EXTENSIONS:
             known = self._chains.lists
         elif key.action is KeyAction.PLAY:
-            known = {media.id: media for media in self._survey.year.snapshot.media}
+            known = {media.id: media for media in self._survey.year.snapshot.media} | dict(BY_ID)
         else:
             return None
         return None if key.target in known else "gone"

@@ -57,6 +57,7 @@ async def everything(world: World, party: Party) -> dict[str, Any]:
         "/tags",
         "/contacts",
         "/media",
+        "/media/library",
         "/menus",
         "/media/files",
     )
