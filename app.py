@@ -24,6 +24,7 @@ from litestar.datastructures import State
 
 import measures
 from core.bus import EventBus
+from core.call.recording import RoomWatch
 from core.call.switchboard import Switchboard
 from core.call.vanished import VanishedSweep
 from core.clock import SystemClock
@@ -32,6 +33,7 @@ from core.control import CONTROL_SOCKET, ControlServer
 from core.drain import Drain
 from core.errors import SettingError, SunSimError
 from core.host import Host
+from core.media.process import CAPTURES
 from core.media.server import Lost, RtpengineServer
 from core.ports import Clock, MediaServer
 from core.routing.zones import day
@@ -54,6 +56,7 @@ from tenants.directory import MemoryDirectory
 from tenants.jobs import run_worker
 from tenants.listener import CHANNELS, LIVE, Listener
 from tenants.live import DatabaseLiveBoard
+from tenants.recordingroom import DiskRoom
 from tenants.recordings import RecordingMaker
 from tenants.regions import load_geocoder
 from tenants.secrets import Vault
@@ -88,12 +91,15 @@ class RunningMedia(MediaServer, Protocol):
         ...
 
 
-MakeMedia = Callable[[MediaSettings, Path, Lost], RunningMedia]
-"""From settings, a folder of its own, and whom to tell that sessions are lost."""
+MakeMedia = Callable[[MediaSettings, Path, Lost, Path | None], RunningMedia]
+"""From settings, a folder of its own, whom to tell that sessions are lost, and where the servers of a
+pool record."""
 
 
-def _rtpengine(settings: MediaSettings, folder: Path, on_lost: Lost) -> RtpengineServer:
-    return RtpengineServer(settings, folder, on_lost=on_lost)
+def _rtpengine(
+    settings: MediaSettings, folder: Path, on_lost: Lost, captures: Path | None
+) -> RtpengineServer:
+    return RtpengineServer(settings, folder, on_lost=on_lost, captures=captures)
 
 
 class Common:
@@ -203,6 +209,7 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         settings.media,
         settings.data.dir.resolve() / "media",
         lambda calls: switchboard.media_lost(calls),  # noqa: PLW0108 - it is made below
+        settings.recording.dir,
     )
     await media.start()
     stack.push_async_callback(media.stop)
@@ -212,6 +219,7 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         snapshot = directory.snapshot(tenant_id)
         return snapshot.tenant if snapshot else None
 
+    room = _room(common)
     carriers = TrunkBoard()
     bus = EventBus(common.host, tenant_of)
     stack.push_async_callback(bus.drain)
@@ -225,6 +233,7 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         publish=bus.publish,
         clock=clock,
         trunks=carriers,
+        room=room,
         sounds=await SoundFiles.open(settings.data),
     )
     await _remember_talks(common.database, directory, switchboard, clock)
@@ -249,24 +258,44 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
     state.drain = Drain(switchboard.drain, lambda: switchboard.calls, settings.sip.drain_seconds)
     common.checks["accepting"] = switchboard.accepting
     directory.watch_lines(endpoint.forget)
-    try:
-        await endpoint.start(bindings.restored(directory.line))
-    except CannotListen as error:
-        name = f"SUNSIM_SIP_LISTEN_{error.transport}".removesuffix("_UDP")
-        raise SettingError(name=name, problem=str(error)) from error
+    await _begin_to_listen(endpoint, bindings, directory)
     stack.push_async_callback(endpoint.stop)
     stack.push_async_callback(switchboard.stop)
     _look_for_vanished(settings, switchboard, stack)
+    _look_for_room(room, switchboard, stack)
     await _obey(common, stack, switchboard, endpoint)
     state.endpoints = _endpoints(endpoint)
     keeper = TrunkKeeper(endpoint, directory.trunks, carriers, clock)
     await _keep_carriers(common, stack, keeper)
     measures.calls(switchboard, endpoint, bus, common.host)
     measures.records(store)
+    measures.recorded(switchboard.moment, room)
     measures.carriers(keeper)
     measures.directory(directory)
     if isinstance(media, RtpengineServer):
         measures.media(media)
+
+
+async def _begin_to_listen(
+    endpoint: Endpoint, bindings: DatabaseBindings, directory: MemoryDirectory
+) -> None:
+    try:
+        await endpoint.start(bindings.restored(directory.line))
+    except CannotListen as error:
+        name = f"SUNSIM_SIP_LISTEN_{error.transport}".removesuffix("_UDP")
+        raise SettingError(name=name, problem=str(error)) from error
+
+
+def _room(common: Common) -> DiskRoom:
+    settings = common.settings
+    folder = settings.data.dir.resolve() / RECORDINGS
+    return DiskRoom(common.database, _captures(settings), folder, settings.recording)
+
+
+def _look_for_room(room: DiskRoom, switchboard: Switchboard, stack: AsyncExitStack) -> None:
+    watch = RoomWatch(room, switchboard.present)
+    watch.start()
+    stack.push_async_callback(watch.stop)
 
 
 async def _remember_talks(
@@ -361,6 +390,8 @@ def _endpoints(endpoint: Endpoint) -> dict[str, Any]:
 
 async def _open_worker(common: Common, stack: AsyncExitStack, state: State) -> None:
     issuer = LineIssuer(common.vault, common.settings.sip.domain)
+    maker = _recording_maker(common)
+    measures.recordings(maker)
     work = asyncio.create_task(
         run_worker(
             common.database,
@@ -371,7 +402,7 @@ async def _open_worker(common: Common, stack: AsyncExitStack, state: State) -> N
                 common.database,
                 issuer,
                 Storage(common.settings.data.dir.resolve() / "sound"),
-                _recording_maker(common),
+                maker,
             ),
         ),
         name="worker",
@@ -381,13 +412,20 @@ async def _open_worker(common: Common, stack: AsyncExitStack, state: State) -> N
 
 
 def _recording_maker(common: Common) -> RecordingMaker:
-    settings, folder = common.settings, common.settings.data.dir.resolve()
+    settings = common.settings
     return RecordingMaker(
         common.database,
-        Storage(folder / RECORDINGS),
-        Captures(settings.recording.dir or folder / "media" / "recordings"),
+        Storage(settings.data.dir.resolve() / RECORDINGS),
+        Captures(_captures(settings) or settings.data.dir / "none"),
         settings.recording,
     )
+
+
+def _captures(settings: Settings) -> Path | None:
+    """Where media servers write what they receive; those of a pool only if the settings say so."""
+    if settings.media.rtpengine:
+        return settings.recording.dir
+    return settings.data.dir.resolve() / "media" / CAPTURES
 
 
 def _leave_if_broken(work: asyncio.Task[None]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core.bus import EventBus
+from core.call.moment import Moment
 from core.call.switchboard import Switchboard
 from core.host import Host
 from core.media.server import RtpengineServer, ServerState
@@ -16,8 +17,10 @@ from core.trunk.board import TrunkState
 from core.trunk.keeper import TrunkKeeper
 from tenants.callstore import DatabaseCallStore
 from tenants.directory import MemoryDirectory
+from tenants.recordingroom import DiskRoom
+from tenants.recordings import RecordingMaker
 
-__all__ = ["calls", "carriers", "directory", "media", "records"]
+__all__ = ["calls", "carriers", "directory", "media", "recorded", "recordings", "records"]
 
 
 def carriers(keeper: TrunkKeeper) -> None:
@@ -123,6 +126,26 @@ def calls(switchboard: Switchboard, endpoint: Endpoint, bus: EventBus, host: Hos
         counter("events_dropped", "Events not delivered to plugins.", lambda: bus.dropped),
         counter("plugin_faults", "Faults of plugins.", lambda: host.fault_counts, "plugin"),
     )
+
+
+def recorded(moment: Moment, room: DiskRoom) -> None:
+    """What is recorded, and what is not for want of something."""
+    register(
+        Reading(
+            "sunsim_recording_parts",
+            "Parts of recordings that began (started), and others by why they did not.",
+            lambda: moment.recordings,
+            label="what",
+            counter=True,
+        ),
+        Reading("sunsim_recording_free_bytes", "Free space for recordings.", room.free),
+    )
+
+
+def recordings(maker: RecordingMaker) -> None:
+    """How far the making of sound is behind."""
+    meaning = "Recordings that wait for their sound, or got none."
+    register(Reading("sunsim_recordings", meaning, lambda: maker.states, label="state"))
 
 
 def records(store: DatabaseCallStore) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from core.contracts import AvailabilityMode, CallFacts, Cdr, Contact, Line, Number, Snapshot, Trunk
@@ -21,10 +21,12 @@ __all__ = [
     "EventSink",
     "LineBoard",
     "LiveBoard",
+    "Loudness",
     "MediaServer",
     "MediaSession",
     "MovableMediaSession",
     "OnKey",
+    "RecordingRoom",
     "Sounds",
     "TenantDirectory",
 ]
@@ -151,6 +153,13 @@ OnKey = Callable[[str | None, str, int], None]
 """A party of the call, the key that it pressed (``0-9*#A-D``) and for how many milliseconds."""
 
 
+class Loudness(NamedTuple):
+    """For how many seconds something was heard, and when for the last time (epoch seconds)."""
+
+    seconds: float = 0.0
+    last: float | None = None
+
+
 class MediaSession(Protocol):
     """The audio of one call: one rtpengine call-id, its legs known by names that the call chooses.
 
@@ -263,6 +272,24 @@ class MediaSession(Protocol):
         """Play no more to this party."""
         ...
 
+    @property
+    def recorded_as(self) -> str:
+        """How the names of the files begin that ``record`` makes."""
+        ...
+
+    async def record(self) -> None:
+        """Write down what all parties send from now on, until ``unrecord`` or the end."""
+        ...
+
+    async def unrecord(self) -> None:
+        """Write down no more."""
+        ...
+
+    async def loudness(self) -> Loudness:
+        """How loud the one in the middle was since the last ``record``. Never raises: what cannot be
+        measured counts as loud."""
+        ...
+
     async def drop(self, leg: str) -> None:
         """Forget a callee that lost, declined or hung up.
 
@@ -313,6 +340,18 @@ class Sounds(Protocol):
 
     def hold_music(self) -> Path | None:
         """What somebody hears who is put on hold."""
+        ...
+
+
+class RecordingRoom(Protocol):
+    """Whether there is room for recordings."""
+
+    async def refuses(self, tenant_id: UUID) -> str:
+        """Why nothing more of this company is recorded, as a code; "" if it is."""
+        ...
+
+    def full(self) -> bool:
+        """Whether everybody's recordings must stop."""
         ...
 
 

@@ -12,8 +12,6 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from core.scenarios import Executor
-
 __all__ = ["CallRecording", "Channel", "Part", "RecordingKind", "Track"]
 
 
@@ -49,11 +47,9 @@ class Part(Struct, frozen=True):
 
 
 class CallRecording(Struct, frozen=True):
-    """One recording of a call. ``source`` is how the names of its files begin; ``executor`` gets the
-    task that a message leaves behind (PRC-04, H-21)."""
+    """One recording of a call. ``source`` is how the names of its files begin."""
 
     id: UUID
     kind: RecordingKind
     source: str
     parts: tuple[Part, ...]
-    executor: Executor | None = None

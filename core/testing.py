@@ -31,7 +31,7 @@ from core.errors import MediaUnavailable
 from core.host import Host
 from core.ids import new_id
 from core.library import BY_ID
-from core.ports import OnKey
+from core.ports import Loudness, OnKey
 from core.sdp import PLAIN, Profile
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "MemoryDirectory",
     "MemoryMedia",
     "MemoryMediaSession",
+    "MemoryRoom",
     "MemorySounds",
     "make_cdr",
     "make_facts",
@@ -220,6 +221,21 @@ class MemoryBoard:
         self.lines.pop(line.login, None)
 
 
+class MemoryRoom:
+    """Room for recordings (``ports.RecordingRoom``), unless ``reason`` says why there is none."""
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason = reason
+
+    async def refuses(self, tenant_id: UUID) -> str:
+        """The reason."""
+        return self.reason
+
+    def full(self) -> bool:
+        """Whether there is one."""
+        return bool(self.reason)
+
+
 class MemorySounds:
     """Clips by their hash (``ports.Sounds``), and perhaps a ringback tone."""
 
@@ -316,6 +332,21 @@ class MemoryMediaSession:
     async def hush(self, of: str | None = None) -> None:
         """Note it."""
         self._do("hush" if of is None else f"hush {of}", b"")
+
+    @property
+    def recorded_as(self) -> str:
+        """Nothing is written anywhere."""
+        return "memory"
+
+    async def record(self) -> None:
+        """Nothing is said."""
+
+    async def unrecord(self) -> None:
+        """Nothing was."""
+
+    async def loudness(self) -> Loudness:
+        """Silence."""
+        return Loudness()
 
     async def received(self) -> Mapping[str | None, int]:
         """Nobody sends anything."""

@@ -93,6 +93,8 @@ class RecordingMaker:
         self._settings = settings
         self._render = render
         self._claim = claim_seconds
+        self.states: dict[str, int] = {}
+        """How many recordings waited for their sound, and how many got none, when last counted."""
 
     async def work(self) -> int:
         """Make what is due; how many there were."""
@@ -188,6 +190,11 @@ class RecordingMaker:
             needed = await session.fetchval(_NEEDED, call_id)
         if not needed:
             await self._captures.delete(source)
+
+    async def count(self) -> None:
+        """For the metrics."""
+        found = await crosstenant.recordings_in_state(self._db)
+        self.states = {RecordingState.WAITING: 0, RecordingState.FAILED: 0, **found}
 
     # --- what need not be kept --------------------------------------------------------------------
 

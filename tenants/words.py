@@ -75,6 +75,7 @@ REASONS = {
     "disk_full": N_("there is too little space on the disk"),
     "recordings_full": N_("the company’s space for recordings is full"),
     "not_recorded": N_("the media server could not record"),
+    "not_announced": N_("the caller could not be told of it"),
     "nothing_said": N_("nothing was said"),
     "no_offer": N_("the call came without audio"),
     "media_unavailable": N_("the media server does not answer"),

@@ -83,6 +83,7 @@ class Call:
         state.end_legs(state.why())
         if state.line is not None:
             state.line.close()
+        state.recorder.close()
         await state.media.close()
         state.aftermath.close()
         return self.record.finish(*end)
@@ -95,6 +96,18 @@ class Call:
     def media_lost(self, after: float = 0.0) -> None:
         """The media server forgot the call: ``after`` so many seconds its audio moves to another."""
         self._state.media.lost(after)
+
+    def pause_recording(self, by: str = "") -> bool:
+        """Leave out of the recording what is said now; whether anything is recorded."""
+        return self._state.recorder.pause(by)
+
+    def resume_recording(self) -> bool:
+        """Record again; whether it was paused."""
+        return self._state.recorder.resume()
+
+    def stop_recording(self, reason: str) -> None:
+        """Record nothing of this call any more."""
+        self._state.recorder.stop(reason)
 
     def talking(self) -> Mapping[str | None, Leg]:
         """The legs of the conversation by their names in the media session, if there is one."""

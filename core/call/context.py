@@ -31,6 +31,7 @@ from core.contracts import (
     Executor,
     Live,
     MissedManager,
+    Options,
     Par,
     PlanNode,
     PluginStep,
@@ -45,7 +46,7 @@ from core.contributions import CallVerbs, Next
 from core.errors import SunSimError
 from core.library import BY_ID
 from core.numbers import EMERGENCY, is_domestic, is_extension
-from core.routing import responsible
+from core.routing import recording, responsible
 from core.scenarios import performer
 from core.settings import SipSettings
 from core.sip.replaces import Replaces
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 
     from core.call.conversation import Conversation
     from core.call.leg import Leg
-    from core.ports import Sounds
+    from core.ports import RecordingRoom, Sounds
 
 __all__ = ["CallContext", "CallRefused"]
 
@@ -105,6 +106,7 @@ class CallContext:
         facts: CallFacts,
         find: Find,
         sounds: Sounds | None = None,
+        room: RecordingRoom | None = None,
     ) -> None:
         """``usable`` says whether the audio that is offered may be used as it is (``encryption``);
         ``present`` is the company's configuration of this moment, for callers who wait;
@@ -123,6 +125,7 @@ class CallContext:
         self._facts = facts
         self._find = find
         self._sounds = sounds
+        self._room = room
 
     @property
     def tenant(self) -> Tenant:
@@ -302,6 +305,24 @@ class CallContext:
             return None
         seed = seed_of(record.facts.call_id)
         return responsible.missed_manager(self._compiled, step, record.rung, seed, record.modes)
+
+    def records(self, record: CallRecord, options: Options, employees: Collection[UUID | None]) -> bool:
+        """By the rules of ``routing.recording``."""
+        return recording.records(self._compiled, record.facts, options, *employees)
+
+    def announcement(self, record: CallRecord, chain: Chain) -> UUID | None:
+        """Likewise; callers from outside are told, others are not."""
+        if record.facts.direction is not Direction.INCOMING:
+            return None
+        return recording.announcement(self._compiled, record.facts, chain)
+
+    async def recordable(self) -> str:
+        """As whoever keeps the recordings says."""
+        return await self._room.refuses(self.snapshot.tenant_id) if self._room else ""
+
+    def recorded(self, what: str) -> None:
+        """Count it."""
+        self._moment.recordings[what] += 1
 
     def moved(self) -> None:
         """Count it."""

@@ -57,6 +57,7 @@ class Conversation:
         self._news: Inbox[Leg | Wish] = Inbox()
         for leg in self.pair:
             self._listen(leg)
+        self._record()
 
     async def run(self) -> Parting:
         """Wait for the end; the legs that stay get BYE."""
@@ -109,6 +110,7 @@ class Conversation:
         else:
             await media.promote(middle.name)
         self.state.keys.parted(middle)
+        self.state.recorder.parted()
 
     async def rejoin(self, leg: Leg) -> None:
         """Join who was parted with the one in the middle again."""
@@ -159,6 +161,12 @@ class Conversation:
         self.pair = (state.media.middle, other)
         state.keys.joined(*self.pair)
         state.surroundings.talking(state.record, [leg.ring for leg in self.pair])
+        self._record()
+
+    def _record(self) -> None:
+        """As the switches of these two say."""
+        parties = {leg.name: leg.employee_id for leg in self.pair}
+        self.state.recorder.joined(self.state.options, parties)
 
     async def _until_parted(self) -> Parting:
         while True:

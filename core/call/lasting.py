@@ -19,7 +19,7 @@ import structlog
 from core.call.leg import Leg, OfferRefused
 from core.errors import MediaRefused, MediaUnavailable, SunSimError
 from core.media.rtpengine import NoRoom
-from core.ports import MovableMediaSession, OnKey
+from core.ports import Loudness, MovableMediaSession, OnKey
 from core.sdp import PLAIN, Profile
 
 __all__ = ["LastingMedia", "MediaMoving"]
@@ -197,6 +197,24 @@ class LastingMedia:
     async def received(self) -> Mapping[str | None, int]:
         """Packets from each party."""
         return await self._media.received()
+
+    @property
+    def recorded_as(self) -> str:
+        """The same on any server."""
+        return self._media.recorded_as
+
+    async def record(self) -> None:
+        """Write down what is said; after a move it has to be asked for again."""
+        await self._lasting(self._media.record)
+
+    async def unrecord(self) -> None:
+        """Write down no more."""
+        await self._whole.wait()
+        await self._media.unrecord()
+
+    async def loudness(self) -> Loudness:
+        """How loud the caller was."""
+        return await self._media.loudness()
 
     async def drop(self, leg: str) -> None:
         """Forget a callee; a server that never knew it need not."""

@@ -53,6 +53,7 @@ class Moment:
         self.watchers = Watchers(clock)
         directory.watch_snapshots(self.watchers.tell)
         self.moved_media = 0
+        self.recordings: Counter[str] = Counter()  # parts that began, and why others did not
 
     def calls_of(self, tenant_id: UUID) -> int:
         """How many calls a company has now."""

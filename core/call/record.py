@@ -28,6 +28,7 @@ from core.contracts import (
     TaskRequest,
 )
 from core.ports import Clock
+from core.recordings import CallRecording
 
 __all__ = ["CallRecord", "outcome_of", "seed_of"]
 
@@ -66,6 +67,7 @@ class CallRecord:
         self.rung: list[Ring] = []  # what rang of them, in order,
         self.modes: dict[UUID, AvailabilityMode] = {}  # and in which modes they were
         self.tasks: list[TaskRequest] = []
+        self.recordings: list[CallRecording] = []
         self.missed_manager: UUID | None = None
         self._clock = clock
         self._hash = snapshot_hash
@@ -186,6 +188,7 @@ class CallRecord:
             decision=self.decision if self.by_plugin else None,
             attempts=tuple(self._attempts),
             tasks=tuple(self.tasks),
+            recordings=tuple(self.recordings),
             missed_manager=self.missed_manager,
         )
 

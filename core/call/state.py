@@ -19,6 +19,7 @@ from core.call.lasting import LastingMedia
 from core.call.leg import Header, Leg
 from core.call.playing import Playing
 from core.call.record import CallRecord
+from core.call.recording import Recorder
 from core.call.side import Side
 from core.call.surroundings import Surroundings
 from core.contracts import Direction, Options, Outcome, StepCode
@@ -69,6 +70,7 @@ class CallState:
             on_moved=self._media_moved,
             on_failed=on_media_failed,
         )
+        self.recorder = Recorder(self.media, record, surroundings)
         self.keys = Keys(self.caller, self.media)
         self.gone: asyncio.Future[CallEnd] = asyncio.get_running_loop().create_future()
         self.playing = Playing(self.media, self.gone.done)
@@ -111,3 +113,4 @@ class CallState:
     def _media_moved(self, seconds: float) -> None:
         self.record.add(StepCode.MEDIA_MOVED, seconds=round(seconds, 2))
         self.surroundings.moved()
+        self.recorder.moved()

@@ -15,6 +15,7 @@ from core.contracts import (
     Dial,
     DialPlan,
     Executor,
+    Options,
     PlanNode,
     Ring,
     Snapshot,
@@ -133,6 +134,22 @@ class Surroundings(Protocol):
 
     def dialog(self, replaces: Replaces) -> tuple[Conversation, Leg] | None:
         """Where in a conversation of this company a dialog is, and whose."""
+        ...
+
+    def records(self, record: CallRecord, options: Options, employees: Collection[UUID | None]) -> bool:
+        """Whether a conversation of these employees is recorded (H-5)."""
+        ...
+
+    def announcement(self, record: CallRecord, chain: Chain) -> UUID | None:
+        """The media that tells a caller that he may be recorded, if he is to know."""
+        ...
+
+    async def recordable(self) -> str:
+        """Why there is no room for a recording now, as a code; "" if there is."""
+        ...
+
+    def recorded(self, what: str) -> None:
+        """A part of a recording ``started``, or was not recorded for the reason with this code."""
         ...
 
     def moved(self) -> None:

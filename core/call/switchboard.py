@@ -35,7 +35,16 @@ from core.contracts import (
 )
 from core.errors import MediaRefused
 from core.host import Host
-from core.ports import CallStore, Clock, EventSink, LiveBoard, MediaServer, Sounds, TenantDirectory
+from core.ports import (
+    CallStore,
+    Clock,
+    EventSink,
+    LiveBoard,
+    MediaServer,
+    RecordingRoom,
+    Sounds,
+    TenantDirectory,
+)
 from core.sdp import PLAIN, Profile
 from core.settings import SipSettings
 from core.sip._wire import Message
@@ -83,6 +92,7 @@ class Switchboard:
         clock: Clock,
         trunks: TrunkBoard | None = None,
         sounds: Sounds | None = None,
+        room: RecordingRoom | None = None,
     ) -> None:
         """``trunks`` knows which carriers work; without it all do. Without ``sounds`` nothing is
         played."""
@@ -98,6 +108,7 @@ class Switchboard:
         self._clock = clock
         self._trunks = trunks or TrunkBoard()
         self._sounds = sounds
+        self._room = room
         self._channels: dict[UUID, Trunk] = {}
         self._calls: dict[UUID, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -273,6 +284,7 @@ class Switchboard:
                 facts=facts,
                 find=self._dialog,
                 sounds=self._sounds,
+                room=self._room,
             ),
             limit=self._settings.outgoing_seconds if outgoing else None,
             profile=profile or PLAIN,

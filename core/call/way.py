@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from core.call.ending import CallEnd
+from core.call.recording import NOT_ANNOUNCED
 from core.call.state import CallState
 from core.call.verbs import Verbs
-from core.contracts import Dial, HangUp, TaskKind
+from core.contracts import Chain, Dial, HangUp, TaskKind
 from core.contributions import Next
+from core.library import Prompt, media_id
 
 __all__ = ["follow"]
 
@@ -20,6 +22,7 @@ async def follow(state: CallState, verbs: Verbs) -> CallEnd:
     await state.early.open()
     if chain.options.greeting is not None:
         await verbs.play(chain.options.greeting)
+    await _announce(state, verbs, chain)
     for at, step in enumerate(chain.all_steps):
         state.aftermath.reached(chain, at)
         if isinstance(step, Dial) and not state.surroundings.performs(step):
@@ -37,3 +40,15 @@ async def follow(state: CallState, verbs: Verbs) -> CallEnd:
         if state.gone.done():  # a plugin's step that does not mind being cancelled
             return state.gone.result()
     return state.fallback
+
+
+async def _announce(state: CallState, verbs: Verbs, chain: Chain) -> None:
+    """Tell a caller that he may be recorded (OPT-04); if he cannot be told he is not recorded."""
+    notice = state.surroundings.announcement(state.record, chain)
+    if notice is None:
+        return
+    for media in (notice, media_id(Prompt.ANNOUNCEMENT)):
+        if await state.surroundings.clip(media) is not None:
+            await verbs.play(media)
+            return
+    state.recorder.stop(NOT_ANNOUNCED)

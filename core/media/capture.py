@@ -39,7 +39,10 @@ class Packet(NamedTuple):
 
 
 def packets(file: BinaryIO) -> Iterator[Packet]:
-    """The RTP packets of a file in their order there."""
+    """The RTP packets of a file in their order there. Of one that is still written to, those that are
+    there; asked again of the same open file, those that came since."""
+    start = file.tell()
+    file.seek(0)
     header = file.read(_HEADER)
     if len(header) < _HEADER or header[:4] not in _MAGIC:
         return
@@ -48,14 +51,18 @@ def packets(file: BinaryIO) -> Iterator[Packet]:
     skip = _LINKS.get(struct.unpack_from(f"{order}I", header, 20)[0])
     if skip is None:
         return
+    start = max(start, _HEADER)
+    file.seek(start)
     while len(head := file.read(record.size)) == record.size:
         seconds, parts, length, _ = record.unpack(head)
         data = file.read(length) if length <= _LARGEST else b""
         if len(data) < length or not length:  # the end of a file that nobody finished
-            return
+            break
+        start += record.size + length
         packet = _packet(seconds + parts * fraction, data[skip:])
         if packet is not None:
             yield packet
+    file.seek(start)
 
 
 def _packet(at: float, data: bytes) -> Packet | None:

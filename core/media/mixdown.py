@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from core.media import ogg
 from core.media.capture import Packet, packets
-from core.media.timeline import RATE, Placed, placed
+from core.media.timeline import LOUD, RATE, Placed, placed
 from core.recordings import Channel, Part, Track
 
 __all__ = ["FORMATS", "POINTS", "SOUND", "Job", "Result", "main"]
@@ -40,7 +40,7 @@ _BITS = 32  # thousands a second and channel
 _FRAME = 2
 _BLOCK = RATE * 60  # samples
 _EARLY = 0.1  # seconds before a part begins for us in which the server may have begun
-_LOUD = 650  # of 32768, about -34 dB: more than the noise of a line
+
 _WINDOW = RATE // 50
 _DECODERS: dict[str, tuple[str, ...]] = {
     "PCMA": ("-f", "alaw", "-ar", "8000"),
@@ -199,7 +199,7 @@ class _Meter:
             peak = max((max(window), -min(window)))
             for point in range(self._point(start), self._point(start + len(window) - 1) + 1):
                 self._peaks[point] = max(self._peaks[point], peak)
-            self.loud += peak > _LOUD
+            self.loud += peak > LOUD
         self._at += len(samples)
 
     def _point(self, sample: int) -> int:

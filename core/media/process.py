@@ -28,7 +28,10 @@ from core.media.rtpengine import NgClient
 from core.settings import Address, MediaSettings
 from core.supervisor import die_with_parent
 
-__all__ = ["RtpengineProcess"]
+__all__ = ["CAPTURES", "RtpengineProcess"]
+
+CAPTURES = "recordings"
+"""Where it records, in its folder."""
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +88,7 @@ class RtpengineProcess:
         Raises MediaUnavailable when it does not come up, SettingError when its ports are taken.
         """
         self._ports.claim()
-        (self._folder / "recordings").mkdir(parents=True, exist_ok=True)
+        (self._folder / CAPTURES).mkdir(parents=True, exist_ok=True)
         try:
             await self._launch_repeatedly()
         except BaseException:
@@ -188,7 +191,7 @@ class RtpengineProcess:
             # Of several sources in a stream's first seconds the one that fits the SDP is learned; by
             # default it would be the last one, whoever that is (measured).
             "--endpoint-learning=heuristic",
-            f"--recording-dir={self._folder / 'recordings'}",
+            f"--recording-dir={self._folder / CAPTURES}",
             "--recording-method=pcap",
         ]
         if settings.redis is not None:

@@ -17,7 +17,7 @@ from core.errors import MediaUnavailable
 from core.media.drain import drained
 from core.media.keys import KeyLog
 from core.media.node import MediaNode, MediaStatistics, Seat
-from core.media.process import RtpengineProcess
+from core.media.process import CAPTURES, RtpengineProcess
 from core.media.rtpengine import NgClient
 from core.media.session import RtpengineSession
 from core.media.watch import Watch
@@ -56,8 +56,14 @@ class RtpengineServer:
     """
 
     def __init__(
-        self, settings: MediaSettings, folder: Path, *, on_lost: Lost = lambda _: None
+        self,
+        settings: MediaSettings,
+        folder: Path,
+        *,
+        on_lost: Lost = lambda _: None,
+        captures: Path | None = None,
     ) -> None:
+        """``captures`` is where the rtpengines of a pool record, if they do; the child has a folder."""
         self._settings = settings
         self._folder = folder
         self._on_lost = on_lost
@@ -68,7 +74,9 @@ class RtpengineServer:
         # By rtpengine's names of them, as long as their calls hold them.
         self._sessions: WeakValueDictionary[str, RtpengineSession] = WeakValueDictionary()
         self.process: RtpengineProcess | None = None
+        self._captures = captures
         if not settings.rtpengine:
+            self._captures = folder / CAPTURES
             self.process = RtpengineProcess(settings, folder, on_death=self._child_died)
 
     async def start(self) -> None:
@@ -105,7 +113,7 @@ class RtpengineServer:
     def session(self, call_id: UUID) -> RtpengineSession:
         """A session for one call; which server carries it is chosen when it opens."""
         name = f"{self._prefix}{call_id}"
-        session = RtpengineSession(name, lambda: Seat(call_id, name, self._servers))
+        session = RtpengineSession(name, lambda: Seat(call_id, name, self._servers), self._captures)
         self._sessions[name] = session
         return session
 

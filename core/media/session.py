@@ -15,6 +15,8 @@ the same codec in the next one, hence ``told``.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -25,10 +27,11 @@ from core import sdp
 from core.errors import MediaRefused, MediaUnavailable
 from core.media import profiles
 from core.media.bencode import Value
+from core.media.meter import Meter
 from core.media.node import packets
 from core.media.party import CALLER, Party
 from core.media.rtpengine import Reply
-from core.ports import OnKey
+from core.ports import Loudness, OnKey
 from core.sdp import PLAIN, Profile
 
 __all__ = ["RtpengineSession"]
@@ -72,9 +75,12 @@ class RtpengineSession:
     ``call_id`` is what rtpengine calls it.
     """
 
-    def __init__(self, call_id: str, engine: Callable[[], Place]) -> None:
+    def __init__(self, call_id: str, engine: Callable[[], Place], captures: Path | None = None) -> None:
+        """``captures`` is the folder where its recordings are written, if we see it."""
         self.call_id = call_id
         self._engine = engine
+        self._captures = captures
+        self._meter: Meter | None = None  # of the present recording
         self._client: Place | None = None
         self._closed = False
         self._middle = Party(CALLER)  # whom the others are joined with: the caller, as a rule
@@ -276,6 +282,25 @@ class RtpengineSession:
             if sdp.direction(party.body) == "sendrecv"
         }
 
+    @property
+    def recorded_as(self) -> str:
+        """Rtpengine's files begin with its name of the call."""
+        return self.call_id
+
+    async def record(self) -> None:
+        """Write down packets from now on, in a file of their own."""
+        if self._captures is not None:
+            self._meter = Meter(self._captures, self.call_id, self._middle.sent, time.time())
+        await self._request("start recording", {})
+
+    async def unrecord(self) -> None:
+        """Write down no more."""
+        await self._request("stop recording", {})
+
+    async def loudness(self) -> Loudness:
+        """As far as the files tell, which we may not see."""
+        return await asyncio.to_thread(self._meter.read) if self._meter else Meter.unknown()
+
     async def renew(self, *, answered: bool) -> bytes:
         """The server forgot the call: begin anew elsewhere, with nobody but who is in the middle.
 
@@ -306,7 +331,7 @@ class RtpengineSession:
 
     def sent(self, leg: str | None) -> bytes:
         """Our last body to a party: what a re-INVITE without one is offered."""
-        party = self._middle if leg is None else self._parties.get(leg)
+        party = self._middle if leg is None else self._parties.get(Party.tag_of(leg))
         return party.sent if party is not None else b""
 
     async def drop(self, leg: str) -> None:
@@ -328,6 +353,8 @@ class RtpengineSession:
 
     async def close(self) -> None:
         """Free everything. What happens to the server is no concern of an ended call."""
+        if self._meter is not None:
+            self._meter.close()
         if self._closed or self._client is None:
             self._closed = True
             return

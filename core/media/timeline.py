@@ -12,9 +12,11 @@ from typing import NamedTuple
 
 from core.media.capture import Packet
 
-__all__ = ["RATE", "Placed", "placed", "samples_of"]
+__all__ = ["LOUD", "RATE", "Placed", "placed", "samples_of"]
 
 RATE = 16_000
+LOUD = 650
+"""Of 32768, about -34 dB: more than the noise of a line."""
 _HALF, _WHOLE = 1 << 15, 1 << 16
 _LEAP = 3000  # packets, a minute; a sequence that jumps further has begun anew
 _APART = 0.3  # seconds between clock and timestamps at which the clock is believed

@@ -20,7 +20,6 @@ class Recording(Table, tablename="recordings"):
     kind = Text(default=None)
     source = Text(default=None)
     parts = JSONB(default="[]")
-    executor = JSONB(default=None, null=True)
     started_at = Timestamptz(default=None)
     state = Text(default="waiting")
     attempts = Integer(default=0)

@@ -62,9 +62,9 @@ BEGIN
                 coalesce(s.step -> 'data', '{}')
             FROM new, jsonb_array_elements(new.cdr -> 'steps') WITH ORDINALITY AS s (step, seq)
         ), recorded AS (
-            INSERT INTO recordings (id, tenant_id, call_id, kind, source, parts, executor, started_at)
+            INSERT INTO recordings (id, tenant_id, call_id, kind, source, parts, started_at)
             SELECT (r ->> 'id')::uuid, new.tenant_id, new.id, r ->> 'kind', r ->> 'source',
-                r -> 'parts', nullif(r -> 'executor', 'null'),
+                r -> 'parts',
                 to_timestamp((r #>> '{parts,0,started_at}')::float8)
             FROM new, jsonb_array_elements(coalesce(new.cdr -> 'recordings', '[]')) AS r
         )

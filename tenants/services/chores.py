@@ -28,5 +28,6 @@ def chores(
         Chore("sessions.purge", 3600, lambda: crosstenant.purge_sessions(db)),
         Chore("sounds.sweep", _DAY, lambda: sweep(db, storage)),
         Chore("recordings.make", 2, recordings.work),
+        Chore("recordings.count", 60, recordings.count),
         Chore("recordings.expire", 3600, recordings.expire),
     )

@@ -29,7 +29,6 @@ class Recording(TenantTable, tablename="recordings"):
     kind = Text(default=None, help_text="core.recordings.RecordingKind.")
     source = Text(default=None, help_text="How the names of the recorded files begin.")
     parts = JSONB(default="[]", help_text="List of core.recordings.Part.")
-    executor = JSONB(default=None, null=True, help_text="core.contracts.Executor, of a message.")
     started_at = Timestamptz(default=None)
     state = Text(default=RecordingState.WAITING)
     attempts = Integer(default=0, help_text="How often the sound was tried to be made.")

@@ -23,6 +23,7 @@ PAIRS = [
     (ports.MovableMediaSession, testing.MemoryMediaSession),
     (ports.MediaServer, testing.MemoryMedia),
     (ports.Sounds, testing.MemorySounds),
+    (ports.RecordingRoom, testing.MemoryRoom),
 ]
 
 

@@ -29,6 +29,7 @@ from core.contracts import (
 from core.errors import MediaRefused, MediaUnavailable
 from core.ids import new_id
 from core.library import BY_ID
+from core.ports import Loudness
 from core.scenarios import performer
 from core.sdp import PLAIN
 from core.sip.session import (
@@ -183,6 +184,18 @@ class FakeMedia:
     async def received(self):
         return self.packets
 
+    recorded_as = "call-1"
+    heard = Loudness(5.0, 0.0)
+
+    async def record(self):
+        await self._do("record")
+
+    async def unrecord(self):
+        await self._do("unrecord")
+
+    async def loudness(self):
+        return self.heard
+
     async def renew(self, *, answered):
         await self._do("renew", answered)
         return b"new offer"
@@ -270,6 +283,8 @@ class World:
         self.options = Options()
         self.snapshot = Snapshot(TENANT, 1, "", "ООО «Ромашка»")
         self.extensions = ()
+        self.no_room = ""  # for recordings, and why
+        self.recorded_parts = []
         self.plugin = {}  # what runs, by the name of a step
         self.clips = {}  # of the company, by the id of their media
         self.trunk_id = None  # by which carrier an incoming call comes
@@ -333,6 +348,18 @@ class World:
 
     def dialog(self, replaces):
         return self.calls.get(replaces)
+
+    def records(self, record, options, employees):
+        return options.records
+
+    def announcement(self, record, chain):
+        return chain.options.warning
+
+    async def recordable(self):
+        return self.no_room
+
+    def recorded(self, what):
+        self.recorded_parts.append(what)
 
     def plan(self, step, record, only=None):
         record.forwarded(step)
