@@ -1,8 +1,10 @@
 """Mutants: a module with one small mistake in it. Tests that pass with a mutant see too little.
 
     python -m tests.proof.mutation MODULE NUMBER PYTEST-ARGUMENT...
+    python -m tests.proof.mutation judge FIRST STEP <mutants.json
 
-runs the tests with mutant NUMBER of the module in place of the module; nothing is written to disk.
+runs the tests with mutant NUMBER of the module in place of the module, or with one after the other,
+each in a fork of its own; nothing is written to disk.
 """
 
 from __future__ import annotations
@@ -12,8 +14,11 @@ import importlib
 import importlib.abc
 import importlib.util
 import itertools
+import json
 import sys
+import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 _COMPARED = {
@@ -113,13 +118,36 @@ class _Instead(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         return False
 
 
+def make(module: str, number: int) -> None:
+    """From now on the mutant is imported in place of the module."""
+    sys.meta_path.insert(0, _Instead(module, mutant(module, number)))
+    importlib.import_module(module)  # now, as pytest imports what it finds by itself
+
+
+def judge(first: int, step: int) -> list[str]:
+    """Of every STEP-th of the mutants that standard input names, those that the tests did not notice:
+    a JSON list of module, number, description and the tests."""
+    from tests.proof.judging import noticed
+
+    survivors = []
+    for module, number, what, tests in json.load(sys.stdin)[first::step]:
+        began = time.monotonic()
+        found = noticed(partial(make, module, number), tests)
+        print(f"{time.monotonic() - began:6.1f} s {found} {what}", file=sys.stderr)
+        if not found:
+            survivors.append(what)
+    return survivors
+
+
 def main() -> int:
-    """Run the tests on the mutant; 0 if none of them noticed it."""
+    """Run the tests on the mutant; 0 if none of them noticed it. Or judge many."""
     import pytest
 
+    if sys.argv[1] == "judge":
+        print(json.dumps(judge(int(sys.argv[2]), int(sys.argv[3]))))
+        return 0
     module, number, *arguments = sys.argv[1:]
-    sys.meta_path.insert(0, _Instead(module, mutant(module, int(number))))
-    importlib.import_module(module)  # now, as pytest imports what it finds by itself
+    make(module, int(number))
     return pytest.main(["-q", "-x", "-p", "no:cacheprovider", "--no-header", "--tb=no", *arguments])
 
 

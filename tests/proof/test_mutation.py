@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.proof.compiled_mutants import tests_of
 from tests.proof.mutation import comparisons, mutants
 from tests.support.sanitized import ROOT, copy
 
@@ -36,16 +37,8 @@ MODULES = {
     "core._slowroute": [f"{ROUTING}/test_{name}.py" for name in ("route", "plan", "cores")],
     "core.routing.decide": [f"{ROUTING}/test_{name}.py" for name in ("route", "plan", "cores")],
 }
-RULES = [
-    *(f"{ROUTING}/test_{name}.py" for name in ("translator", "hours", "numbering", "route", "plan")),
-    *(f"{ROUTING}/test_{name}.py" for name in ("filters", "availability", "expansion")),
-    "tests/unit/test_numbers.py",
-    f"{ROUTING}/test_cores.py",  # last, as it takes longest
-]
-"""Each runs on the oracle and on the compiled core; here on one of them, by the name of its example."""
 ORACLE = ("core._slowroute", "core._slowplan", "core._slowhours", "core._slownumbering")
-COMPARISONS = 40
-"""So many of the oracle's are tried; of the core, whose mutants are one build, all of them."""
+LANES = 2
 NOTICED_COMPARISONS = 0.8
 SAMPLE = 60
 NOTICED = 0.6
@@ -55,19 +48,33 @@ USUAL |= {"SUNSIM_EXAMPLES": "60"}
 """The environment of the suite, with fewer companies that both cores route: it is run very often."""
 
 
-def noticed(module: str, number: int) -> bool:
-    """Whether a test fails with this mutant, or does not end."""
-    return noticed_by(module, number, MODULES[module])
+def survivors_of(command: list[str], given: str = "", **how: object) -> list[str]:
+    """Mutants that no test noticed, judged in LANES processes that each print a JSON list."""
+    lanes = [
+        subprocess.Popen(
+            [sys.executable, "-m", *(str(lane) if each == "LANE" else each for each in command)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            **how,
+        )
+        for lane in range(LANES)
+    ]
+    with ThreadPoolExecutor(LANES) as pool:
+        answers = list(pool.map(lambda lane: lane.communicate(given)[0], lanes))
+    return [what for answer in answers for what in json.loads(answer)]
 
 
-def noticed_by(module: str, number: int, tests: list[str]) -> bool:
-    """Whether one of these tests fails with this mutant, or does not end."""
-    command = [sys.executable, "-m", "tests.proof.mutation", module, str(number), *tests]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=300, env=USUAL, check=False)
-    except subprocess.TimeoutExpired:
-        return True
-    return done.returncode != 0
+def judged(what: str, every: list[tuple[str, int, str, list[str]]], least: float) -> None:
+    """At least this share of the mutants is noticed; the others are printed."""
+    command = ["tests.proof.mutation", "judge", "LANE", str(LANES)]
+    told(what, survivors_of(command, json.dumps(every), env=USUAL), len(every), least)
+
+
+def told(what: str, survivors: list[str], tried: int, least: float) -> None:
+    print(f"\n{tried - len(survivors)} of {tried} {what} noticed; these were not:")
+    print("\n".join(survivors))
+    assert 1 - len(survivors) / tried >= least
 
 
 def test_the_tests_pass_without_a_mistake():
@@ -79,31 +86,20 @@ def test_the_tests_pass_without_a_mistake():
 
 def test_mistakes_are_noticed():
     every = [
-        (module, number, what) for module in MODULES for number, what in enumerate(mutants(module))
+        (module, number, what, tests)
+        for module, tests in MODULES.items()
+        for number, what in enumerate(mutants(module))
     ]
-    tried = random.Random(4711).sample(every, SAMPLE)
-    with ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(lambda each: noticed(*each[:2]), tried))
-    survivors = [what for (_, _, what), found in zip(tried, results, strict=True) if not found]
-    score = sum(results) / SAMPLE
-    print(f"\n{SAMPLE} of {len(every)} mutants tried, {score:.0%} noticed; these were not:")
-    print("\n".join(survivors))
-    assert score >= NOTICED
-
-
-def judged(survivors: list[str], tried: int) -> None:
-    print(f"\n{tried - len(survivors)} of {tried} comparisons noticed; these were not:")
-    print("\n".join(survivors))
-    assert 1 - len(survivors) / tried >= NOTICED_COMPARISONS
+    judged("mutants", random.Random(4711).sample(every, SAMPLE), NOTICED)
 
 
 def test_comparisons_of_the_oracle_are_noticed():
-    every = [(module, *each) for module in ORACLE for each in comparisons(module)]
-    tried = random.Random(4711).sample(every, min(COMPARISONS, len(every)))
-    with ThreadPoolExecutor(2) as pool:
-        tests = [*RULES, "-k", "not fast"]
-        results = list(pool.map(lambda each: noticed_by(*each[:2], tests), tried))
-    judged([what for (*_, what), found in zip(tried, results, strict=True) if not found], len(tried))
+    every = [
+        (module, number, what, [*tests_of(module), "-k", "not fast"])
+        for module in ORACLE
+        for number, what in comparisons(module)
+    ]
+    judged("comparisons", every, NOTICED_COMPARISONS)
 
 
 def test_comparisons_of_the_compiled_core_are_noticed(tmp_path):
@@ -111,23 +107,13 @@ def test_comparisons_of_the_compiled_core_are_noticed(tmp_path):
     copy(tmp_path, "core", "tenants", "tests", "benchmarks", "web/locale", "pyproject.toml")
     (wire,) = (ROOT / "core" / "sip").glob("_wire*.so")
     shutil.copy(wire, tmp_path / "core" / "sip")
-    command = [sys.executable, "-m", "tests.proof.compiled_mutants"]
-    how = {"cwd": tmp_path, "env": USUAL | {"PYTHONPATH": str(tmp_path)}, "text": True}
-    subprocess.run([*command, "build"], check=True, **how)
+    command = "tests.proof.compiled_mutants"
+    how = {"cwd": tmp_path, "env": USUAL | {"PYTHONPATH": str(tmp_path)}}
+    subprocess.run([sys.executable, "-m", command, "build"], check=True, **how)
     count = len(json.loads((tmp_path / "mutants.json").read_text()))
     assert count > 80
-    tests = [*RULES, "-k", "not slow"]
+    survivors = survivors_of([command, "run", "LANE", str(LANES), "-k", "not slow"], **how)
     # Mutant 0 is none: it says that the tests pass as such.
-    lanes = [
-        subprocess.Popen(
-            [*command, "run", first, "2", *tests],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            **how,
-        )
-        for first in ("0", "1")
-    ]
-    survivors = [what for lane in lanes for what in json.loads(lane.communicate()[0])]
     assert "none" in survivors
     survivors.remove("none")
-    judged(survivors, count)
+    told("comparisons", survivors, count, NOTICED_COMPARISONS)

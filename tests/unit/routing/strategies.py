@@ -3,12 +3,18 @@
 References may be dangling, lists empty, people in several groups, steps full of duplicates: nothing
 is filtered that a broken import or a deletion could leave behind. But most things are in order, or
 nobody would ever ring: ``mostly`` weighs them.
+
+Drawing costs forty times what both cores take for their answers, so little is drawn one by one: what
+is said of a telephone in a few words is one draw among all that may be said (``_each_of``), and
+strategies are made once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from functools import cache
+from itertools import product
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -69,7 +75,10 @@ class Hours(NamedTuple):
 
 _INTERVALS = st.tuples(st.integers(0, 1440), st.integers(0, 2880)).map(lambda edges: Interval(*edges))
 _DAYS = st.lists(_INTERVALS, max_size=3).map(tuple)
-_WEEKS = st.lists(_DAYS, min_size=5, max_size=8).map(tuple)
+_WEEKS = st.tuples(
+    st.lists(_DAYS, min_size=1, max_size=3), st.integers(5, 8), st.integers(0, 3**8 - 1)
+).map(lambda week: tuple(week[0][week[2] // 3**day % 3 % len(week[0])] for day in range(week[1])))
+"""Up to three kinds of days, one after the other as the digits of a number say."""
 _DATES = st.lists(
     st.builds(
         CalendarDay,
@@ -80,7 +89,12 @@ _DATES = st.lists(
     max_size=4,
 ).map(tuple)
 _MOMENTS = st.datetimes(datetime.fromisoformat("1970-01-01"), datetime.fromisoformat("2101-01-01"))
-_PERIODS = st.builds(ExtraPeriod, st.sampled_from(PeriodKind), _MOMENTS, _MOMENTS)
+_PERIODS = st.lists(st.builds(ExtraPeriod, st.sampled_from(PeriodKind), _MOMENTS, _MOMENTS), max_size=2)
+_HANG_UPS = st.sampled_from([HangUp(), *(HangUp(task=Executor(kind)) for kind in _TASKS)])
+_MANAGERS = st.one_of(
+    st.none(), st.builds(ManagerFirst, st.integers(1, 60), st.one_of(st.none(), _HANG_UPS))
+)
+_COIN = st.booleans()
 _FILTERS = st.one_of(
     st.lists(st.sampled_from(TAGS), max_size=2).map(lambda tags: TagFilter(tuple(tags))),
     st.lists(st.sampled_from(REGIONS), max_size=2).map(lambda codes: RegionFilter(tuple(codes))),
@@ -98,12 +112,52 @@ class Case(NamedTuple):
     seed: int
 
 
+def _weighed(usual: Sequence[Any], rare: Sequence[Any]) -> list[Any]:
+    """One of the usual values four times out of five."""
+    return [each for each in usual for _ in range(4 * len(rare))] + list(rare) * len(usual)
+
+
+@cache
+def _one_of(values: tuple[Any, ...]) -> SearchStrategy[Any]:
+    return st.sampled_from(values)
+
+
 def mostly(usual: Sequence[Any], rare: Sequence[Any]) -> SearchStrategy[Any]:
     """One of the usual values four times out of five."""
-    return st.integers(0, 4).flatmap(lambda dice: st.sampled_from(rare if dice == 4 else usual))
+    return _one_of(tuple(_weighed(usual, rare)))
 
 
-_MODES = mostly(list(AvailabilityMode)[1:], [AvailabilityMode.UNAVAILABLE])
+def _each_of(*choices: Sequence[Any]) -> SearchStrategy[tuple[Any, ...]]:
+    """One of each, drawn at once."""
+    return st.sampled_from(list(product(*choices)))
+
+
+_PHONES = _each_of(
+    list(TerminalKind),
+    _weighed(["0051234567", "+79161234567"], [""]),
+    [True] * 4 + [False],
+    [True] * 4 + [False],
+    _weighed([1, 2], [0, 255, 300]),
+)
+_THERE = st.sampled_from([True] * 9 + [False])
+_SECONDS = st.integers(0, 100)
+_CARDS = _each_of([None, *EXTENSIONS], list(DialMode), [None, *ZONES])
+_TEAMS = _each_of([None, *EXTENSIONS], list(DialMode))
+_LINES = _each_of([True] * 4 + [False], _weighed([0], [1, 2, 256, 300]))
+_PEOPLE = _each_of(
+    range(4), [None, *_weighed(list(AvailabilityMode)[1:], [AvailabilityMode.UNAVAILABLE])]
+)
+_CALLS = _each_of(
+    _weighed([Direction.INCOMING], list(Direction)),
+    [None, *NUMBERS],
+    _weighed(range(len(NUMBERS)), ["101", "", *NUMBERS]),
+)
+"""Whom they call is one of the company's numbers, by its place."""
+_OWN = st.permutations(NUMBERS).flatmap(lambda all_: st.integers(0, 3).map(lambda n: all_[: n + 1]))
+_CALLERS = st.tuples(
+    st.lists(st.sampled_from(TAGS), max_size=2).map(frozenset),
+    st.lists(st.sampled_from(REGIONS), max_size=2).map(tuple),
+)
 
 
 def _some(ids: list[UUID], most: int) -> SearchStrategy[tuple[UUID, ...]]:
@@ -120,20 +174,15 @@ def cases(draw: DrawFn) -> Case:
     cards: dict[UUID, list[UUID]] = {person: [] for person in people}
     for phone in phones:
         if people:
-            cards[draw(st.sampled_from(people))].append(phone)
+            cards[draw(_one_of(tuple(people)))].append(phone)
     addressees = _addressees(people, teams)
-    hang_ups = st.builds(
-        HangUp, task=st.one_of(st.none(), st.builds(Executor, st.sampled_from(_TASKS)))
-    )
-    managers = st.builds(ManagerFirst, st.integers(1, 60), st.one_of(st.none(), hang_ups))
-    dials = st.builds(
-        Dial,
+    dials = st.tuples(
         st.lists(addressees, max_size=6).map(tuple),
         st.sampled_from(DialMode),
         st.integers(1, 120),
         st.integers(1, 40),
-        st.one_of(st.none(), managers),
-    )
+        _MANAGERS,
+    ).map(lambda dial: Dial(*dial))
     plans = _ids(5, draw(st.integers(0, 2)))
     dates = _ids(6, draw(st.integers(0, 2)))
     hours = Hours([*plans, UUID(int=9)], [*dates, UUID(int=9)])
@@ -146,105 +195,107 @@ def cases(draw: DrawFn) -> Case:
         schedules=tuple(Schedule(key, "", draw(_WEEKS)) for key in plans),
         calendars=tuple(Calendar(key, "", draw(_DATES)) for key in dates),
         employees=tuple(_employee(draw, person, cards[person], hours) for person in people),
-        terminals=tuple(_terminal(draw, phone, hours) for phone in phones if draw(mostly([1], [1, 0]))),
+        terminals=tuple(_terminal(draw, phone, hours) for phone in phones if draw(_THERE)),
         groups=tuple(_group(draw, team, [*people, UUID(int=9)]) for team in teams),
         numbers=tuple(
-            Number(UUID(int=50 + at), number, scenario_id=draw(_maybe([*scripts, UUID(int=9)])))
-            for at, number in enumerate(draw(st.lists(st.sampled_from(NUMBERS), unique=True)))
+            Number(UUID(int=50 + at), number, scenario_id=draw(_handled(scripts)))
+            for at, number in enumerate(draw(_OWN))
         ),
-        scenarios=tuple(_scenario(draw, script, dials, hang_ups, hours) for script in scripts),
+        scenarios=tuple(_scenario(draw, script, dials, hours) for script in scripts),
     )
     inside = [step for s in snapshot.scenarios for step in s.default.chain.all_steps]
     return Case(
         snapshot=snapshot,
-        live=Live(
-            registered=frozenset(
-                phone for phone in [*phones, UUID(int=9)] if draw(mostly([True], [False]))
-            ),
-            calls={phone: draw(mostly([0], [1, 2, 256, 300])) for phone in [*phones, UUID(int=9)]},
-            talked={person: draw(st.integers(0, 3)) for person in [*people, UUID(int=9)]},
-            modes={person: draw(_MODES) for person in [*people, UUID(int=9)] if draw(st.booleans())},
-        ),
+        live=_live(draw, [*phones, UUID(int=9)], [*people, UUID(int=9)]),
         steps=[*(step for step in inside if isinstance(step, Dial)), draw(dials)],
-        calls=[_call(draw, phones, people) for _ in range(draw(st.integers(1, 3)))],
+        calls=[_call(draw, phones, people, snapshot.numbers) for _ in range(draw(st.integers(1, 3)))],
         instant=draw(INSTANTS),
         seed=draw(st.integers(0, 2**63 - 1)),
     )
 
 
-def _maybe(ids: list[UUID]) -> SearchStrategy[UUID | None]:
-    return st.one_of(st.none(), st.sampled_from(ids))
-
-
-def _addressees(people: list[UUID], teams: list[UUID]) -> SearchStrategy[Addressee]:
-    by_kind = {
-        AddresseeKind.EMPLOYEE: mostly([*map(str, people), "odd"], [str(UUID(int=9))]),
-        AddresseeKind.GROUP: mostly([*map(str, teams), "odd"], [str(UUID(int=9))]),
-        AddresseeKind.EXTENSION: st.sampled_from(EXTENSIONS),
-        AddresseeKind.EXTERNAL: st.sampled_from(NUMBERS),
-    }
-    return st.sampled_from(AddresseeKind).flatmap(
-        lambda kind: by_kind[kind].map(lambda ref: Addressee(kind, ref))
+def _live(draw: DrawFn, phones: list[UUID], people: list[UUID]) -> Live:
+    lines = {phone: draw(_LINES) for phone in phones}
+    who = {person: draw(_PEOPLE) for person in people}
+    return Live(
+        registered=frozenset(phone for phone, (there, _) in lines.items() if there),
+        calls={phone: calls for phone, (_, calls) in lines.items()},
+        talked={person: seconds for person, (seconds, _) in who.items()},
+        modes={person: mode for person, (_, mode) in who.items() if mode is not None},
     )
 
 
+def _handled(scripts: Sequence[UUID]) -> SearchStrategy[UUID | None]:
+    return mostly(scripts, [None, UUID(int=9)]) if scripts else _one_of((None, UUID(int=9)))
+
+
+def _maybe(ids: Sequence[UUID]) -> SearchStrategy[UUID | None]:
+    """One of them as often as none."""
+    return _one_of((*[None] * len(ids), *ids))
+
+
+def _addressees(people: list[UUID], teams: list[UUID]) -> SearchStrategy[Addressee]:
+    known = {AddresseeKind.EMPLOYEE: 4 * people, AddresseeKind.GROUP: 4 * teams}
+    refs = {kind: [*map(str, ids), "odd", str(UUID(int=9))] for kind, ids in known.items()}
+    refs |= {AddresseeKind.EXTENSION: EXTENSIONS, AddresseeKind.EXTERNAL: [*NUMBERS, "+79161234567"]}
+    return _one_of(tuple(Addressee(kind, ref) for kind, each in refs.items() for ref in each))
+
+
 def _employee(draw: DrawFn, key: UUID, terminals: list[UUID], hours: Hours) -> Employee:
+    extension, dial_mode, timezone = draw(_CARDS)
     return Employee(
         id=key,
         name="",
-        extension=draw(st.one_of(st.none(), st.sampled_from(EXTENSIONS))),
-        dial_mode=draw(st.sampled_from(DialMode)),
+        extension=extension,
+        dial_mode=dial_mode,
         terminals=tuple(terminals),
-        timezone=draw(st.one_of(st.none(), st.sampled_from(ZONES))),
+        timezone=timezone,
         schedule_id=draw(_maybe(hours.schedules)),
         calendar_id=draw(_maybe(hours.calendars)),
-        extra=tuple(draw(st.lists(_PERIODS, max_size=2))),
+        extra=tuple(draw(_PERIODS)),
     )
 
 
 def _terminal(draw: DrawFn, key: UUID, hours: Hours) -> Terminal:
+    kind, address, active, main, channels = draw(_PHONES)
     return Terminal(
         id=key,
         employee_id=UUID(int=9),
-        kind=draw(st.sampled_from(TerminalKind)),
-        address=draw(mostly(["0051234567", "+79161234567"], [""])),
-        active=draw(mostly([True], [False])),
-        main=draw(mostly([True], [False])),
-        ring_seconds=draw(st.integers(0, 100)),
-        channels=draw(mostly([1, 2], [0, 255, 300])),
+        kind=kind,
+        address=address,
+        active=active,
+        main=main,
+        ring_seconds=draw(_SECONDS),
+        channels=channels,
         schedule_id=draw(_maybe(hours.schedules)),
     )
 
 
 def _group(draw: DrawFn, key: UUID, people: list[UUID]) -> Group:
+    extension, dial_mode = draw(_TEAMS)
     return Group(
         id=key,
         name="",
-        extension=draw(st.one_of(st.none(), st.sampled_from(EXTENSIONS))),
-        dial_mode=draw(st.sampled_from(DialMode)),
-        ring_seconds=draw(st.integers(0, 100)),
+        extension=extension,
+        dial_mode=dial_mode,
+        ring_seconds=draw(_SECONDS),
         members=draw(_some(people, 6)),
     )
 
 
-def _scenario(
-    draw: DrawFn,
-    key: UUID,
-    dials: SearchStrategy[Dial],
-    hang_ups: SearchStrategy[HangUp],
-    hours: Hours,
-) -> Scenario:
+def _scenario(draw: DrawFn, key: UUID, dials: SearchStrategy[Dial], hours: Hours) -> Scenario:
+    steps = st.lists(st.one_of(dials, dials, _HANG_UPS), max_size=2).map(tuple)
+    chains = st.tuples(steps, steps).map(lambda chain: Chain(chain[0], net=chain[1]))
+
     def branch(at: int) -> Branch:
-        steps = st.lists(st.one_of(dials, dials, hang_ups), max_size=2).map(tuple)
-        chains = st.builds(Chain, steps, net=steps)
         return Branch(
             UUID(int=key.int + (1 << 80) + at),
             "",
             draw(chains),
-            filter=draw(st.one_of(st.none(), _FILTERS)),
+            filter=draw(_FILTERS) if draw(_COIN) else None,
             schedule_id=draw(_maybe(hours.schedules)),
             calendar_id=draw(_maybe(hours.calendars)),
-            off_hours=draw(st.one_of(st.none(), chains)),
+            off_hours=draw(chains) if draw(_COIN) else None,
         )
 
     branches = tuple(branch(at) for at in range(draw(st.integers(0, 3))))
@@ -253,15 +304,19 @@ def _scenario(
     )
 
 
-def _call(draw: DrawFn, phones: list[UUID], people: list[UUID]) -> CallFacts:
+def _call(draw: DrawFn, phones: list[UUID], people: list[UUID], numbers: Sequence[Number]) -> CallFacts:
+    direction, caller, called = draw(_CALLS)
+    if isinstance(called, int):
+        called = numbers[called % len(numbers)].e164 if numbers else NUMBERS[called]
+    tags, regions = draw(_CALLERS)
     return CallFacts(
         call_id=UUID(int=2),
         tenant_id=TENANT,
-        direction=draw(mostly([Direction.INCOMING], list(Direction))),
-        caller=draw(st.one_of(st.none(), st.sampled_from(NUMBERS))),
-        called=draw(st.sampled_from([*NUMBERS, "101", ""])),
+        direction=direction,
+        caller=caller,
+        called=called,
         terminal_id=draw(_maybe([*phones, UUID(int=9)])),
-        tags=frozenset(draw(st.lists(st.sampled_from(TAGS), max_size=2))),
-        regions=tuple(draw(st.lists(st.sampled_from(REGIONS), max_size=2))),
+        tags=tags,
+        regions=regions,
         manager_id=draw(_maybe([*people, UUID(int=9)])),
     )
