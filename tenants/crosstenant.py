@@ -48,6 +48,7 @@ __all__ = [
     "tenant_of_session",
     "tenant_of_token",
     "tenants_with_commands",
+    "tenants_with_former_snapshots",
     "tenants_with_pending_lines",
     "tenants_with_plugin",
     "tenants_with_recordings",
@@ -412,6 +413,17 @@ async def kept_snapshots(database: Database, hashes: Sequence[str]) -> set[tuple
             "SELECT hash, version FROM snapshot_versions WHERE hash = ANY($1)", hashes
         )
     return {(row["hash"], row["version"]) for row in rows}
+
+
+async def tenants_with_former_snapshots(database: Database, before: datetime) -> list[UUID]:
+    """Companies with configurations that were followed by another one before this instant."""
+    async with database.directory() as session:
+        rows = await session.fetch(
+            "SELECT tenant_id FROM snapshot_versions WHERE created_at < $1"
+            " GROUP BY tenant_id HAVING count(DISTINCT hash) > 1",
+            before,
+        )
+    return [row["tenant_id"] for row in rows]
 
 
 async def talk_times(

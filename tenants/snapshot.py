@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from core.contracts import (
     Addressee,
@@ -34,6 +36,7 @@ from core.contracts import (
     TerminalKind,
 )
 from core.hours import Calendar, CalendarDay, ExtraPeriod, Interval, Minute, Schedule
+from tenants.crosstenant import tenants_with_former_snapshots
 from tenants.db import Database, Session
 from tenants.tables import TagKind, TenantStatus, TerminalState
 
@@ -46,9 +49,13 @@ __all__ = [
     "from_content",
     "modes",
     "of_version",
+    "prune",
+    "prune_all",
     "sealed",
     "store",
 ]
+
+log = structlog.get_logger(__name__)
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
@@ -243,7 +250,8 @@ async def store(database: Database, snapshot: Snapshot) -> None:
     async with database.tenant(snapshot.tenant_id) as session:
         await session.execute(
             "INSERT INTO snapshots (tenant_id, hash, version, body) VALUES ($1, $2, $3, $4)"
-            " ON CONFLICT (tenant_id, hash) DO NOTHING",
+            # Updated to nothing new, so that a pruning that is going on is waited for.
+            " ON CONFLICT (tenant_id, hash) DO UPDATE SET hash = EXCLUDED.hash",
             snapshot.tenant_id,
             snapshot.hash,
             snapshot.version,
@@ -258,6 +266,40 @@ async def store(database: Database, snapshot: Snapshot) -> None:
             snapshot.version,
             snapshot.hash,
         )
+
+
+FORMER_DAYS = 7
+"""So long a configuration that no call refers to is kept after the next one: calls that began with it
+may still go on, or wait in the journal to be stored."""
+
+_PRUNE = """
+WITH unused AS (
+    SELECT v.hash FROM snapshot_versions AS v GROUP BY v.hash
+    HAVING max(v.version) < (SELECT max(version) FROM snapshot_versions WHERE created_at < $1)
+        AND NOT EXISTS (SELECT FROM calls AS c WHERE c.snapshot_hash = v.hash)
+), versions AS (
+    DELETE FROM snapshot_versions AS v USING unused WHERE v.hash = unused.hash
+), gone AS (
+    DELETE FROM snapshots AS s USING unused WHERE s.hash = unused.hash RETURNING s.hash
+)
+SELECT count(*) FROM gone
+"""
+
+
+async def prune_all(database: Database) -> None:
+    """Forget the configurations of all companies that were followed by another ``FORMER_DAYS`` ago and
+    that no call refers to. What they alone have named, sounds above all, is then free to go."""
+    before = datetime.now(UTC) - timedelta(days=FORMER_DAYS)
+    for tenant_id in await tenants_with_former_snapshots(database, before):
+        found = await prune(database, tenant_id, before)
+        if found:
+            log.info("snapshots.pruned", tenant=str(tenant_id), snapshots=found)
+
+
+async def prune(database: Database, tenant_id: UUID, before: datetime) -> int:
+    """Those of one company that were followed by another before this instant; how many."""
+    async with database.tenant(tenant_id) as session:
+        return int(await session.fetchval(_PRUNE, before))
 
 
 async def find(session: Session, digest: str) -> Snapshot | None:

@@ -9,6 +9,7 @@ from tenants.recordings import RecordingMaker
 from tenants.services import lines, trunks
 from tenants.services.lines import LineIssuer
 from tenants.services.soundspace import sweep
+from tenants.snapshot import prune_all
 from tenants.storage import Storage
 
 __all__ = ["chores"]
@@ -26,6 +27,7 @@ def chores(
         Chore("lines.activate", 10, lambda: lines.activate_all_pending(db, issuer)),
         Chore("commands.purge", 3600, lambda: crosstenant.purge_commands(db)),
         Chore("sessions.purge", 3600, lambda: crosstenant.purge_sessions(db)),
+        Chore("snapshots.prune", _DAY, lambda: prune_all(db)),
         Chore("sounds.sweep", _DAY, lambda: sweep(db, storage)),
         Chore("recordings.make", 2, recordings.work),
         Chore("recordings.count", 60, recordings.count),

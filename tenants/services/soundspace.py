@@ -1,7 +1,8 @@
 """How much sound a company keeps, and when what nobody needs any more is deleted.
 
 Files are deleted here and nowhere else, a day after the last row let them go: until then calls play
-them, and an upload of the same sound cannot lose it. What a stored snapshot names stays for replays.
+them, and an upload of the same sound cannot lose it. What a stored snapshot names stays for replays;
+snapshots that no call refers to are forgotten before (``tenants.snapshot.prune_all``).
 """
 
 from __future__ import annotations
