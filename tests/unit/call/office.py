@@ -93,7 +93,7 @@ class FakeEndpoint:
 class Office:
     """A company with Anna and Boris, a carrier, and a switchboard."""
 
-    def __init__(self, *plugins, steps=None, **settings):
+    def __init__(self, *plugins, steps=None, sounds=None, **settings):
         dial = Dial((Addressee(AddresseeKind.EMPLOYEE, str(ANNA)),))
         branch = Branch(UUID(int=20), "top", Chain(steps or (dial,)))
         people = ((ANNA, "Анна", "101"), (BORIS, "Борис", "102"))
@@ -129,6 +129,7 @@ class Office:
             host=Host({plugin.manifest.name: plugin for plugin in plugins}),
             publish=self.events.append,
             clock=LoopClock(),
+            sounds=sounds,
         )
         self.switchboard.endpoint = self.endpoint
 
@@ -147,6 +148,7 @@ class Office:
     def switch(self, who, mode):
         """Somebody is in another availability mode from now on."""
         self.directory.mode_of[who] = mode
+        self.directory.put(self.snapshot)  # whoever waits hears of it
 
     def external(self, who, number):
         """Give somebody an external number beside the line."""
