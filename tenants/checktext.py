@@ -136,6 +136,8 @@ SENTENCES = {
     Code.SCHEDULE_GONE: N_("the schedule does not exist any more, so it is round the clock"),
     Code.CALENDAR_GONE: N_("the calendar does not exist any more, so there are no holidays"),
     Code.TAG_UNUSED: N_("nobody has the tag “{tag}”"),
+    Code.QUEUE_MISSING: N_("the contract has no queues: who is not reached does not wait"),
+    Code.QUEUE_IN_VAIN: N_("callers wait for {seconds} s in vain: nobody ever rings here"),
     Code.PLUGIN_MISSING: N_("passed over, because the contract does not have “{plugin}”"),
     Code.STEP_UNKNOWN: N_("passed over, because nothing executes the step “{name}”"),
     Code.STEP_UNREACHED: N_("never reached, the call ends before it"),

@@ -12,7 +12,19 @@ import asyncio
 from uuid import UUID
 
 from plugins.queue.logic import Hall, Waiter, offers, priority_of
-from sunsim import CallVerbs, Dial, MenuKey, Next, PlanNode, Queue, gauge, histogram
+from sunsim import (
+    CallVerbs,
+    Dial,
+    KeyAction,
+    MenuKey,
+    Next,
+    PlanNode,
+    Prompt,
+    Queue,
+    TaskKind,
+    gauge,
+    histogram,
+)
 
 __all__ = ["Company", "wait"]
 
@@ -130,6 +142,7 @@ class Visit:
         self._ringing = False
         self._key: asyncio.Task[str] | None = None  # the next one that he presses
         self._since: float | None = None  # when he began to wait, answered
+        self._told = 0.0  # when he heard his place last
         self._gone = False
         company.visits[self._waiter] = self
 
@@ -196,7 +209,7 @@ class Visit:
         finally:
             self._ringing = False
             if waiter.rings and not self._gone:
-                pause = self._queue.pause_seconds
+                pause = max(self._queue.pause_seconds, 1)  # else who cannot be reached rings and rings
                 waiter.declined(asyncio.get_running_loop().time() + pause)
                 company.changed_in(pause)
                 company.share_out()
@@ -218,6 +231,7 @@ class Visit:
         call.forget_keys()
         call.queued(self._name, self._place(), self._waiter.priority)
         await call.music(self._queue.media)
+        self._told = loop.time() - (self._queue.place_seconds or 0)
         deadline = self._since + self._queue.seconds
         while (left := deadline - loop.time()) > 0:
             ringing = bool(self._waiter.rings)
@@ -232,13 +246,24 @@ class Visit:
         return Next.CONTINUE
 
     async def _offered_in(self, seconds: float) -> bool:
-        """Wait until somebody may ring, so long at most."""
+        """Wait until somebody may ring, so long at most; the caller is told his place meanwhile."""
+        offered = asyncio.create_task(self._offer.wait())
+        telling = asyncio.create_task(self._tell_place())
         try:
-            async with asyncio.timeout(seconds):
-                await self._offer.wait()
-        except TimeoutError:
-            return False
-        return True
+            await asyncio.wait({offered}, timeout=seconds)
+            return offered.done()
+        finally:
+            for task in (offered, telling):
+                task.cancel()
+            await asyncio.gather(offered, telling, return_exceptions=True)
+
+    async def _tell_place(self) -> None:
+        """At first and every so many seconds, as long as he waits; who rings may interrupt it."""
+        every, loop = self._queue.place_seconds, asyncio.get_running_loop()
+        while every is not None:
+            await asyncio.sleep(self._told + every - loop.time())
+            self._told = loop.time()
+            await self.call.play(Prompt.QUEUE_PLACE, self._place())
 
     async def _key_during(self, acting: asyncio.Task[bool]) -> MenuKey | None:
         """The key that leads out of the queue, if it is pressed before this is done; then it is not."""
@@ -258,10 +283,20 @@ class Visit:
             await asyncio.gather(acting, return_exceptions=True)
 
     def _meant(self, key: str) -> MenuKey | None:
-        keys = () if self.call.talking else self._queue.keys
-        return next((each for each in keys if each.key == key), None)
+        """What a key does here; who hides the number cannot ask to be called back."""
+        call = self.call
+        for each in () if call.talking else self._queue.keys:
+            if each.key == key and (each.action is not KeyAction.CALLBACK or call.facts.caller):
+                return each
+        return None
 
     async def _leave_by(self, chosen: MenuKey) -> Next:
+        call = self.call
         self.leave("key")
-        await self.call.silence()
-        return Next.CONTINUE
+        await call.silence()
+        if chosen.action is not KeyAction.CALLBACK:
+            return Next.CONTINUE
+        call.request_task(TaskKind.CALLBACK, chosen.executor)
+        await call.play(chosen.target or Prompt.CALLBACK)
+        call.hang_up()
+        return Next.END

@@ -19,13 +19,13 @@ from tenants.db import Database
 from tenants.services import audit, uses
 from tenants.services.actor import Actor, require_administrator, require_scope
 from tenants.services.forms import given, proper_name
-from tenants.services.scenario_blocks import Known, known, reachable, responsible
+from tenants.services.scenario_blocks import KEYS, Known, known, reachable, responsible
 from tenants.services.uses import Use, UseKind
 from tenants.tables import Menu
 
 __all__ = ["CreateMenu", "MenuView", "UpdateMenu", "create", "delete", "get", "menus", "update"]
 
-_KEYS = frozenset("0123456789*#")
+
 _LONGEST_WAIT = 300
 _NOT_YET = frozenset({KeyAction.MESSAGE})
 
@@ -199,7 +199,7 @@ async def _verified(body: Body) -> Body:
 
 def _keys_problem(keys: tuple[MenuKey, ...]) -> str:
     pressed = [key.key for key in keys]
-    if not set(pressed) <= _KEYS:
+    if not set(pressed) <= KEYS:
         return "Keys are the digits, the star and the hash."
     if len(set(pressed)) < len(pressed):
         return "A key does one thing."

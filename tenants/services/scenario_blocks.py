@@ -19,6 +19,7 @@ from core.errors import FieldError, Invalid
 from core.library import OFFERED
 from core.regions import SUBJECTS
 from core.scenarios import (
+    QUEUE,
     Addressee,
     AddresseeKind,
     Chain,
@@ -28,9 +29,12 @@ from core.scenarios import (
     ExecutorKind,
     ExtensionBlock,
     HangUp,
+    KeyAction,
     MenuBlock,
+    MenuKey,
     MessageBlock,
     PluginStep,
+    Queue,
     RegionFilter,
     Step,
     TagFilter,
@@ -40,6 +44,7 @@ from tenants.services.contracts import step_configs
 from tenants.services.forms import proper_name
 from tenants.tables import (
     Calendar,
+    Contract,
     Employee,
     ExtensionList,
     Group,
@@ -50,10 +55,14 @@ from tenants.tables import (
     TagKind,
 )
 
-__all__ = ["BranchDraft", "Known", "known", "reachable", "responsible", "verified"]
+__all__ = ["KEYS", "BranchDraft", "Known", "known", "reachable", "responsible", "verified"]
 
 _MOST_ADDRESSEES = 100
 _MOST_STEPS = 20
+_MOST_WAITING = 1000
+_REQUESTS = frozenset({KeyAction.CALLBACK})
+KEYS = frozenset("0123456789*#")
+"""What a telephone can press that is asked to."""
 
 BranchDraft: Any = msgspec.defstruct(
     "BranchDraft",
@@ -89,6 +98,7 @@ class Known(Struct, frozen=True):
     lists: frozenset[UUID]
     tags: frozenset[UUID]
     steps: Mapping[str, type[Struct]]
+    plugins: frozenset[str] = frozenset()  # of the contract
 
 
 async def known() -> Known:
@@ -97,7 +107,9 @@ async def known() -> Known:
     own = [frozenset(row["id"] for row in await table.select(table.id)) for table in tables]
     found = [ids | OFFERED if table is Media else ids for table, ids in zip(tables, own, strict=True)]
     tags = await Tag.select(Tag.id).where(Tag.kind == TagKind.CONTACT)
-    return Known(*found, frozenset(row["id"] for row in tags), step_configs())
+    contracts = await Contract.select(Contract.plugins)
+    plugins = frozenset(name for row in contracts for name in row["plugins"])
+    return Known(*found, frozenset(row["id"] for row in tags), step_configs(), plugins)
 
 
 def verified(drafts: dict[str, Any], there: Known) -> dict[str, Any]:
@@ -186,8 +198,7 @@ class _Check:
         self._seconds(f"{place}.ring_seconds", step.ring_seconds, 3600)
         self._seconds(f"{place}.each_seconds", step.each_seconds, 600)
         if step.queue is not None:
-            self._seconds(f"{place}.queue", step.queue.seconds, 7200)
-            self._media(f"{place}.queue.media", step.queue.media)
+            step = replace(step, queue=self._queue(f"{place}.queue", step.queue))
         if step.manager is not None:
             self._seconds(f"{place}.manager", step.manager.ring_seconds, 600)
             if step.manager.otherwise is not None:
@@ -201,10 +212,46 @@ class _Check:
             self.errors[f"{place}.addressees"] = FieldError(problem)
         return replace(step, addressees=addressees)
 
+    def _queue(self, place: str, queue: Queue) -> Queue:
+        """The settings of a queue (PRC-09), if the contract has queues at all."""
+        if QUEUE.partition(".")[0] not in self.there.plugins or QUEUE not in self.there.steps:
+            self.errors[place] = FieldError("The contract has no queues.")
+        self._seconds(f"{place}.seconds", queue.seconds, 7200)
+        self._seconds(f"{place}.pause_seconds", queue.pause_seconds, 600)
+        if queue.place_seconds is not None and not 10 <= queue.place_seconds <= 600:
+            self.errors[f"{place}.place_seconds"] = FieldError("From 10 to 600 seconds are possible.")
+        if queue.most is not None and not 1 <= queue.most <= _MOST_WAITING:
+            problem = FieldError("From 1 to {most} callers may wait.", most=_MOST_WAITING)
+            self.errors[f"{place}.most"] = problem
+        self._media(f"{place}.media", queue.media)
+        if not self.there.tags.issuperset(queue.first) or len(set(queue.first)) < len(queue.first):
+            self.errors[f"{place}.first"] = FieldError("Choose tags of contacts, each once.")
+        pressed = [key.key for key in queue.keys]
+        if len(set(pressed)) < len(pressed) or not KEYS.issuperset(pressed):
+            problem = FieldError("Keys are the digits, the star and the hash; each does one thing.")
+            self.errors[f"{place}.keys"] = problem
+        return replace(queue, keys=tuple(self._keys(f"{place}.keys", queue.keys)))
+
+    def _keys(self, place: str, keys: tuple[MenuKey, ...]) -> Iterator[MenuKey]:
+        """What leads out of a queue, without what has no meaning for it."""
+        for at, key in enumerate(keys):
+            plain = MenuKey(key.key, key.action)
+            if key.action in _REQUESTS:
+                self._media(f"{place}[{at}].target", key.target)
+                if key.executor is None:
+                    self.errors[f"{place}[{at}].executor"] = FieldError("Choose who gets the task.")
+                else:
+                    self._executor(f"{place}[{at}].executor", key.executor)
+                plain = replace(plain, target=key.target, executor=key.executor)
+            elif key.action is not KeyAction.SKIP:
+                problem = "A key leads from a queue to a request to be called back or the next block."
+                self.errors[f"{place}[{at}].action"] = FieldError(problem)
+            yield plain
+
     def _plugin(self, place: str, step: PluginStep) -> None:
         """Some plugin executes the step, it can read the settings, and what they name is there."""
         config = self.there.steps.get(step.name)
-        if config is None:
+        if config is None or step.name == QUEUE:  # that is a forwarding's
             self.errors[f"{place}.name"] = FieldError("There is no such step.")
             return
         try:

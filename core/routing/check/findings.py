@@ -42,6 +42,8 @@ class Code(StrEnum):
     TAG_UNUSED = "tag_unused"  # no contact has it (tag)
     PLUGIN_MISSING = "plugin_missing"  # the contract has not the plugin of a step (plugin)
     STEP_UNKNOWN = "step_unknown"  # no plugin has a step of this name (name)
+    QUEUE_MISSING = "queue_missing"  # the contract has no queues: nobody waits
+    QUEUE_IN_VAIN = "queue_in_vain"  # callers wait where nobody ever rings (seconds)
     STEP_UNREACHED = "step_unreached"  # a step after the end of the call
     FORWARD_LOOP = "forward_loop"  # an addressee is a number of ours: it does not ring
     NET_SAME = "net_same"  # the safety net rings the same people as the list before it (H-9)

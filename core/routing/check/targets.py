@@ -39,9 +39,11 @@ class Targets:
                     if tag not in tags_in_use:
                         yield self._finding(Code.TAG_UNUSED, Severity.NOTE, place, tag=str(tag))
         for branch, off_hours, chain in self._survey.chains():
-            yield from self._chain(branch, off_hours, chain)
+            yield from self._chain(branch, off_hours, chain, tags_in_use)
 
-    def _chain(self, branch: Branch, off_hours: bool, chain: Chain) -> Iterator[Finding]:
+    def _chain(
+        self, branch: Branch, off_hours: bool, chain: Chain, tags_in_use: Set[UUID] | None
+    ) -> Iterator[Finding]:
         possible = self._chains.possible(chain)
         for index, step in enumerate(chain.all_steps):
             place = self._survey.place(branch, off_hours, index)
@@ -49,6 +51,7 @@ class Targets:
                 yield self._finding(Code.STEP_UNREACHED, Severity.NOTE, place)
             elif isinstance(step, Dial):
                 yield from self._dial(step, place)
+                yield from self._queue(step, place, tags_in_use)
             elif isinstance(step, PluginStep):
                 yield from self._plugins(step, place)
         first, net = (_forwarding(steps) for steps in (chain.steps, chain.net))
@@ -64,6 +67,19 @@ class Targets:
             yield self._finding(Code.PLUGIN_MISSING, Severity.ERROR, place, plugin=plugin)
         elif why is PassedOver.NO_STEP:
             yield self._finding(Code.STEP_UNKNOWN, Severity.ERROR, place, name=step.name)
+
+    def _queue(self, step: Dial, place: Place, tags_in_use: Set[UUID] | None) -> Iterator[Finding]:
+        if step.queue is None:
+            return
+        if not self._chains.has(step):
+            yield self._finding(Code.QUEUE_MISSING, Severity.WARNING, place)
+            return
+        if not self._people.step(step):
+            seconds = step.queue.seconds
+            yield self._finding(Code.QUEUE_IN_VAIN, Severity.WARNING, place, seconds=seconds)
+        for tag in step.queue.first if tags_in_use is not None else ():
+            if tag not in (tags_in_use or ()):
+                yield self._finding(Code.TAG_UNUSED, Severity.NOTE, place, tag=str(tag))
 
     def _dial(self, step: Dial, place: Place) -> Iterator[Finding]:
         for entry, addressee in enumerate(step.addressees):

@@ -18,11 +18,14 @@ from core.contracts import (
     ContactKind,
     Dial,
     DialMode,
+    Executor,
+    ExecutorKind,
     HangUp,
     Line,
     Media,
     Outcome,
     StepCode,
+    TaskKind,
 )
 from core.routing import Evidence
 from core.scenarios import KeyAction, ManagerFirst, MenuKey, Queue
@@ -506,3 +509,61 @@ def test_who_waits_is_told_when_the_service_stops():
     (cdr,) = play(world, scene)
     assert left(cdr) == {"reason": "hung_up", "seconds": 65.0, "place": 1}
     assert cdr.outcome is not Outcome.ANSWERED
+
+
+@pytest.mark.spec("IVR-16", at="rule")
+def test_a_key_asks_to_be_called_back():
+    executor = Executor(ExecutorKind.FIRST)
+    keys = (MenuKey("1", KeyAction.CALLBACK, executor=executor),)
+    world = office(queued(ANNA, keys=keys), Dial(people(BORIS)), sounds=MemorySounds())
+
+    async def scene():
+        for caller in ("+79161112233", "anonymous"):
+            world.from_carrier(caller=caller)
+            await asyncio.sleep(5)
+            list(world.media.sessions.values())[-1].on_key(None, "1", 100)
+            await asyncio.sleep(1)
+
+    asked, hidden = sorted(play(world, scene), key=lambda cdr: cdr.started_at)
+    (task,) = asked.tasks
+    assert task.kind is TaskKind.CALLBACK
+    assert task.executor == Addressee(AddresseeKind.EMPLOYEE, str(ANNA))
+    assert (left(asked)["reason"], asked.ended_by) == ("key", "system")
+    heard = [verb for verb in world.media.sessions[asked.call_id].verbs if verb[:4] == "play"]
+    assert heard[-1] == "play callback.accepted.wav"
+    assert left(hidden)["reason"] == "time", "nobody can be called back without a number"
+
+
+def test_callers_are_told_their_place_and_the_music_goes_on():
+    world = office(queued(ANNA, place_seconds=30, seconds=100), sounds=MemorySounds())
+
+    async def scene():
+        first = world.from_carrier()
+        await asyncio.sleep(1)
+        world.from_carrier()
+        await asyncio.sleep(40)
+        first.say(Ended(True))
+
+    _, second = sorted(play(world, scene), key=lambda cdr: cdr.started_at)
+    heard = [v[5:-4] for v in world.media.sessions[second.call_id].verbs if v[:4] == "play"]
+    music = "music.morning_coffee"
+    place = ["queue.place", "number.2"]
+    assert heard[:1] == [music]
+    said = [name for name in heard if name != music and not name.startswith("queue.place.")]
+    assert said == [*place, *place, "queue.next", "queue.next"]
+    assert heard.count(music) == 1 + 4
+    times = [s.at - second.started_at for s in second.steps if s.code is StepCode.PLAYED]
+    assert times == [pytest.approx(n, abs=0.1) for n in (0, 30, 60, 90)]
+
+
+def test_whoever_becomes_free_does_not_wait_for_the_end_of_an_announcement():
+    world = office(queued(ANNA, place_seconds=30, seconds=100), sounds=MemorySounds())
+
+    async def scene():
+        world.from_carrier()
+        await asyncio.sleep(0.5)  # while he is told his place
+        world.phone(ANNA, rings(), answers(2), hangs_up(10))
+        world.switch(ANNA, AvailabilityMode.SCHEDULE)
+
+    (cdr,) = play(world, scene)
+    assert rang(cdr) == [pytest.approx(0.5, abs=SOON)]

@@ -13,6 +13,7 @@ from core.scenarios import (
     EXTENSIONS,
     MENU,
     MESSAGE,
+    QUEUE,
     Addressee,
     AddresseeKind,
     Chain,
@@ -21,13 +22,16 @@ from core.scenarios import (
     Executor,
     ExecutorKind,
     ExtensionBlock,
+    KeyAction,
     MenuBlock,
+    MenuKey,
     MessageBlock,
     PluginStep,
+    Queue,
 )
 from tenants.services.scenario_blocks import BranchDraft, Known, verified
 
-PERSON, MEDIA, MENU_ID, LIST, GONE = (new_id() for _ in range(5))
+PERSON, MEDIA, MENU_ID, LIST, TAG, GONE = (new_id() for _ in range(6))
 NONE: frozenset[UUID] = frozenset()
 THERE = Known(
     employees=frozenset({PERSON}),
@@ -37,8 +41,9 @@ THERE = Known(
     media=frozenset({MEDIA}),
     menus=frozenset({MENU_ID}),
     lists=frozenset({LIST}),
-    tags=NONE,
-    steps={MENU: MenuBlock, EXTENSIONS: ExtensionBlock, MESSAGE: MessageBlock},
+    tags=frozenset({TAG}),
+    steps={MENU: MenuBlock, EXTENSIONS: ExtensionBlock, MESSAGE: MessageBlock, QUEUE: Dial},
+    plugins=frozenset({"queue"}),
 )
 
 
@@ -100,3 +105,50 @@ def test_who_are_called_at_once_are_named_once():
     assert wrong(Dial(twice, DialMode.PARALLEL)) == {"addressees"}
     assert wrong(Dial(twice, DialMode.SEQUENTIAL)) == set()
     assert wrong(Dial(twice[:1], DialMode.PARALLEL)) == set()
+
+
+def waiting(**queue):
+    anna = Addressee(AddresseeKind.EMPLOYEE, str(PERSON))
+    return Dial((anna,), queue=Queue(**({"seconds": 60} | queue)))
+
+
+ANYBODY = Executor(ExecutorKind.FIRST)
+
+
+@pytest.mark.spec("PRC-09", at="rule")
+@pytest.mark.parametrize(
+    ("queue", "places"),
+    [
+        ({"media": MEDIA, "first": (TAG,), "most": 5, "place_seconds": 30}, set()),
+        ({"seconds": 0}, {"queue.seconds"}),
+        ({"seconds": 7201}, {"queue.seconds"}),
+        ({"media": GONE}, {"queue.media"}),
+        ({"first": (GONE,)}, {"queue.first"}),
+        ({"first": (TAG, TAG)}, {"queue.first"}),
+        ({"most": 0}, {"queue.most"}),
+        ({"pause_seconds": 0}, {"queue.pause_seconds"}),
+        ({"place_seconds": 1}, {"queue.place_seconds"}),
+        ({"keys": (MenuKey("1", KeyAction.SKIP),)}, set()),
+        ({"keys": (MenuKey("1", KeyAction.SKIP),) * 2}, {"queue.keys"}),
+        ({"keys": (MenuKey("A", KeyAction.SKIP),)}, {"queue.keys"}),
+        ({"keys": (MenuKey("1", KeyAction.CALLBACK, executor=ANYBODY),)}, set()),
+        ({"keys": (MenuKey("1", KeyAction.CALLBACK),)}, {"queue.keys[0].executor"}),
+        (
+            {"keys": (MenuKey("1", KeyAction.CALLBACK, target=GONE, executor=ANYBODY),)},
+            {"queue.keys[0].target"},
+        ),
+        ({"keys": (MenuKey("1", KeyAction.REPEAT),)}, {"queue.keys[0].action"}),
+    ],
+)
+def test_the_settings_of_a_queue_are_possible_ones(queue, places):
+    assert wrong(waiting(**queue)) == places
+
+
+def test_a_contract_without_queues_has_none():
+    assert wrong(waiting(), replace(THERE, plugins=NONE)) == {"queue"}
+    assert wrong(replace(waiting(), queue=None), replace(THERE, plugins=NONE)) == set()
+
+
+def test_a_queue_is_a_forwardings_and_no_step_of_its_own():
+    """Or nobody would see whom it names."""
+    assert wrong(PluginStep(QUEUE, {"addressees": []})) == {"name"}

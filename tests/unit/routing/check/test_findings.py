@@ -30,7 +30,7 @@ from core.hours import PeriodKind
 from core.ids import new_id
 from core.routing.blocks import STEPS
 from core.routing.check import Code, Finding, Report, Severity, check
-from core.scenarios import EXTENSIONS, MENU, MESSAGE, KeyAction, MenuKey
+from core.scenarios import EXTENSIONS, MENU, MESSAGE, KeyAction, MenuKey, Queue
 from tests.unit.routing.company import NUMBER, Company
 
 OTHER = "+74951234568"
@@ -510,3 +510,16 @@ def test_extensions_that_cannot_be_dialled(company):
     assert found() == [Code.LIST_EMPTY, Code.EXTENSION_FORBIDDEN, Code.EXTENSION_GONE]
     assert found(dialled_from_menu=True) == [Code.EXTENSION_GONE]
     assert UUID(step.config["list_id"]) == listed.id
+
+
+def test_a_queue_that_nobody_serves_or_nobody_answers(company):
+    person = company.employee("ivanov")
+    company.change("ivanov-1", active=False)
+    company.number(NUMBER, company.scenario(Dial((person,), queue=Queue(90, first=(UUID(int=9),)))))
+    snapshot = replace(company.snapshot, plugins=frozenset({"queue"}))
+    found = checked(company, snapshot=snapshot, tags_in_use=set()).findings
+    in_vain = next(each for each in found if each.code is Code.QUEUE_IN_VAIN)
+    assert (in_vain.place.step, in_vain.data) == (0, {"seconds": 90})
+    assert Code.TAG_UNUSED in [each.code for each in found]
+    assert Code.QUEUE_MISSING in codes(company)
+    assert Code.QUEUE_IN_VAIN not in codes(company)
