@@ -1,0 +1,144 @@
+"""Hold with music and transfers, by telephones with real SIP and RTP."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from core.contracts import Direction, Outcome, StepCode
+from tests.e2e.test_calls import codes
+from tests.support.baresip import baresip
+from tests.support.desk import client, desk
+
+CLIENT, ANNA, BORIS = 1000, 440, 620
+MUSIC, RINGBACK = 523, 425
+
+
+@pytest.fixture
+async def office(company):
+    """The company with Boris, whom nobody's calls ring but his own."""
+    company.boris = await company.hire("Борис Титов", "102")
+    return company
+
+
+@asynccontextmanager
+async def people(office):
+    """A client outside, Anna and Boris with a telephone each."""
+    async with (
+        client(office, CLIENT) as outside,
+        desk(office, office.admin.sip, ANNA) as anna,
+        desk(office, office.boris.sip, BORIS) as boris,
+    ):
+        yield outside, anna, boris
+
+
+@asynccontextmanager
+async def answered(office, outside, anna):
+    """The client and Anna talk."""
+    calling = asyncio.create_task(outside.call(office.number))
+    mine = await anna.answer()
+    theirs = await calling
+    await asyncio.gather(mine.hears(CLIENT), theirs.hears(ANNA))
+    yield theirs, mine
+
+
+def refers_to(office, extension="102", replaces=""):
+    quoted = replaces.replace(";", "%3B").replace("=", "%3D").replace("@", "%40")
+    return f"sip:{extension}@{office.domain}" + (f"?Replaces={quoted}" if replaces else "")
+
+
+async def test_the_client_hears_music_and_then_whom_he_is_passed_on_to(office):
+    async with people(office) as (outside, anna, boris), answered(office, outside, anna) as (his, mine):
+        await mine.offer("sendonly")
+        await his.heard(MUSIC)
+        await mine.offer("sendrecv")
+        await asyncio.gather(mine.hears(CLIENT), his.hears(ANNA))
+        await mine.offer("sendonly")
+        assert await mine.refer(refers_to(office)) == 202
+        ringing = await boris.rings()
+        await mine.reports(180)
+        await his.heard(RINGBACK)
+        boris.ringing.put_nowait(ringing)
+        theirs = await boris.answer()
+        await asyncio.gather(theirs.hears(CLIENT), his.hears(BORIS), mine.ended())
+        await mine.reports(200)
+        await his.hang_up()
+        await theirs.ended()
+    card = await office.call()
+    assert (card.call.outcome, card.ended_by) == (Outcome.ANSWERED, "caller")
+    wanted = (StepCode.HELD, StepCode.RESUMED, StepCode.HELD, StepCode.TRANSFER, StepCode.JOINED)
+    assert tuple(code for code in codes(card) if code in wanted) == wanted
+    joined = next(step for step in card.steps if step.code is StepCode.JOINED)
+    assert joined.employee_id == office.boris.id
+    assert any("Борис Титов" in line.text and "joined" in line.text for line in card.trace)
+
+
+async def test_baresip_passes_the_client_of_its_own_call_on_and_hangs_up(office):
+    line = office.admin.sip
+    async with (
+        client(office, CLIENT) as outside,
+        desk(office, office.boris.sip, BORIS) as boris,
+        baresip(line.login, line.password, office.domain, office.instance.sip, ANNA) as anna,
+    ):
+        await anna.until("200 OK")
+        await anna.command("dial", f"sip:89161112233@{office.domain}")
+        his = await outside.answer()
+        await his.hears(ANNA)
+        await anna.command("transfer", f"sip:102@{office.domain}")
+        theirs = await boris.answer()
+        await asyncio.gather(theirs.hears(CLIENT), his.hears(BORIS))
+        assert his.reoffers == 0
+        await theirs.hang_up()
+        await his.ended()
+    card = await office.call()
+    assert (card.call.direction, card.call.outcome) == (Direction.OUTGOING, Outcome.ANSWERED)
+    assert card.ended_by == "caller", "in whose place Boris was"
+
+
+async def test_who_is_not_reached_brings_the_client_back(office):
+    async with people(office) as (outside, anna, boris), answered(office, outside, anna) as (his, mine):
+        assert await mine.refer(refers_to(office)) == 202
+        (await boris.rings()).sip.answer(486)
+        await mine.reports(486)
+        await asyncio.gather(mine.hears(CLIENT), his.hears(ANNA))
+        assert await mine.refer(refers_to(office)) == 202
+        await mine.hang_up()
+        (await boris.rings()).sip.answer(603)
+        again = await anna.answer()
+        await asyncio.gather(again.hears(CLIENT), his.hears(ANNA))
+        await again.hang_up()
+        await his.ended()
+    card = await office.call()
+    assert codes(card).count(StepCode.TRANSFER_FAILED) == 2
+    assert card.ended_by == "callee"
+
+
+async def test_client_and_colleague_are_brought_together_after_a_consultation(office):
+    async with people(office) as (outside, anna, boris), answered(office, outside, anna) as (his, mine):
+        await mine.offer("sendonly")
+        asking = asyncio.create_task(anna.call("102"))
+        theirs = await boris.answer()
+        second = await asking
+        await asyncio.gather(theirs.hears(ANNA), second.hears(BORIS), his.heard(MUSIC))
+        assert await mine.refer(refers_to(office, replaces=second.replaces)) == 202
+        await asyncio.gather(theirs.hears(CLIENT), his.hears(BORIS), mine.ended(), second.ended())
+        assert (his.reoffers, theirs.reoffers) == (0, 1)
+        await mine.reports(200)
+        await his.hang_up()
+        await theirs.ended()
+    first, consultation = sorted(await office.recorded(2), key=lambda call: call.direction)
+    assert (first.direction, consultation.direction) == (Direction.INCOMING, Direction.INTERNAL)
+    assert first.ended_at > consultation.ended_at
+
+
+async def test_outside_numbers_have_the_limits_of_the_employees_own_calls(office):
+    async with people(office) as (outside, anna, _), answered(office, outside, anna) as (his, mine):
+        for target in ("84951234567@elsewhere.test", f"1234@{office.domain}x", "810442071234567@"):
+            wanted = target if not target.endswith("@") else target + office.domain
+            assert await mine.refer(f"sip:{wanted}") in (403, 404)
+        assert await mine.refer(refers_to(office, "89161112233")) == 202
+        abroad = await outside.answer()
+        await asyncio.gather(abroad.hears(CLIENT), his.hears(CLIENT), mine.ended())
+        await his.hang_up()
+        await abroad.ended()
+    assert StepCode.JOINED in codes(await office.call())
