@@ -338,10 +338,6 @@ class Sounds(Protocol):
         """What a caller hears while somebody rings (ITU-T E.180)."""
         ...
 
-    def hold_music(self) -> Path | None:
-        """What somebody hears who is put on hold."""
-        ...
-
 
 class RecordingRoom(Protocol):
     """Whether there is room for recordings."""

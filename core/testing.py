@@ -256,10 +256,6 @@ class MemorySounds:
         """The tone that was given."""
         return self.tone
 
-    def hold_music(self) -> Path | None:
-        """The same."""
-        return self.tone
-
 
 class MemoryMediaSession:
     """Audio without audio: ``verbs`` holds what was asked, SDP says which leg it stands for."""

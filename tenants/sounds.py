@@ -17,8 +17,6 @@ __all__ = ["SoundFiles"]
 _PITCH = 425  # Hz, one second of five (GOST R 53532; ITU-T E.180)
 _LEVEL = 0.15
 _SILENT = 4000  # milliseconds
-_CHIME = (523, 659)  # Hz: c, e
-_PAUSE = 2500  # milliseconds
 
 
 class SoundFiles:
@@ -51,15 +49,6 @@ class SoundFiles:
         """The tone."""
         return self._ringback
 
-    def hold_music(self) -> Path:
-        """Two soft tones, that whoever waits knows that he is not forgotten."""
-        return self._hold_music
-
 
 def _make(target: Path) -> None:
     clip.joined([tone(_PITCH, 1.0, _LEVEL, clip.RATE), _SILENT], target)
-
-
-def _make_chime(target: Path) -> None:
-    chime = [tone(pitch, 0.5, _LEVEL / 2, clip.RATE) for pitch in _CHIME]
-    clip.joined([*chime, _PAUSE], target)

@@ -44,7 +44,7 @@ from core.contracts import (
 )
 from core.contributions import CallVerbs, Next
 from core.errors import SunSimError
-from core.library import BY_ID
+from core.library import BY_ID, Prompt, media_id
 from core.numbers import EMERGENCY, is_domestic, is_extension
 from core.routing import recording, responsible
 from core.scenarios import performer
@@ -176,9 +176,9 @@ class CallContext:
         """The tone."""
         return self._sounds.ringback() if self._sounds is not None else None
 
-    def hold_music(self) -> Path | None:
-        """The music."""
-        return self._sounds.hold_music() if self._sounds is not None else None
+    async def hold_music(self) -> Path | None:
+        """The library's."""
+        return await self.clip(media_id(Prompt.HOLD_MUSIC))
 
     def ring_of(self, terminal_id: UUID | None, employee_id: UUID | None, address: str | None) -> Ring:
         """His terminal, for as long as it rings by its card."""

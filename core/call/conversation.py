@@ -195,7 +195,8 @@ class Conversation:
 
     async def _hold_music(self, holder: Leg) -> None:
         state = self.state
-        await state.playing.music(state.surroundings.hold_music(), state.party(self.other(holder)))
+        music = await state.surroundings.hold_music()
+        await state.playing.music(music, state.party(self.other(holder)))
 
     def _referred(self, leg: Leg, referral: Referral) -> None:
         from core.call.transfer import referred

@@ -120,7 +120,7 @@ class Surroundings(Protocol):
         """These talk with each other now, instead of those before."""
         ...
 
-    def hold_music(self) -> Path | None:
+    async def hold_music(self) -> Path | None:
         """What somebody hears who is put on hold."""
         ...
 

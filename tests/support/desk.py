@@ -3,8 +3,10 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+from core.library import Prompt
 from core.media.rtp import RtpPeer
 from core.media.tones import heard_seconds, tone
+from tests.support.heard import heard, library
 from tests.support.media import until_hears
 from tests.support.script_sip import Post, SipCall
 
@@ -48,6 +50,14 @@ class Talk:
         async with asyncio.timeout(15):
             while heard_seconds(self.audio.heard, pitch) < seconds:
                 await asyncio.sleep(0.05)
+
+    async def hears_music(self):
+        """Wait until the library's hold music is heard."""
+        known = await library("ru", Prompt.HOLD_MUSIC)
+        self.audio.forget()
+        async with asyncio.timeout(30):
+            while str(Prompt.HOLD_MUSIC) not in heard(self.audio.heard, known):
+                await asyncio.sleep(0.2)
 
     async def silent(self):
         """Wait until nothing arrives any more."""

@@ -329,7 +329,7 @@ class World:
     def ringback(self):
         return RINGBACK
 
-    def hold_music(self):
+    async def hold_music(self):
         return MUSIC
 
     def ring_of(self, terminal_id, employee_id, address):
