@@ -30,16 +30,15 @@ async def _note_caller(_: Tenant, event: CallEnded) -> None:
     cdr, session = event.cdr, current_session()
     if cdr.direction is not Direction.INCOMING or cdr.caller is None:
         return
-    if await _ours(session, cdr.caller):
-        return
-    contact = await contact_of(session, cdr.caller)
+    contact = await contact_of(session, cdr.caller, make=True)
     if contact is not None and cdr.missed_manager is not None:
         await _note_candidate(session, contact, cdr, cdr.missed_manager)
 
 
-async def contact_of(session: Session, number: str) -> UUID | None:
-    """The contact with this number, a new one «Не сохранен» if there is none; whoever else asks for it
-    waits until this transaction ends. ``None`` if this is no telephone number."""
+async def contact_of(session: Session, number: str, *, make: bool) -> UUID | None:
+    """The contact with this number, a new one «Не сохранен» if there is none and ``make`` wants one;
+    whoever else asks for it waits until this transaction ends. ``None`` too if this is no telephone
+    number, or one of the company itself."""
     if not _E164.fullmatch(number):
         return None
     # Of two that come at once the second one waits here, and then finds what the first one made.
@@ -50,7 +49,7 @@ async def contact_of(session: Session, number: str) -> UUID | None:
         " WHERE n.e164 = $1 FOR NO KEY UPDATE OF c",
         number,
     )
-    if found is not None:
+    if found is not None or not make or await _ours(session, number):
         return found
     contact = new_id()
     await session.execute(
@@ -64,7 +63,7 @@ async def contact_of(session: Session, number: str) -> UUID | None:
     )
     if noted is None:  # somebody saved a contact with it by hand just now
         await session.execute("DELETE FROM contacts WHERE id = $1", contact)
-        return await contact_of(session, number)
+        return await contact_of(session, number, make=make)
     return contact
 
 

@@ -19,6 +19,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from inspect import signature
 from uuid import UUID
 
 import msgspec
@@ -33,6 +34,8 @@ from tenants.crosstenant import Row, events_to_do, forget_events
 from tenants.db import Database, Session
 from tenants.failures import DATABASE_AWAY
 from tenants.listener import CALLS, LIVE, RESYNC, Listener, Subscription
+from tenants.office import DatabaseOffice
+from tenants.services.actor import operator
 
 __all__ = ["Outbox", "tenant_of"]
 
@@ -70,6 +73,7 @@ class _Consumer:
         self._database = database
         self._plugin = plugin
         self._handle = item.handle
+        self._wants_office = "office" in signature(item.handle).parameters
         self._since = _BEGINNING
         self._failed: dict[UUID, _Failed] = {}
 
@@ -136,7 +140,14 @@ class _Consumer:
             tenant = await tenant_of(session)
             if self._plugin is None or self._plugin in tenant.plugins:
                 event = msgspec.json.decode(row["body"], type=self.types[row["type"]])
-                await self._handle(tenant, event)
+                await self._handle(tenant, event, **self._office(tenant))
+
+    def _office(self, tenant: Tenant) -> dict[str, DatabaseOffice]:
+        """For a handler that asks for it."""
+        if not self._wants_office:
+            return {}
+        nobody = operator(self.name, tenant.id)
+        return {"office": DatabaseOffice(self._database, tenant, nobody)}
 
 
 class Outbox:

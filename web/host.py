@@ -21,7 +21,8 @@ from litestar.types import ControllerRouterHandler
 from litestar.utils.scope.state import ScopeState
 
 from core.contracts import Tenant
-from core.contributions import Viewer
+from core.contributions import Office, Viewer
+from tenants.office import DatabaseOffice
 from web import errors
 from web.context import WebContext
 from web.controllers.access import login_page, logout, sign_in
@@ -83,6 +84,7 @@ def cabinet(context: WebContext) -> list[ControllerRouterHandler]:
         "page": Provide(_page, sync_to_thread=False),
         "tenant": Provide(_tenant, sync_to_thread=False),
         "viewer": Provide(_viewer, sync_to_thread=False),
+        "office": Provide(_office, sync_to_thread=False),
     }
     door = Router(
         "/",
@@ -143,6 +145,10 @@ def _tenant(visitor: TheVisitor) -> Tenant:
 
 def _viewer(visitor: TheVisitor) -> Viewer:
     return visitor.viewer
+
+
+def _office(state: State, visitor: TheVisitor) -> Office:
+    return DatabaseOffice(_context(state).database, visitor.tenant, visitor.actor)
 
 
 def _page(request: Request[Any, Any, Any], visitor: TheVisitor) -> Page:

@@ -14,6 +14,7 @@ from core.contracts import Tenant
 from core.contributions import Place, Viewer
 from core.errors import Unauthenticated
 from core.tenant_hooks import TenantHooks
+from tenants.office import viewer_of
 from tenants.services import sessions
 from tenants.services.actor import Actor
 from tenants.services.sessions import Identity, SignedIn
@@ -47,14 +48,7 @@ class Visitor:
     @property
     def viewer(self) -> Viewer:
         """The same person as plugins see them."""
-        actor = self.actor
-        assert actor.user_id is not None  # a session always belongs to a user
-        return Viewer(
-            user_id=actor.user_id,
-            employee_id=actor.employee_id,
-            administrator=actor.is_administrator,
-            locale=self.identity.locale,
-        )
+        return viewer_of(self.actor, self.identity.locale)
 
 
 async def signed_in(connection: AnyConnection, _: BaseRouteHandler) -> None:

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from sunsim import Manifest
+from collections.abc import Sequence
 
-__all__ = ["manifest"]
+from plugins.crm import routes, service
+from sunsim import CallEnded, Manifest, OutboxConsumer, Routes, Tables, hookimpl
+
+__all__ = ["manifest", "register_outbox", "register_routes", "register_tables"]
 
 manifest = Manifest(
     name="crm",
-    version="0.1.0",
+    version="0.2.0",
     title="Deals and tasks",
     summary="Deals and tasks from calls.",
-    default_on=False,
+    default_on=True,
 )
+
+
+@hookimpl
+def register_tables() -> Tables:
+    """Tasks and deals."""
+    return Tables(app="plugins.crm.piccolo_app")
+
+
+@hookimpl
+def register_routes() -> Routes:
+    """Their API."""
+    return Routes(api=routes.OPERATIONS, templates=routes.TEMPLATES)
+
+
+@hookimpl
+def register_outbox() -> Sequence[OutboxConsumer]:
+    """What calls leave behind."""
+    return [OutboxConsumer("crm.calls", (CallEnded,), service.after_call)]

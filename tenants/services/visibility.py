@@ -14,7 +14,7 @@ from msgspec import Struct
 from core.contracts import StepCode
 from tenants.services.actor import Actor
 
-__all__ = ["Predicate", "calls", "live_calls"]
+__all__ = ["Predicate", "calls", "clients", "live_calls"]
 
 _TOOK_PART = f"('{StepCode.RINGING}', '{StepCode.ANSWERED}')"
 
@@ -37,6 +37,18 @@ def calls(actor: Actor, parameter: int) -> Predicate:
         f" SELECT FROM call_steps AS s WHERE s.tenant_id = c.tenant_id AND s.call_id = c.id"
         f" AND s.employee_id = ${parameter} AND s.code IN {_TOOK_PART}))",
         (actor.employee_id,),
+    )
+
+
+def clients(actor: Actor, number: str, contact: str) -> str:
+    """A condition on what concerns this number and this contact, two expressions: personal contacts
+    are administrators' (CON-05)."""
+    if actor.is_administrator:
+        return "TRUE"
+    return (
+        f"(NOT EXISTS (SELECT FROM contacts p WHERE p.id = {contact} AND p.kind = 'personal')"
+        f" AND NOT EXISTS (SELECT FROM contact_numbers pn JOIN contacts p ON p.id = pn.contact_id"
+        f" WHERE pn.e164 = {number} AND p.kind = 'personal'))"
     )
 
 

@@ -35,6 +35,8 @@ from core.host import Host
 from core.ids import new_id
 from core.scenarios import KeyAction, MenuKey
 from core.settings import DataSettings, Settings, SipSettings
+from plugins import crm
+from plugins.crm.tables import Deal, Task
 from tenants import snapshot as snapshots
 from tenants.callstore import DatabaseCallStore
 from tenants.db import Database
@@ -61,7 +63,7 @@ from web.host import build
 
 __all__ = ["PLUGIN", "Party", "World", "opened"]
 
-PLUGIN = "crm"
+PLUGIN = "payments"
 """The name under which the tests' own plugin stands in contracts: one that is installed."""
 
 
@@ -241,7 +243,19 @@ async def _own_things(company: Company) -> dict[str, UUID]:
         "tag_id": tag.id,
         "contact_id": contact.id,
         "manager_id": company.activated.employee.id,
+        "responsible_id": company.activated.employee.id,
+        **await _errands(company, contact.id),
     }
+
+
+async def _errands(company: Company, contact_id: UUID) -> dict[str, UUID]:
+    """A task and a deal of the plugin ``crm``."""
+    async with company.db.tenant(company.id):
+        task = Task(kind="other", title=f"Task of {contact_id}", contact_id=contact_id)
+        await Task.insert(task)
+        deal = Deal(title=f"Deal with {contact_id}", contact_id=contact_id)
+        await Deal.insert(deal)
+    return {"task_id": task.id, "deal_id": deal.id}
 
 
 @asynccontextmanager
@@ -252,7 +266,7 @@ async def opened(
     settings = Settings(data=data, sip=SipSettings(domain=DOMAIN))
     vault = Vault.open(data)
     issuer = LineIssuer(vault, DOMAIN)
-    context = WebContext(settings, Host({PLUGIN: _PLUGIN}), vault)
+    context = WebContext(settings, Host({PLUGIN: _PLUGIN, "crm": crm}), vault)
     app = build(context, routes=api(context, gate), logging_config=None)
     world = World(database, app, context)
     world.store.start()
@@ -261,7 +275,7 @@ async def opened(
         issuer,
         "olga@romashka.example",
         numbers=("+74951110001", "+74951110002"),
-        plugins=frozenset({PLUGIN}),
+        plugins=frozenset({PLUGIN, "crm"}),
     )
     theirs = await activate(
         database,
@@ -271,7 +285,7 @@ async def opened(
         name="Борис Полевой",
         phone="+79037654321",
         numbers=("+74952220003", "+74952220004"),
-        plugins=frozenset(),
+        plugins=frozenset({"crm"}),
     )
     async with directory_of(database, vault) as directory:
         context.attach(database, directory, Listener(database.listen_connection))

@@ -21,7 +21,7 @@ from psycopg.sql import SQL, Identifier
 
 from core.ids import new_id
 from core.settings import DataSettings
-from tenants.apps import CORE_APP
+from tenants.apps import app_modules
 from tenants.db import Database
 from tenants.embedded import EmbeddedPostgres
 from tenants.migrate import migrate
@@ -72,8 +72,8 @@ def postgres() -> Iterator[Server]:
         embedded.start()
         server = Server(embedded)
         name = server.create()
-        # The core's tables only: a plugin under test migrates its own.
-        asyncio.run(migrate(server.dsn(name), [CORE_APP]))
+        # Of plugins those that are built in; a stranger's under test migrates its own.
+        asyncio.run(migrate(server.dsn(name), app_modules()))
         server.rename(name, TEMPLATE)
         yield server
     finally:

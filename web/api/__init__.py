@@ -16,6 +16,8 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
 from core.contracts import Tenant
+from core.contributions import Office
+from tenants.office import DatabaseOffice
 from tenants.services.actor import Actor
 from web.api import intake, problems, schema
 from web.api.access import AnyConnection, Gate, caller_of
@@ -96,6 +98,7 @@ def application(context: WebContext, gate: Gate | None = None) -> Litestar:
             "context": Provide(_context, sync_to_thread=False),
             "actor": Provide(_actor, sync_to_thread=False),
             "tenant": Provide(_tenant, sync_to_thread=False),
+            "office": Provide(_office, sync_to_thread=False),
         },
     )
     return Litestar(
@@ -134,6 +137,10 @@ def _context(state: State) -> WebContext:
 
 def _actor(request: Request[Any, Any, Any]) -> Actor:
     return caller_of(request)
+
+
+def _office(state: State, request: Request[Any, Any, Any]) -> Office:
+    return DatabaseOffice(_context(state).database, tenant_of(request), caller_of(request))
 
 
 def _tenant(request: Request[Any, Any, Any]) -> Tenant:

@@ -54,12 +54,14 @@ class Audience(StrEnum):
 
 class Need(Struct, frozen=True):
     """What an operation asks for; ``conflict`` says that it may answer 409. ``content`` is what is sent
-    to it; what is not JSON is read by the operation itself, bit by bit."""
+    to it; what is not JSON is read by the operation itself, bit by bit. A ``plugin``'s is not there for
+    companies without the plugin."""
 
     scope: str
     audience: Audience = Audience.TENANT
     conflict: bool = False
     content: str = JSON
+    plugin: bool = False
 
 
 class ScopeMissing(Forbidden):
@@ -98,7 +100,7 @@ def need_of(handler: BaseRouteHandler, method: str) -> Need:
     if isinstance(declared, Need):
         return declared
     scope = handler.opt.get("scope") or ("plugins:read" if method in _SAFE else "plugins:write")
-    return Need(str(scope))
+    return Need(str(scope), conflict=bool(handler.opt.get("conflict")), plugin=True)
 
 
 class Gate:

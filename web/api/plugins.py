@@ -6,15 +6,19 @@ needs ``plugins:read`` and everything else ``plugins:write``.
 
 from __future__ import annotations
 
+from typing import Any
+
 from litestar import Router
 from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.openapi.spec import Operation
 from litestar.types import Guard
 
 from core.contracts import Tenant
 from core.errors import NotFound
 from core.host import Host
 from web.api.access import AnyConnection, caller_of
+from web.api.schema import ApiOperation
 from web.context import WebContext
 
 __all__ = ["plugin_routes", "tenant_of"]
@@ -25,13 +29,20 @@ def plugin_routes(host: Host) -> list[Router]:
     return [
         Router(
             "/",
-            route_handlers=list(owned.item.api),
+            route_handlers=[_documented(handler) for handler in owned.item.api],
             guards=[_of_contract(owned.plugin)],
             tags=[host.manifests[owned.plugin].title],
         )
         for owned in host.routes
         if owned.item.api
     ]
+
+
+def _documented(handler: Any) -> Any:
+    """Described by its docstring as ours are, unless the plugin describes it by itself."""
+    if isinstance(handler, HTTPRouteHandler) and handler.operation_class is Operation:
+        handler.operation_class = ApiOperation
+    return handler
 
 
 def tenant_of(connection: AnyConnection) -> Tenant:

@@ -130,7 +130,7 @@ def _complete(operation: dict[str, Any], need: Need, has_path: bool) -> None:
     operation["security"] = [{"bearer": [need.scope]}]
     operation["x-audience"] = need.audience.value
     codes = ["unauthenticated", "forbidden", "too_many_requests", "internal", "unavailable"]
-    if has_path or need.audience is not Audience.TENANT:
+    if has_path or need.plugin or need.audience is not Audience.TENANT:
         codes.append("not_found")
     if need.conflict:
         codes.append("conflict")

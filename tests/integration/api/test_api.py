@@ -291,7 +291,7 @@ async def test_plugins_operations_exist_for_contracts_with_the_plugin(world: Wor
     ]
     check_problem(await world.call("GET", "/visits", world.theirs.token), 404, "not_found")
     plugins = (await world.call("GET", "/contract/plugins", world.theirs.token)).json()["items"]
-    assert {each["name"] for each in plugins if each["enabled"]} == set()
+    assert {each["name"] for each in plugins if each["enabled"]} == {"crm"}
     reading = await world.token(world.ours, "plugins:read")
     assert (await world.call("GET", "/visits", reading)).status_code == 200
     answer = await world.call("POST", "/visits", reading, json={"company": "x"})
@@ -300,10 +300,10 @@ async def test_plugins_operations_exist_for_contracts_with_the_plugin(world: Wor
         await world.call("GET", f"/visits/{NOBODY}", reading), 403, "insufficient_scope"
     )  # the handler says itself which scope it needs
     path = f"/tenants/{world.theirs.company.id}/plugins"
-    on = await world.call("PUT", f"{path}/crm", world.operator_token)
-    assert on.json()["plugins"] == ["crm"]
-    off = await world.call("DELETE", f"{path}/crm", world.operator_token)
-    assert off.json()["plugins"] == []
+    on = await world.call("PUT", f"{path}/queue", world.operator_token)
+    assert on.json()["plugins"] == ["crm", "queue"]
+    off = await world.call("DELETE", f"{path}/queue", world.operator_token)
+    assert off.json()["plugins"] == ["crm"]
     check_problem(await world.call("PUT", f"{path}/none", world.operator_token), 404, "not_found")
 
 

@@ -60,6 +60,8 @@ async def everything(world: World, party: Party) -> dict[str, Any]:
         "/media/library",
         "/menus",
         "/media/files",
+        "/tasks",
+        "/deals",
     )
     found = {path: (await world.call("GET", path, party.token)).json() for path in paths}
     tokens = (await world.call("GET", "/tokens", party.token)).json()["items"]

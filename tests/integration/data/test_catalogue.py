@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import asyncpg
@@ -12,10 +13,10 @@ import pytest
 from piccolo.table import Table
 
 from tenants import rls
+from tenants.apps import app_modules
 from tenants.catalogue import problems
 from tenants.engine import Session, use_session
 from tenants.migrate import MigrationRefused, migrate
-from tenants.piccolo_app import APP_CONFIG
 from tenants.tables import GlobalTable, TenantTable
 from tests.support.database import TEMPLATE, Server
 
@@ -77,7 +78,8 @@ async def test_the_tables_of_the_program_are_the_tables_of_the_database(owner):
     found: dict[str, set[str]] = {}
     for row in columns:
         found.setdefault(row["table_name"], set()).add(row["column_name"])
-    expected: dict[str, type[Table]] = {t._meta.tablename: t for t in APP_CONFIG.table_classes}
+    apps = [import_module(name).APP_CONFIG for name in app_modules()]
+    expected: dict[str, type[Table]] = {t._meta.tablename: t for a in apps for t in a.table_classes}
     assert found.keys() - {"migration"} == expected.keys()
     for name, table in expected.items():
         assert found[name] == {column._meta.db_column_name for column in table._meta.columns}, name

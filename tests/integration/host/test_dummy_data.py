@@ -30,7 +30,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
 
 
 def test_apps_of_plugins_follow_the_cores(host):
-    assert app_modules() == [CORE_APP, "dummy.piccolo_app"]
+    assert app_modules() == [CORE_APP, "plugins.crm.piccolo_app", "dummy.piccolo_app"]
 
 
 async def test_a_plugins_table_is_migrated_once_and_secured(host, owner_dsn, database: Database):
