@@ -98,7 +98,15 @@ from core.ids import new_id
 from core.library import Prompt
 from core.metrics import REGISTRY
 from core.numbers import normalize
-from core.scenarios import ExtensionBlock, KeyAction, MenuBlock, MenuKey, Otherwise, Queue
+from core.scenarios import (
+    ExtensionBlock,
+    KeyAction,
+    MenuBlock,
+    MenuKey,
+    MessageBlock,
+    Otherwise,
+    Queue,
+)
 from tenants.tables import TenantTable
 
 __all__ = [
@@ -143,6 +151,7 @@ __all__ = [
     "MenuBlock",
     "MenuItem",
     "MenuKey",
+    "MessageBlock",
     "Next",
     "NotFound",
     "Office",

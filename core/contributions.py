@@ -191,6 +191,16 @@ class CallVerbs(Protocol):
         """An extension list of the company."""
         ...
 
+    async def record_message(
+        self, executor: Executor | None = None, *, seconds: float = 180, silence: float = 6
+    ) -> bool:
+        """Answer the caller and record what he says after a beep, until he presses ``#``, for so many
+        ``seconds`` at most, or until he says nothing for ``silence`` seconds; whether he said anything.
+
+        Then a task of the executor is asked for, with the recording; also if he hangs up meanwhile.
+        """
+        ...
+
     def request_task(
         self, kind: TaskKind, executor: Executor | None, *, recording: UUID | None = None
     ) -> None:

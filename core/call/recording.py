@@ -122,19 +122,24 @@ class Recorder:
         self._kind = RecordingKind.MESSAGE
         self._parties = {CALLER: Channel.CLIENT}
         self._match()
+        await self.settled()
+        return self._part is not None
+
+    async def settled(self) -> None:
+        """Wait until the server does what is wanted, or said no."""
         while self._asking is not None:
             await asyncio.wait({self._asking})
-        return self._part is not None
 
     async def loudness(self) -> Loudness:
         """How loud the caller was since."""
         return await self._media.loudness()
 
     def end_message(self, *, keep: bool) -> UUID | None:
-        """He has said what he wanted; the id of what was recorded, if anything was."""
+        """He has said what he wanted; the id of what was recorded, if anything was. What several
+        servers recorded is kept at any rate."""
         self.parted()
         made = self._kept.get(RecordingKind.MESSAGE)
-        if made is not None and not keep:
+        if made is not None and not keep and len(made.parts) == 1:
             del self._kept[RecordingKind.MESSAGE]
             self._record.add(StepCode.NOT_RECORDING, reason=_NOTHING_SAID)
             return None

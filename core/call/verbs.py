@@ -11,6 +11,7 @@ import structlog
 from core.call.bridge import connect
 from core.call.dialling import Answer
 from core.call.ending import CANCELLED, FAILED, UNAVAILABLE, CallEnd, ended, unanswered
+from core.call.message import take_message
 from core.call.record import outcome_of
 from core.call.ringing import planned, ring
 from core.call.side import Side
@@ -203,6 +204,14 @@ class Verbs:
         """Settle the call; ``sip_status`` is what a caller hears who was not answered."""
         self._state.go_on()
         self._state.end = CallEnd(outcome_of(sip_status), sip_status, "system")
+
+    async def record_message(
+        self, executor: Executor | None = None, *, seconds: float = 180, silence: float = 6
+    ) -> bool:
+        """Have the caller leave a voice message; whether he said anything."""
+        self._state.go_on()
+        await self.answer()
+        return await take_message(self._state, self, executor, seconds=seconds, silence=silence)
 
     def request_task(
         self, kind: TaskKind, executor: Executor | None, *, recording: UUID | None = None

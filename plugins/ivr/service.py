@@ -15,19 +15,21 @@ from sunsim import (
     AddresseeKind,
     CallVerbs,
     Dial,
+    Executor,
     ExtensionBlock,
     ExtensionList,
     KeyAction,
     Menu,
     MenuBlock,
     MenuKey,
+    MessageBlock,
     Next,
     Otherwise,
     Prompt,
     TaskKind,
 )
 
-__all__ = ["extensions", "menu"]
+__all__ = ["extensions", "menu", "message"]
 
 _BETWEEN_KEYS = 3.0  # seconds until what was dialled counts as complete
 _MOST_MISTAKES = 10
@@ -91,8 +93,8 @@ async def _follow(call: CallVerbs, block: _Block, shown: Menu, chosen: MenuKey) 
     """Where a key leads that ends the menu."""
     if chosen.action is KeyAction.SKIP:
         return Next.CONTINUE
-    if chosen.action is KeyAction.CALLBACK:
-        return await _call_back(call, block, chosen)
+    if chosen.action in (KeyAction.CALLBACK, KeyAction.MESSAGE):
+        return await _task(call, block, chosen)
     if chosen.action is KeyAction.FORWARD and chosen.addressee is not None:
         return await _reach(call, block, chosen.addressee)
     if chosen.action is KeyAction.MENU and chosen.target is not None and shown.level == 1:
@@ -104,6 +106,26 @@ async def _follow(call: CallVerbs, block: _Block, shown: Menu, chosen: MenuKey) 
         if found is not None:
             return await _extension(call, block, found, found.instruction)
     return _leave(call, block)
+
+
+async def message(call: CallVerbs, block: MessageBlock) -> Next:
+    """A voice message after a greeting (PRC-03); it ends the call."""
+    return await _message(call, block.greeting, block.task)
+
+
+async def _message(call: CallVerbs, greeting: UUID | None, executor: Executor | None) -> Next:
+    await call.play(greeting or Prompt.MESSAGE)
+    if await call.record_message(executor):
+        await call.play(Prompt.MESSAGE_SAVED)
+    call.hang_up()
+    return Next.END
+
+
+async def _task(call: CallVerbs, block: _Block, chosen: MenuKey) -> Next:
+    """What leaves a task behind (H-21)."""
+    if chosen.action is KeyAction.MESSAGE:
+        return await _message(call, chosen.target, chosen.executor)
+    return await _call_back(call, block, chosen)
 
 
 async def _call_back(call: CallVerbs, block: _Block, chosen: MenuKey) -> Next:

@@ -27,7 +27,6 @@ __all__ = ["CreateMenu", "MenuView", "UpdateMenu", "create", "delete", "get", "m
 
 
 _LONGEST_WAIT = 300
-_NOT_YET = frozenset({KeyAction.MESSAGE})
 
 
 class CreateMenu(Struct, frozen=True):
@@ -210,8 +209,6 @@ def _keys_problem(keys: tuple[MenuKey, ...]) -> str:
 
 async def _item(body: Body, key: MenuKey, there: Known) -> MenuKey:
     """What a key does, without what has no meaning for it. Raises FieldError."""
-    if key.action in _NOT_YET:
-        raise FieldError("This action is not available yet.")
     plain = MenuKey(key.key, key.action)
     if key.action is KeyAction.FORWARD:
         if key.addressee is None:
@@ -219,7 +216,7 @@ async def _item(body: Body, key: MenuKey, there: Known) -> MenuKey:
         return msgspec.structs.replace(plain, addressee=reachable(key.addressee, there))
     if key.action in (KeyAction.REPEAT, KeyAction.SKIP):
         return plain
-    if key.action is KeyAction.CALLBACK:
+    if key.action in (KeyAction.CALLBACK, KeyAction.MESSAGE):
         return _request(key, there)
     if key.action is KeyAction.PLAY:
         fits, problem = key.target in there.media, "There is no such media."

@@ -5,9 +5,11 @@ import asyncio
 import msgspec
 import pytest
 
-from core.contracts import Chain, Options, Recording, StepCode
+from core.contracts import Chain, Options, PluginStep, Recording, StepCode
 from core.media.g711 import PCMA
-from core.media.tones import heard_seconds
+from core.media.process import CAPTURES
+from core.media.rtp import RtpPeer
+from core.media.tones import heard_seconds, tone
 from core.recordings import Part
 from tenants import tables
 from tenants.storage import RECORDINGS, Storage
@@ -25,8 +27,10 @@ from tests.e2e.test_media_loss import (
 )
 from tests.support.media import peers, until_hears
 from tests.support.pcaps import decoded
+from tests.support.waiting import until
 
 WARNING = 940
+_SECOND = 50 * 216  # bytes of G.711 in a file
 
 
 async def rows(company):
@@ -109,3 +113,34 @@ async def test_the_switches_of_contract_number_and_employee(company):
     await company.change(company.admin, recording=Recording.ON)
     await company.sql("UPDATE numbers SET records = false")
     assert await talked(company) == 2
+
+
+@pytest.mark.spec("PRC-03", "PRC-04", at="call")
+async def test_a_voice_message_is_the_caller_alone_until_the_hash(company):
+    found = await media(company, greeting=WARNING)
+    block = {
+        "greeting": str(found["greeting"]),
+        "task": {"kind": "employee", "ref": str(company.admin.id)},
+    }
+    await handled(company, Chain((PluginStep("ivr.message", block),)))
+    caller = await RtpPeer.open()
+    talk = company.caller(media=caller.address).invite(company.number)
+    talk = talk.expect(200).ack().wait_for("BYE").ok()
+    async with talk.running(company.instance.sip, local=company.carrier_host) as at_caller:
+        caller.connect(await offered(at_caller))
+        caller.play([0] * 160)
+        await until_hears(caller, WARNING, 1.2)
+        caller.play(tone(CALLER))
+        pcaps = company.instance.folder / "media" / CAPTURES / "pcaps"
+        await until(lambda: any(each.stat().st_size > 3 * _SECOND for each in pcaps.glob("*.pcap")))
+        await caller.press("#")
+        caller.silence()
+        await at_caller.finish()
+    caller.close()
+    row, sound = await ready(company)
+    assert row["kind"] == "message"
+    (heard,) = await asyncio.to_thread(decoded, sound, 1)
+    assert heard_seconds(heard, CALLER) >= 1.0
+    card = await company.call()
+    assert StepCode.TASK_ASKED in codes(card)
+    assert card.call.answered_at is None

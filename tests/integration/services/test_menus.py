@@ -123,12 +123,13 @@ async def test_what_a_key_names_must_be_there(company):
     assert set(caught.value.errors) == {"instruction", *(f"keys[{at}]" for at in range(1, 10))}
 
 
-@pytest.mark.spec("IVR-16", at="rule")
-async def test_a_key_may_ask_for_a_call_back_by_whoever_gets_the_task(company, media):
+@pytest.mark.spec("IVR-15", "IVR-16", at="rule")
+@pytest.mark.parametrize("action", [KeyAction.CALLBACK, KeyAction.MESSAGE])
+async def test_a_key_may_ask_for_what_becomes_a_task(company, media, action):
     me = str(company.activated.employee.id)
     keys = (
-        MenuKey("1", KeyAction.CALLBACK, executor=Executor(ExecutorKind.EMPLOYEE, me.upper())),
-        MenuKey("2", KeyAction.CALLBACK, target=media, executor=Executor(ExecutorKind.FIRST, "x")),
+        MenuKey("1", action, executor=Executor(ExecutorKind.EMPLOYEE, me.upper())),
+        MenuKey("2", action, target=media, executor=Executor(ExecutorKind.FIRST, "x")),
     )
     made = await create(company, *keys)
     assert [(key.executor, key.target) for key in made.keys[1:]] == [

@@ -22,12 +22,15 @@ from core.contracts import (
     TaskRequest,
 )
 from core.library import Prompt
+from core.ports import Loudness
+from core.recordings import Channel, RecordingKind
 from core.scenarios import (
     ExtensionBlock,
     ExtensionList,
     KeyAction,
     MenuBlock,
     MenuKey,
+    MessageBlock,
     Otherwise,
 )
 from core.sip.session import Ended
@@ -38,6 +41,7 @@ from tests.unit.call.world import World, answers, hangs_up, refuses, ring, rings
 
 TOP, SECOND, LIST = UUID(int=31), UUID(int=32), UUID(int=33)
 NAMES = {1: "instruction", 2: "wrong", 3: "news", 4: "second", 5: "extensions", 6: "greeting"}
+SOMEBODY = Executor(ExecutorKind.EMPLOYEE, str(UUID(int=7)))
 SALES = Addressee(AddresseeKind.EMPLOYEE, str(UUID(int=7)))
 
 
@@ -91,6 +95,9 @@ class Ivr(World):
         self.dialled = []
         self.plugin = {
             "ivr.menu": lambda call: service.menu(call, MenuBlock(menu.id, otherwise)),
+            "ivr.message": lambda call: service.message(
+                call, MessageBlock(media("greeting"), SOMEBODY)
+            ),
             "ivr.extensions": lambda call: service.extensions(
                 call, ExtensionBlock(LIST, otherwise=otherwise)
             ),
@@ -370,3 +377,89 @@ def test_there_is_no_third_level():
     cdr = world.call_in((4, "2"), (8, "2"))
     assert world.heard == ["instruction", "second", "ringback"]
     assert rang(cdr) == ["next"]
+
+
+# --- voice messages -----------------------------------------------------------------------------------
+
+
+class Mailbox(Ivr):
+    """A caller who says something for so many seconds after the beep, which he hears at 6."""
+
+    def __init__(self, speaks=4.0, **more):
+        super().__init__(**more)
+        self.media.sent = lambda leg: b"v=0\r\nc=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/AVP 8\r\n"
+        self.speaks = speaks
+        self.media.loudness = self.loudness
+
+    async def loudness(self):
+        begun = next(step.at for step in self.call.record._steps if step.code is StepCode.RECORDING)
+        said = min(max(self.call.record.now() - begun - 3, 0.0), self.speaks)
+        return Loudness(said, begun + 3 + said if said else None)
+
+
+def left(cdr):
+    """For how long each message is recorded, and the tasks of the call."""
+    lasted = [
+        round(part.ended_at - part.started_at)
+        for made in cdr.recordings
+        for part in made.parts
+        if made.kind is RecordingKind.MESSAGE
+    ]
+    return lasted, [(task.kind, task.recording) for task in cdr.tasks]
+
+
+@pytest.mark.spec("PRC-03", "PRC-04", at="rule")
+@pytest.mark.parametrize(
+    ("speaks", "script", "lasts"),
+    [
+        (4, [(12, "5"), (13, "#")], 10),  # any other key ends nothing
+        (4, [], 13),  # nothing is said for six seconds
+        (1000, [], 183),  # the beep, and three minutes
+        (4, [(11, Ended(True))], 8),
+    ],
+    ids=["hash", "silence", "longest", "hangs up"],
+)
+def test_a_message_ends_by_key_silence_limit_or_the_caller_and_is_kept(speaks, script, lasts):
+    world = Mailbox(speaks)
+    cdr = world.call_in(*script, step="ivr.message")
+    lasted, tasks = left(cdr)
+    assert lasted == [pytest.approx(lasts, abs=1)]
+    assert tasks == [(TaskKind.MESSAGE, cdr.recordings[0].id)]
+    assert cdr.tasks[0].executor == SALES
+    hung_up = any(isinstance(act, Ended) for _, act in script)
+    assert world.heard == ["greeting", "beep"] + ([] if hung_up else ["message.saved"])
+    assert rang(cdr) == []
+    assert [track.channel for track in cdr.recordings[0].parts[0].tracks] == [Channel.CLIENT]
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_a_message_in_which_nothing_is_said_is_none(leaves):
+    world = Mailbox(speaks=0.5)
+    cdr = world.call_in(*([(9, Ended(True))] if leaves else []), step="ivr.message")
+    assert left(cdr) == ([], [])
+    assert world.heard == ["greeting", "beep"]
+    assert [s.data["reason"] for s in cdr.steps if s.code is StepCode.NOT_RECORDING] == ["nothing_said"]
+
+
+@pytest.mark.parametrize("trouble", ["no room", "broken"])
+def test_who_cannot_leave_a_message_is_told_of_all_the_same(trouble):
+    world = Mailbox()
+    if trouble == "broken":
+        world.media.broken.add("record")
+    else:
+        world.no_room = "disk_full"
+    cdr = world.call_in(step="ivr.message")
+    assert left(cdr) == ([], [(TaskKind.MISSED, None)])
+    assert "beep" not in world.heard
+
+
+@pytest.mark.spec("IVR-15", at="rule")
+def test_a_key_leads_to_a_message():
+    menu = replace(
+        MENU,
+        keys=(*MENU.keys, key("7", KeyAction.MESSAGE, target=media("greeting"), executor=SOMEBODY)),
+    )
+    world = Mailbox(menu=menu)
+    cdr = world.call_in((4, "7"), (20, "#"))
+    assert world.heard == ["instruction", "greeting", "beep", "message.saved"]
+    assert left(cdr)[1] == [(TaskKind.MESSAGE, cdr.recordings[0].id)]
