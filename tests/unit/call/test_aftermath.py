@@ -34,8 +34,10 @@ from core.contracts import (
 from core.contributions import Next, StepType
 from core.numbers import normalize
 from core.routing.responsible import missed_manager
-from core.sip.session import Cancelled
-from tests.unit.call.office import ANNA, BORIS, TENANT, Office, play, plugin
+from core.scenarios import Queue
+from core.sip.session import Cancelled, Ended
+from plugins import queue
+from tests.unit.call.office import ANNA, BORIS, LOGIN, TENANT, Office, play, plugin
 from tests.unit.call.world import answers, hangs_up, refuses, rings
 
 CALLER = "+79161112233"
@@ -61,10 +63,16 @@ def calls(office, *, leaves=None, act=None):
     async def scene():
         session = office.from_carrier()
         if leaves is not None:
-            asyncio.get_running_loop().call_later(leaves, session.say, Cancelled(""))
+            asyncio.get_running_loop().call_later(leaves, lambda: session.say(gone(session)))
 
     (cdr,) = play(office, act or scene)
     return cdr
+
+
+def gone(session):
+    """What is heard of a caller who hangs up, before or after we have answered him."""
+    answered = any(did[0] == "answer" for did in session.did)
+    return Ended(True) if answered else Cancelled("")
 
 
 def settle(office, **changes):
@@ -114,6 +122,48 @@ def test_who_gives_up_before_the_net_leaves_the_nets_task_and_only_one():
         scenario = replace(office.snapshot.scenarios[0], default=replace(branch, chain=net))
         settle(office, scenarios=(scenario,))
         assert calls(office, leaves=seconds).tasks == (task(stopped),)
+
+
+@pytest.mark.parametrize("online", [True, False])
+def test_who_gives_up_in_a_queue_was_missed_whether_anybody_rang_or_not(online):
+    waits = dial(ANNA, BORIS, queue=Queue(60))
+    office = Office(queue, steps=(waits, HangUp(task=LAST)))
+    if online:
+        office.phone(ANNA, rings(), refuses(486, 2))
+    settle(office, missed_manager=MissedManager.FIRST)
+    cdr = calls(office, leaves=3)
+    assert cdr.outcome is Outcome.CANCELLED
+    assert cdr.tasks == (task(ANNA if online else BORIS),)
+    assert cdr.missed_manager == ANNA
+
+
+def test_who_gives_up_behind_others_who_wait_was_missed():
+    office = Office(queue, steps=(dial(ANNA, queue=Queue(60)), HangUp(task=LAST)))
+    office.phone(ANNA, answers(1), hangs_up(30))
+
+    async def scene():
+        for number in (1, 3):
+            office.from_carrier(caller=f"+7916000000{number}")
+            await asyncio.sleep(5)
+        waiting = office.from_carrier(caller="+79160000002")
+        await asyncio.sleep(5)
+        waiting.say(gone(waiting))
+
+    (left,) = [cdr for cdr in play(office, scene) if cdr.outcome is Outcome.CANCELLED]
+    assert StepCode.RINGING not in [step.code for step in left.steps]
+    assert left.tasks == (task(ANNA),)
+
+
+def test_a_second_round_of_the_same_list_goes_on_where_the_first_one_stopped():
+    """Nobody of the second round can ring any more; who rang last was of the first one."""
+
+    async def again(call, config):
+        office.endpoint.phones.clear()
+        await call.dial(dial(ANNA, BORIS))
+
+    office = asking(again, steps=(dial(ANNA, BORIS), PluginStep("tester.ask"), HangUp(task=LAST)))
+    office.endpoint.phones.pop(LOGIN[BORIS])
+    assert calls(office).tasks == (task(ANNA),)
 
 
 def test_who_gives_up_before_anybody_was_to_ring_was_not_missed():
