@@ -1,8 +1,8 @@
 """Stories: calls as they are told, played in virtual time and by real telephones."""
 
-from tests.scripts import extensions, forwarding, greeting, leaving, menus
+from tests.scripts import extensions, forwarding, greeting, leaving, menus, queue, talking, tasks
 
-_MODULES = (greeting, menus, extensions, forwarding, leaving)
+_MODULES = (greeting, menus, extensions, forwarding, leaving, tasks, talking, queue)
 
 
 def everything():

@@ -9,8 +9,8 @@
         proves=["IVR-10"],
     )
 
-Everybody has a name: ``caller`` and ``another`` call from outside; ``anna``, ``boris``, ``vera`` and
-``gleb`` are employees, each with one telephone if the story has a part for it, and with none otherwise;
+Everybody has a name: ``caller``, ``another`` and ``third`` call from outside; ``anna``, ``boris``,
+``vera`` and ``gleb`` are employees, each with a telephone if the story has a part for it;
 ``outside`` and ``mobile`` are numbers that the carrier reaches. A part is a list of acts, done in order
 while the others do theirs. Each act waits for what it needs; none of them knows a clock but ``waits``
 and ``after``.
@@ -29,9 +29,11 @@ from tests.support.script_handling import Handling, handled
 __all__ = ["Act", "Story", "handled", "story"]
 
 EMPLOYEES = {"anna": "Анна", "boris": "Борис", "vera": "Вера", "gleb": "Глеб"}
-CALLERS = ("caller", "another")
+CALLERS = ("caller", "another", "third")
 OUTSIDE = ("outside", "mobile")
-LOOPING = frozenset({"ringback", "melody", "waiting", "hold"})
+MUSIC = "music.morning_coffee"
+"""What the library lets one hear who is held."""
+LOOPING = frozenset({"ringback", "melody", "waiting", MUSIC})
 """What is heard again and again counts once."""
 
 _LOW, _STEP = 500, 60
@@ -48,7 +50,7 @@ _NAMES = (
         "warning",
         "waiting",
     ),
-    *("message", "long", "long, the rest", "closed", "hold", "other", "early", "beep"),
+    *("message", "long", "long, the rest", "closed", "other", "early", "beep"),
     *(*CALLERS, *EMPLOYEES, *OUTSIDE),
 )
 TONES = {"ringback": 425, **{name: _LOW + number * _STEP for number, name in enumerate(_NAMES)}}
@@ -61,7 +63,6 @@ SOUNDS = {
 } | {
     "melody": (("melody", 1.2),),
     "waiting": (("waiting", 1.2),),
-    "hold": (("hold", 1.2),),
     "long": (("long", 0.9), (None, 20.0), ("long, the rest", 0.9), (None, 0.4)),
 }
 """What each media is made of: tones and silence, with seconds. ``long`` is there to be interrupted."""
@@ -105,9 +106,9 @@ def waits(seconds):
     return Act("waits", (seconds,))
 
 
-def once(fact):
+def once(fact, times=1):
     """Waits until something is so of somebody: ``anna rings``, ``caller hears menu``."""
-    return Act("once", (fact,))
+    return Act("once", (fact, times))
 
 
 def hangs_up():
@@ -163,6 +164,21 @@ def resumes():
     return Act("resumes")
 
 
+def transfers(to):
+    """Passes on whom one talks with, and hears no more of it (REFER)."""
+    return Act("transfers", (to,))
+
+
+def consults(name):
+    """Calls somebody with the other one on hold, and talks."""
+    return Act("consults", (name,))
+
+
+def brings_together():
+    """Connects the other one with who was consulted (REFER with Replaces)."""
+    return Act("brings_together")
+
+
 # --- stories ------------------------------------------------------------------------------------
 
 
@@ -184,6 +200,12 @@ class Story:
     def employees(self):
         """Who of the company has a part or is named."""
         return tuple(name for name in EMPLOYEES if name in self.parts or name in self.handling.named)
+
+    @property
+    def prompts(self):
+        """Entries of the library that somebody listens for."""
+        acts = [act for part in self.parts.values() for act in part if act.verb == "hears"]
+        return tuple({name for act in acts for name in act.args if "." in name})
 
     @property
     def id(self):

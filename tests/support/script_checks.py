@@ -1,8 +1,9 @@
 """What is checked of a story's ``Result``: each check returns what is wrong, or nothing."""
 
 from core.contracts import Outcome, StepCode
+from tests.support.script import LOOPING
 
-_INCIDENTAL = ("ringback", "melody", "waiting", "hold")
+_INCIDENTAL = LOOPING
 
 
 def heard(person, *names):
@@ -91,6 +92,20 @@ def without_steps(*codes, call=0):
 def pressed(keys, call=0):
     """The keys in the record."""
     return _of_call(call, lambda record: "".join(record.keys), keys)
+
+
+def tasks(*wanted, call=0):
+    """The tasks that the call asks for, as (kind, whose)."""
+    return _of_call(call, lambda record: record.tasks, list(wanted))
+
+
+def step_data(code, field, call=0):
+    """What the record's steps of a kind say; for ``values``."""
+
+    def found(record):
+        return [step.data.get(field) for step in record.steps if step.code == StepCode(code)]
+
+    return lambda *values: _of_call(call, found, list(values))
 
 
 def happened(*facts):

@@ -7,8 +7,9 @@ from uuid import UUID
 from core.contracts import Trunk
 from core.sip.flow import Target
 from core.sip.identity import FromLine, FromTrunk
-from core.sip.session import Answered, Cancelled, Digit, Ended, Failed, Progress, Reoffer
+from core.sip.session import Answered, Cancelled, Digit, Ended, Failed, Progress, Referred, Reoffer
 from core.sip.tap import Tap
+from core.sip.uri import SipUri
 from core.testing import MemoryMedia, MemoryMediaSession
 from tests.support.script import CALLERS, EMPLOYEES, OUTSIDE, SOUNDS
 from tests.unit.call.office import Caller, invite
@@ -30,6 +31,24 @@ def name_in(body):
     return body.rpartition(b"i=")[2].decode().strip()
 
 
+class Referral:
+    """A REFER; ``said`` is what its sender hears."""
+
+    def __init__(self, contact):
+        self.target = SipUri.parse(contact)
+        self.replaces = None
+        self.said = []
+
+    def accept(self):
+        self.said.append(202)
+
+    def decline(self, status=603):
+        self.said.append(status)
+
+    def report(self, status, reason=""):
+        self.said.append(status)
+
+
 class Telephone:
     """What both kinds share; ``session`` is what the switchboard holds of it."""
 
@@ -48,6 +67,9 @@ class Telephone:
 
     async def offer(self, direction):
         self.session.say(Reoffer(said(self.name).replace(b"i=", f"a={direction}\r\ni=".encode())))
+
+    async def refer(self, contact, replaces=None):
+        self.session.say(Referred(Referral(contact)))
 
     async def hang_up(self):
         if self.over.done():
@@ -152,6 +174,7 @@ class HearingSession(MemoryMediaSession):
         self.caller = None
         self._names = {}  # of legs
         self._sounding = {}  # by who hears it
+        self._with = None  # the leg that the caller is joined with
 
     async def open(self, caller_sdp):
         self.caller = name_in(caller_sdp)
@@ -160,6 +183,7 @@ class HearingSession(MemoryMediaSession):
 
     async def connect(self, leg, answer=b""):
         self._still(self.caller)
+        self._with = leg
         name = self._names[leg] = name_in(answer) if answer else self._names[leg]
         self.stage.heard_of(self.caller).add(name)
         callee = self.stage.callee(name)
@@ -176,8 +200,21 @@ class HearingSession(MemoryMediaSession):
         return sum(seconds for _, seconds in sound)
 
     async def hush(self, of=None):
-        self._still(self._listener(of))
+        listener = self._listener(of)
+        sounded = self._still(listener)
         await super().hush(of)
+        if self._with is not None and sounded:  # the other one is heard again
+            other = self._listener(self._with) if of is None else self.caller
+            self.stage.heard_of(listener).add(other)
+
+    async def park(self):
+        self._with = None
+        await super().park()
+
+    async def drop(self, leg):
+        if leg == self._with:
+            self._with = None
+        await super().drop(leg)
 
     async def close(self):
         for listener in list(self._sounding):
@@ -191,6 +228,7 @@ class HearingSession(MemoryMediaSession):
         sounding = self._sounding.pop(listener, None)
         if sounding is not None:
             sounding.cancel()
+        return sounding is not None
 
     async def _sound(self, sound, listener):
         for name, seconds in sound:

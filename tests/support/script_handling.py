@@ -24,6 +24,7 @@ from core.scenarios import (
     Options,
     Otherwise,
     PluginStep,
+    Queue,
 )
 
 REPEATS, SKIPS = "repeats", "skips"
@@ -117,6 +118,11 @@ class Plays:
     media: str
 
 
+@dataclass(frozen=True)
+class NotesCallback:
+    executor: str | None
+
+
 def _key(key, leads, ids):
     match leads:
         case "repeats":
@@ -125,6 +131,8 @@ def _key(key, leads, ids):
             return MenuKey(key, KeyAction.SKIP)
         case Plays(media):
             return MenuKey(key, KeyAction.PLAY, target=ids.media(media))
+        case NotesCallback(executor):
+            return MenuKey(key, KeyAction.CALLBACK, executor=ids.executor(executor))
         case VoiceMenu():
             return MenuKey(key, KeyAction.MENU, target=ids["menu", leads.name])
         case Dialling():
@@ -159,6 +167,22 @@ def plays(media):
     return Plays(media)
 
 
+def notes_callback(executor=None):
+    """A key asks to be called back: a task for somebody (IVR-16)."""
+    return NotesCallback(executor)
+
+
+def waiting(seconds=60, media="waiting", keys=None, first=(), **more):
+    """Callers wait until somebody is free (PRC-09); who has a tag of ``first`` goes before others."""
+
+    def make(ids):
+        made = tuple(_key(key, leads, ids) for key, leads in (keys or {}).items())
+        tags = tuple(ids["tag", name] for name in first)
+        return Queue(seconds, ids.media(media), tags, keys=made, **more)
+
+    return Block(make, (media, *(keys or {}).values()))
+
+
 def asks(what, otherwise="next"):
     """The block «Голосовое меню / добавочный»."""
     then = Otherwise(otherwise)
@@ -177,7 +201,9 @@ def _list_step(listed, then, ids):
     return PluginStep("ivr.extensions", block)
 
 
-def forwards(*names, order="parallel", seconds=20, each=25, manager=None, manager_seconds=25):
+def forwards(
+    *names, order="parallel", seconds=20, each=25, manager=None, manager_seconds=25, queue=None
+):
     """Forwarding. ``manager``: ``"list"`` or a block ``ends`` is what follows if the personal manager,
     who is tried first, is not reached."""
 
@@ -189,14 +215,16 @@ def forwards(*names, order="parallel", seconds=20, each=25, manager=None, manage
             seconds,
             each,
             ManagerFirst(manager_seconds, otherwise) if manager else None,
+            queue and queue.make(ids),
         )
 
-    return Block(make, names + (manager.names if isinstance(manager, Block) else ()))
+    others = [each for each in (manager, queue) if isinstance(each, Block)]
+    return Block(make, names + tuple(name for each in others for name in each.names))
 
 
 def ends(media=None, task=None):
     """«Завершить вызов», perhaps with a media and a task for somebody (``Ids.executor``)."""
-    return Block(lambda ids: HangUp(media=ids.media(media), task=ids.executor(task)), (media,))
+    return Block(lambda ids: HangUp(media=ids.media(media), task=ids.executor(task)), (media, task))
 
 
 @dataclass(frozen=True)
@@ -233,7 +261,14 @@ class Handling:
                 queue += [each.says, each.wrong, *(each.numbers or ())]
             elif isinstance(each, Plays):
                 queue.append(each.media)
+            elif isinstance(each, NotesCallback):
+                queue.append(each.executor)
         return found
+
+    @property
+    def tags(self):
+        """The contacts' tags."""
+        return {tag for contact in self.contacts.values() for tag in contact.get("tags", ())}
 
     @property
     def menus(self):

@@ -1,11 +1,12 @@
 """Real telephones of stories: SIP by ``script_sip``, RTP by the product's peer, an ear for tones."""
 
 import asyncio
+from array import array
 
+from core.media.g711 import RATE
 from core.media.rtp import RtpPeer
 from core.media.tones import tone
 from core.sdp import TELEPHONE_KEYS
-from tests.support.ear import Ear
 from tests.support.script import TONES
 from tests.support.script_sip import Post, SipCall
 from tests.support.sound import dtmf
@@ -13,19 +14,27 @@ from tests.support.sound import dtmf
 __all__ = ["Exchange", "RealCallee", "RealCaller"]
 
 
+_PAUSE = 3 * RATE // 10
+
+
 class Audio(RtpPeer):
     """An RTP peer that tells what it hears of the other side; others may still send to whom had this
     port before."""
 
     ear = None
+    _next = None  # SSRC and timestamp of what comes if nothing is missing
 
     def datagram_received(self, data, addr):
         if addr[:2] == self.remote:
             super().datagram_received(data, addr)
 
     def _place(self, ssrc, stamp, samples):
-        if self.ear is not None:
-            self.ear.hear(samples)
+        if self._next is not None and (
+            self._next[0] != ssrc or (stamp - self._next[1]) % (1 << 32) > _PAUSE
+        ):
+            self.ear.hear(array("h", bytes(2 * _PAUSE)))  # where nothing is sent is silence, too
+        self._next = ssrc, (stamp + len(samples)) % (1 << 32)
+        self.ear.hear(samples)
 
 
 class Telephone:
@@ -46,7 +55,7 @@ class Telephone:
     async def open(self):
         events = 0 if self.stage.story.lacks.get(self.name) == "events" else 101
         self.audio = await Audio.open(events=events)
-        self.audio.ear = Ear(TONES, self.heard.add)
+        self.audio.ear = self.stage.ear(self.heard.add)
 
     def end(self, status):
         if not self.over.done():
@@ -94,6 +103,18 @@ class Telephone:
             assert key in TELEPHONE_KEYS
             await self.audio.press(key)
         await asyncio.sleep(0.1)
+
+    @property
+    def address(self):
+        """The other side, as a contact."""
+        return self.sip.target
+
+    async def refer(self, contact, replaces=None):
+        if replaces is not None:
+            ids = replaces.sip.call_id, replaces.sip.remote.partition(";tag=")[2], replaces.sip.tag
+            contact += "?Replaces={}%3Bto-tag%3D{}%3Bfrom-tag%3D{}".format(*ids)
+        answer = await self.sip.request("REFER", [("Refer-To", f"<{contact}>"), *self.sip.own])
+        self.stage.log.add(f"{self.name} is told {answer.status} of the transfer")
 
     async def hang_up(self):
         if self.over.done():

@@ -18,27 +18,35 @@ class StoryFailed(AssertionError):
     """Somebody waited for something that did not happen."""
 
 
+class News:
+    """Wakes all who wait for whatever comes next."""
+
+    def __init__(self):
+        self._event = asyncio.Event()
+
+    def tell(self):
+        self._event.set()
+        self._event = asyncio.Event()
+
+    async def wait(self):
+        await self._event.wait()
+
+
 class Log:
     """What happened so far, as facts that read «anna rings»."""
 
     def __init__(self):
         self.facts = []
-        self._news = asyncio.Event()
+        self._news = News()
 
     def add(self, fact):
         self.facts.append(fact)
-        self._news.set()
+        self._news.tell()
 
-    async def once(self, fact, after=0):
-        """Wait until it is so; returns which fact comes next."""
-        while fact not in self.facts[after:]:
-            self._news = asyncio.Event()
+    async def once(self, fact, times=1):
+        """Wait until it is so, or has been, so many times."""
+        while self.facts.count(fact) < times:
             await self._news.wait()
-        return self.facts.index(fact, after) + 1
-
-    def who(self, verb):
-        """Of whom it is so, in order."""
-        return [fact.partition(" ")[0] for fact in self.facts if fact.partition(" ")[2] == verb]
 
 
 class Heard:
@@ -48,24 +56,19 @@ class Heard:
         self.names = []
         self._log = log
         self._person = person
-        self._news = []
+        self._news = News()
 
     def add(self, name):
         if name in LOOPING and self.names[-1:] == [name]:
             return
         self.names.append(name)
         self._log.add(f"{self._person} hears {name}")
-        for waiting in self._news:
-            if not waiting.done():
-                waiting.set_result(None)
-        self._news.clear()
+        self._news.tell()
 
     async def next(self, name, start):
         """Wait until it is heard, among what came from ``start`` on; where to look on from."""
         while name not in self.names[start:]:
-            waiting = asyncio.get_running_loop().create_future()
-            self._news.append(waiting)
-            await waiting
+            await self._news.wait()
         return self.names.index(name, start) + 1
 
 
@@ -124,8 +127,8 @@ class Part:
     async def waits(self, seconds):
         await asyncio.sleep(seconds)
 
-    async def once(self, fact):
-        await self.stage.log.once(fact)
+    async def once(self, fact, times):
+        await self.stage.log.once(fact, times)
 
     async def calls(self, whom):
         await self.phone.call(self.stage.number_of(whom))
@@ -166,6 +169,18 @@ class Part:
 
     async def resumes(self):
         await self.phone.offer("sendrecv")
+
+    async def transfers(self, to):
+        await self.phone.refer(self.stage.contact_of(to))
+
+    async def consults(self, name):
+        await self.holds()
+        self.second = self.stage.phone(self.name)
+        await self.second.call(self.stage.number_of(name))
+        await self.talks(name)
+
+    async def brings_together(self):
+        await self.phone.refer(self.second.address, replaces=self.second)
 
 
 @dataclass
@@ -244,6 +259,7 @@ class Record:
     status: int
     answered_by: str | None
     steps: tuple
+    name_of: object = None
 
     @classmethod
     def of(cls, cdr, name_of):
@@ -254,11 +270,16 @@ class Record:
     def made(cls, outcome, ended_by, status, steps, name_of):
         answers = [step.address for step in steps if step.code is StepCode.ANSWERED]
         answered = name_of(answers[-1]) if answers else None
-        return cls(outcome, ended_by, status, answered, tuple(steps))
+        return cls(outcome, ended_by, status, answered, tuple(steps), name_of)
 
     @property
     def codes(self):
         return [step.code for step in self.steps]
+
+    @property
+    def tasks(self):
+        asked = [step.data for step in self.steps if step.code is StepCode.TASK_ASKED]
+        return [(data["task"], self.name_of(data.get("ref"))) for data in asked]
 
     @property
     def keys(self):

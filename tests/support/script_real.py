@@ -12,13 +12,16 @@ from datetime import UTC, datetime, timedelta
 from msgspec import json, to_builtins
 
 from core.ids import new_id
-from tenants.services import calls, employees, groups, lines, menus, numbers, scenarios
+from core.library import Prompt
+from tenants.services import calls, employees, groups, lines, menus, numbers, scenarios, tags
 from tenants.services.contacts import CreateContact
 from tenants.services.contacts import create as save_contact
 from tenants.services.media import CreateMedia, FilePart, Library, Pause
 from tenants.services.scenario_blocks import BranchDraft
 from tenants.storage import Storage
 from tenants.tables import ExtensionList
+from tests.support.ear import Ear
+from tests.support.heard import Hearing, library
 from tests.support.instance import company_in
 from tests.support.script import CALLERS, EMPLOYEES, OUTSIDE, SOUNDS, TONES
 from tests.support.script_handling import Ids
@@ -29,6 +32,7 @@ from tests.support.sound import mp3
 __all__ = ["troupe"]
 
 AT_ONCE = 16
+_PEOPLE = ("person", "group")
 _stories = itertools.count(1)
 
 
@@ -136,12 +140,16 @@ class _Cast:
             fields["name"] = f"{made.name} {stage.at}"
             created = await menus.create(self.db, self.here, menus.CreateMenu(**fields))
             ids["menu", each.name] = created.id
+        for name in handling.tags:
+            made = await tags.create(self.db, self.here, tags.CreateTag(f"{name} {stage.at}"))
+            ids["tag", name] = made.id
         for caller, fields in handling.contacts.items():
             manager = fields.get("manager")
             command = CreateContact(
                 caller,
                 numbers=(ids["number", caller],),
                 manager_id=manager and ids["person", manager],
+                tags=tuple(ids["tag", name] for name in fields.get("tags", ())),
             )
             await save_contact(self.db, self.here, command)
         command = scenarios.CreateScenario(
@@ -207,6 +215,7 @@ class RealStage:
             if name in self.lines and acts is not None:
                 line = self.lines[name]
                 await self.exchange.lines.register(line.login, line.password, self.company.domain)
+        self.known = await library("ru", *map(Prompt, self.story.prompts))
         try:
             return await play(self, self.story)
         finally:
@@ -217,6 +226,12 @@ class RealStage:
             await asyncio.gather(*self._tasks, *self._parts, return_exceptions=True)
 
     # --- what a part asks for ---
+
+    def ear(self, tell):
+        """Who listens for the library has another ear, which takes more time."""
+        if not self.known:
+            return Ear(TONES, tell)
+        return Hearing(self.known, tell, tones=TONES)
 
     def heard_of(self, name):
         return self.heard.setdefault(name, Heard(self.log, name))
@@ -276,7 +291,10 @@ class RealStage:
     # --- what came of it ---
 
     async def records(self):
-        wanted = sum(1 for name, acts in self.story.parts.items() if name in CALLERS or _calls(acts))
+        parts = self.story.parts.items()
+        verbs = [act.verb for _, acts in parts for act in acts]
+        callers = sum(1 for name, acts in parts if name in CALLERS and not _calls(acts))
+        wanted = callers + verbs.count("calls") + verbs.count("consults")
         rows = await self._rows()
         while len(rows) < wanted:
             await asyncio.sleep(0.3)
@@ -299,7 +317,10 @@ class RealStage:
 
     def _name_of(self, address):
         owner = self.exchange.owners.get(address)
-        return owner[1] if owner else None
+        if owner:
+            return owner[1]
+        people = {str(self.ids[kind, name]): name for kind, name in self.ids if kind in _PEOPLE}
+        return people.get(address)
 
 
 def _calls(acts):

@@ -146,6 +146,11 @@ class SipCall:
         self._tasks = set()
         post.calls[self.call_id] = self
 
+    @property
+    def own(self):
+        """Headers of a request that may change where we are."""
+        return (("Contact", f"<sip:{self.tag}@{self.post.here}>"), _ALLOW)
+
     def forget(self):
         for task in self._tasks:
             task.cancel()

@@ -33,7 +33,7 @@ from core.testing import (
     MemorySounds,
 )
 from tests.support import virtual_time
-from tests.support.script import EMPLOYEES, SOUNDS
+from tests.support.script import EMPLOYEES, MUSIC, SOUNDS
 from tests.support.script_fakes import NUMBERS, TRUNK, Endpoint, HearingMedia, VirtualCaller
 from tests.support.script_handling import Ids
 from tests.support.script_play import Heard, Log, Record, called, check, play
@@ -54,6 +54,13 @@ def run(story):
     return result
 
 
+class Sounds(MemorySounds):
+    """Those of all companies, with a music."""
+
+    def hold_music(self):
+        return Path(f"{MUSIC}.wav")
+
+
 class VirtualStage:
     """A company in memory that handles calls as the story says."""
 
@@ -67,9 +74,8 @@ class VirtualStage:
         self._parts = []
         self._callees = {}
         self.ids = Ids(self._known())
-        self._names = {
-            value: name for (kind, name), value in self.ids.items() if kind in ("login", "number")
-        }
+        kinds = ("login", "number", "person", "group")
+        self._names = {str(value): name for (kind, name), value in self.ids.items() if kind in kinds}
         self.media = HearingMedia(self)
         self.store = MemoryCallStore()
         directory = MemoryDirectory()
@@ -90,7 +96,7 @@ class VirtualStage:
             host=Host.load(),
             publish=lambda event: None,
             clock=LoopClock(),
-            sounds=MemorySounds({name: Path(f"{name}.wav") for name in SOUNDS}, Path("ringback.wav")),
+            sounds=Sounds({name: Path(f"{name}.wav") for name in SOUNDS}, Path("ringback.wav")),
         )
         self.switchboard.endpoint = Endpoint(self)
 
@@ -106,6 +112,7 @@ class VirtualStage:
         return self._callees.get(name)
 
     def name_of(self, address):
+        """Whose a number, a line or an id is."""
         return self._names.get(address)
 
     def number_of(self, whom):
@@ -150,6 +157,7 @@ class VirtualStage:
             known["group", name] = _id("group", name)
             known["extension", name] = str(201 + at)
         known |= {("number", name): number for name, number in NUMBERS.items()}
+        known |= {("tag", name): _id("tag", name) for name in handling.tags}
         known |= {("menu", each.name): _id("menu", each.name) for each in handling.menus}
         known |= {("list", each.name): _id("list", each.name) for each in handling.lists}
         return known
@@ -198,8 +206,9 @@ class VirtualStage:
             self.ids["group", name], name, self.ids["extension", name], members=people, **fields
         )
 
-    def _contact(self, manager=None):
-        return Contact(ContactKind.BUSINESS, manager_id=manager and self.ids["person", manager])
+    def _contact(self, manager=None, tags=()):
+        found = frozenset(self.ids["tag", name] for name in tags)
+        return Contact(ContactKind.BUSINESS, found, manager and self.ids["person", manager])
 
 
 def _id(kind, name):
