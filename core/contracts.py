@@ -17,6 +17,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from core.features import DEFAULTS as DEFAULT_CODES
+from core.features import FeatureCode
 from core.hours import Calendar, ExtraPeriod, Schedule
 from core.peers import (
     CarrierAccount,
@@ -239,6 +241,8 @@ class Snapshot(Struct, frozen=True):
     of them to the outside if not as many as the settings say. ``language`` is that in which callers
     hear what the library has (``core.library.LANGUAGES``).
 
+    ``feature_codes`` is what its people dial, or press while they talk.
+
     Fields are only ever added, with defaults: old snapshots are read for replay.
     """
 
@@ -268,6 +272,7 @@ class Snapshot(Struct, frozen=True):
     missed_manager: MissedManager = MissedManager.DEFAULT
     channels: int | None = None
     outgoing_calls: int | None = None
+    feature_codes: tuple[FeatureCode, ...] = DEFAULT_CODES
     outgoing_tasks: bool = False
     language: str = "ru"
 

@@ -20,7 +20,7 @@ from core.call.state import CallState
 from core.call.surroundings import Surroundings
 from core.call.verbs import Verbs
 from core.call.way import follow
-from core.contracts import CallFacts, Cdr, Outcome
+from core.contracts import CallFacts, Cdr, Outcome, Ring, StepCode
 from core.errors import SunSimError
 from core.ports import MovableMediaSession
 from core.sdp import PLAIN, Profile
@@ -113,6 +113,15 @@ class Call:
         """The legs of the conversation by their names in the media session, if there is one."""
         talk = self._state.talk
         return {self._state.party(leg): leg for leg in talk.pair} if talk is not None else {}
+
+    def ringing(self) -> tuple[Ring, ...]:
+        """What rings now, for anybody to pick up."""
+        return self._state.dialler.ringing()
+
+    def pick_up(self, ring: Ring, session: Session) -> None:
+        """Somebody who is not called takes the call, by an INVITE of his own."""
+        self.record.add(StepCode.PICKED_UP, ring)
+        self._state.dialler.take(ring, session)
 
     def leg_of(self, session: Session | None) -> tuple[Conversation | None, Leg] | None:
         """The leg with this session and the conversation it is in, if it is one of the call's."""

@@ -44,6 +44,7 @@ from core.contracts import (
 )
 from core.contributions import CallVerbs, Next
 from core.errors import SunSimError
+from core.features import FeatureCode
 from core.library import BY_ID, Prompt, media_id
 from core.numbers import EMERGENCY, is_domestic, is_extension
 from core.routing import recording, responsible
@@ -187,11 +188,18 @@ class CallContext:
             return Ring(address or "", _RINGS, terminal_id, employee_id)
         return Ring(terminal.address, terminal.ring_seconds, terminal_id, employee_id)
 
-    def transfer(self, by: Ring, target: SipUri) -> Dial:
+    def codes(self) -> tuple[Sequence[FeatureCode], Collection[str]]:
+        """As they were when the call came."""
+        numbers = [each.extension for each in self.snapshot.employees]
+        numbers += [each.extension for each in self.snapshot.groups]
+        return self.snapshot.feature_codes, {each for each in numbers if each is not None}
+
+    def transfer(self, by: Ring, target: SipUri | str) -> Dial:
         """What the employee may dial himself, he may have others connected with."""
         facts = None
-        if self._placing.ours(target):
-            facts = dialled_by(self.snapshot, by.employee_id, by.terminal_id, target.user)
+        if isinstance(target, str) or self._placing.ours(target):
+            number = target if isinstance(target, str) else target.user
+            facts = dialled_by(self.snapshot, by.employee_id, by.terminal_id, number)
         if facts is None:
             raise CallRefused(_NOT_FOUND, "not a number")
         tenant_id = facts.tenant_id

@@ -12,11 +12,13 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from core.call.featurekeys import FeatureKeys
 from core.call.inbox import Inbox
 from core.call.leg import CalleeLeg, Leg
 from core.call.side import Left, Side
 from core.call.state import CallState
 from core.contracts import StepCode
+from core.features import Feature
 from core.sip.refer import Referral
 
 __all__ = ["Conversation", "LegLeft", "Parting", "Wish"]
@@ -42,8 +44,9 @@ class Wish(Protocol):
 class LegLeft(Exception):
     """Somebody left whom a wish needs."""
 
-    def __init__(self, left: Left) -> None:
+    def __init__(self, leg: Leg, left: Left) -> None:
         super().__init__(*left)
+        self.leg = leg
         self.parting = Parting(*left)
 
 
@@ -54,7 +57,10 @@ class Conversation:
         self.state = state
         self.pair: tuple[Leg, Leg] = (state.media.middle, other)
         self.sides: dict[Leg, Side] = {}
+        self.choosing: tuple[Leg, asyncio.Future[bool]] | None = None  # who consults: to pass on now?
         self._news: Inbox[Leg | Wish] = Inbox()
+        self._codes = FeatureKeys(*state.surroundings.codes(), self._obey)
+        state.keys.on_pressed = self._codes.pressed
         for leg in self.pair:
             self._listen(leg)
         self._record()
@@ -70,6 +76,7 @@ class Conversation:
                 raise
             parting = Parting("system", "limit")
         finally:
+            self._codes.close()
             for side in self.sides.values():
                 side.close()
         self.state.end_legs()
@@ -94,7 +101,7 @@ class Conversation:
         try:
             await asyncio.wait((task, left), return_when=asyncio.FIRST_COMPLETED)
             if left.done():
-                raise LegLeft(left.result())
+                raise LegLeft(leg, left.result())
             return task.result()
         finally:
             if not task.done():
@@ -123,19 +130,19 @@ class Conversation:
 
     async def enter(self, leg: CalleeLeg, body: bytes, instead: Leg) -> None:
         """Join a leg that answered, or came with an offer, with the one in the middle."""
-        state = self.state
-        await state.playing.quiet()
-        if leg.session is not None and leg.session.by_info:
-            state.media.by_info(leg.name)
-        if leg.offers:
-            answer = await state.media.admit(leg.name, body)
-            if leg.session is not None:
-                leg.session.answer(answer)
-        else:
-            await state.media.connect(leg.name, body)
+        await self.state.playing.quiet()
+        await self._connect(leg, body)
         leg.by = instead.by
-        self._listen(leg)
         self._join(leg)
+        await self.state.dialler.release()
+
+    async def meet(self, leg: CalleeLeg, body: bytes) -> None:
+        """Let a leg that answered talk with the one in the middle while the other one waits."""
+        state = self.state
+        await self._connect(leg, body)
+        state.keys.joined(state.media.middle, leg)
+        rings = [leg.ring for leg in (*self.pair, leg)]
+        state.surroundings.talking(state.record, rings)
         await state.dialler.release()
 
     async def dismiss(self, leg: Leg) -> None:
@@ -144,6 +151,18 @@ class Conversation:
         await self.state.media.drop(leg.name)
 
     # --- within ------------------------------------------------------------------------------------
+
+    async def _connect(self, leg: CalleeLeg, body: bytes) -> None:
+        media = self.state.media
+        if leg.session is not None and leg.session.by_info:
+            media.by_info(leg.name)
+        if leg.offers:
+            answer = await media.admit(leg.name, body)
+            if leg.session is not None:
+                leg.session.answer(answer)
+        else:
+            await media.connect(leg.name, body)
+        self._listen(leg)
 
     def _listen(self, leg: Leg) -> None:
         self.sides[leg] = side = Side(
@@ -199,9 +218,32 @@ class Conversation:
         await state.playing.music(music, state.party(self.other(holder)))
 
     def _referred(self, leg: Leg, referral: Referral) -> None:
-        from core.call.transfer import referred
+        from core.call.transfer import referred  # which knows what a conversation is
 
         if leg in self.pair:
             referred(self, leg, referral)
         else:
             referral.decline()
+
+    def _obey(self, leg: Leg, feature: Feature, number: str) -> bool:
+        """What somebody of the company wants by his keys; whether no number need follow."""
+        from core.call.transfer import by_keys
+
+        if self.choosing is not None:  # he, and nobody else, may say how to go on
+            who, choice = self.choosing
+            if leg is who and not choice.done():
+                choice.set_result(feature is Feature.TRANSFER)
+            return True
+        if feature is Feature.RECORDING:
+            self._toggle_recording(leg)
+            return True
+        if number and leg in self.pair:
+            by_keys(self, leg, feature, number)
+        return bool(number)
+
+    def _toggle_recording(self, leg: Leg) -> None:
+        recorder, snapshot = self.state.recorder, self.state.surroundings.snapshot
+        if recorder.paused:
+            recorder.resume()
+        elif snapshot.recording_pause:
+            recorder.pause(str(leg.employee_id))

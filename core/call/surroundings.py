@@ -23,6 +23,7 @@ from core.contracts import (
     Tenant,
 )
 from core.contributions import CallVerbs, Next
+from core.features import FeatureCode
 from core.sip.replaces import Replaces
 from core.sip.uri import SipUri
 
@@ -128,8 +129,12 @@ class Surroundings(Protocol):
         """How to ring somebody who called: his terminal, or else the address."""
         ...
 
-    def transfer(self, by: Ring, target: SipUri) -> Dial:
-        """Whom an employee may send a party of his call to. Raises CallRefused."""
+    def transfer(self, by: Ring, target: SipUri | str) -> Dial:
+        """Whom an employee may pass a party on to, by URI or as dialled. Raises CallRefused."""
+        ...
+
+    def codes(self) -> tuple[Sequence[FeatureCode], Collection[str]]:
+        """The feature codes of the company, and its extensions."""
         ...
 
     def dialog(self, replaces: Replaces) -> tuple[Conversation, Leg] | None:

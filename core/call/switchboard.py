@@ -19,21 +19,24 @@ from core.call.call import Call
 from core.call.context import CallContext
 from core.call.conversation import Conversation
 from core.call.encryption import accept, asked_of
-from core.call.facts import called_number, from_company, from_outside
+from core.call.facts import called_number, from_company, from_outside, user_of
 from core.call.leg import Leg
 from core.call.moment import Moment
 from core.call.placing import Placing
 from core.call.record import CallRecord
+from core.call.takeover import TakeOver
 from core.contracts import (
     CallFacts,
     Cdr,
     Direction,
     Encryption,
     Line,
+    Ring,
     Snapshot,
     Trunk,
 )
 from core.errors import MediaRefused
+from core.features import Feature, dialled
 from core.host import Host
 from core.ports import (
     CallStore,
@@ -64,6 +67,7 @@ _NOT_FOUND = 404
 _INCOMPLETE = 484
 _OVERLOADED = 503
 _DECLINED = 603
+_NOT_ACCEPTABLE = 488
 _RETRY_AFTER = ("Retry-After", "5")
 
 # Seconds from one call to the next when many lost their media server, and for all of them.
@@ -132,10 +136,9 @@ class Switchboard:
             reason = "draining" if self._draining else "overload"
             self._reject(session, _OVERLOADED, reason, _RETRY_AFTER)
             return
-        if session.replaced is not None:  # nobody may take a call from somebody else yet
-            self._reject(session, _DECLINED, "replaces")
-            return
-        if isinstance(origin, FromTrunk):
+        if session.replaced is not None:
+            self._replace(session, origin, session.replaced)
+        elif isinstance(origin, FromTrunk):
             self._from_trunk(session, request, origin.trunk)
         else:
             self._from_line(session, request, origin.line)
@@ -238,12 +241,61 @@ class Switchboard:
 
     def _from_line(self, session: Session, request: Message, line: Line) -> None:
         snapshot = self._directory.snapshot(line.tenant_id)
+        wanted = dialled(snapshot.feature_codes, user_of(request.uri)) if snapshot else None
+        if snapshot is not None and wanted is not None and wanted[0] is Feature.PICKUP:
+            self._pick_up(session, line, snapshot, wanted[1])
+            return
         facts = from_company(request, line, snapshot) if snapshot else None
         if snapshot is None or facts is None:
             self._reject(session, _INCOMPLETE, "not_a_number")
             return
         caller = Caller(hidden=hides(request))
         self._begin(session, facts, snapshot, caller, line.encryption)
+
+    def _pick_up(self, session: Session, line: Line, snapshot: Snapshot, extension: str) -> None:
+        """Take the call that has rung longest at a colleague's, or in the groups of whoever dials."""
+        wanted = _rung_for(snapshot, line.employee_id, extension)
+        for call in self.present():
+            ours = call.facts.tenant_id == line.tenant_id
+            if ours and any(ring.employee_id in wanted for ring in call.ringing()):
+                self._take(session, line, call)
+                return
+        self._reject(session, _NOT_FOUND, "pickup")
+
+    def _take(self, session: Session, line: Line, call: Call) -> None:
+        if self._joins(session, line, call):
+            call.pick_up(Ring(line.login, 0, line.terminal_id, line.employee_id), session)
+
+    def _joins(self, session: Session, line: Line, call: Call) -> bool:
+        """Whether an INVITE can become a leg of a call; else it is refused."""
+        assert self.endpoint is not None
+        if not session.remote_sdp or self._accept(session, line.encryption) is None:
+            self._reject(session, _NOT_ACCEPTABLE, "pickup")
+            return False
+        owner = Owner(call.facts.call_id, call.facts.tenant_id)
+        self.endpoint.tap.bind(session.request.call_id, owner)
+        return True
+
+    def _replace(self, session: Session, origin: Origin, replaced: Session) -> None:
+        """A telephone wants the place of another one (RFC 3891): what rings anybody of the company may
+        pick up, a conversation goes on at another telephone of the same employee alone."""
+        line = origin.line if isinstance(origin, FromLine) else None
+        for call in self.present() if line is not None else ():
+            if line is None or call.facts.tenant_id != line.tenant_id:
+                continue
+            found = call.leg_of(replaced)
+            if found is None:
+                continue
+            talk, leg = found
+            if leg.ring in call.ringing():
+                self._take(session, line, call)
+            elif talk is None or leg.employee_id != line.employee_id or leg.trunk_id is not None:
+                break
+            elif self._joins(session, line, call):
+                ring = Ring(line.login, 0, line.terminal_id, line.employee_id)
+                talk.want(TakeOver(leg, ring, session))
+            return
+        self._reject(session, _DECLINED, "replaces")
 
     def _begin(
         self,
@@ -347,3 +399,14 @@ class Switchboard:
             seconds=round(cdr.ended_at - cdr.started_at, 3),
         )
         self.finished[cdr.outcome] += 1
+
+
+def _rung_for(snapshot: Snapshot, employee_id: UUID, extension: str) -> set[UUID]:
+    """Whose calls somebody wants to pick up: of one extension, or of his groups."""
+    groups = snapshot.groups
+    if extension:
+        chosen = [group for group in groups if group.extension == extension]
+        people = {each.id for each in snapshot.employees if each.extension == extension}
+    else:
+        chosen, people = [group for group in groups if employee_id in group.members], set()
+    return people.union(*(group.members for group in chosen))

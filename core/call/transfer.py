@@ -7,6 +7,8 @@ back; one who hung up meanwhile is called, and the call ends if he does not answ
 
 from __future__ import annotations
 
+import structlog
+
 from core.call.conversation import Conversation, LegLeft, Parting
 from core.call.dialling import Answer, NotAnswered, Result
 from core.call.ending import UNAVAILABLE
@@ -14,9 +16,12 @@ from core.call.leg import CalleeLeg, Leg
 from core.call.ringing import planned, ring
 from core.contracts import Dial, StepCode
 from core.errors import MediaRefused, SunSimError
+from core.features import Feature
 from core.sip.refer import Referral
 
-__all__ = ["Attended", "Blind", "referred"]
+__all__ = ["Attended", "Blind", "by_keys", "final", "note_transfer", "referred"]
+
+log = structlog.get_logger(__name__)
 
 FAILED = "transfer_failed"
 TRANSFERRED = "transferred"
@@ -49,6 +54,18 @@ def referred(talk: Conversation, leg: Leg, referral: Referral) -> None:
             return
         referral.accept()
         talk.want(Blind(leg, step, referral))
+
+
+def by_keys(talk: Conversation, leg: Leg, feature: Feature, number: str) -> None:
+    """Somebody pressed a code and the number of whom he passes the other one on to, or asks first."""
+    from core.call.consultation import Consultation  # which ends as a blind one, too
+
+    try:
+        step = talk.state.surroundings.transfer(leg.ring, number)
+    except SunSimError as error:
+        log.info("call.transfer_refused", code=error.code)
+        return
+    talk.want(Consultation(leg, step) if feature is Feature.CONSULT else Blind(leg, step))
 
 
 class Blind:
@@ -155,10 +172,10 @@ class _Over:
         return self._parting
 
 
-def note_transfer(talk: Conversation, by: Leg, step: Dial) -> None:
-    """Into the record: who passes on to whom."""
+def note_transfer(talk: Conversation, by: Leg, step: Dial, *, attended: bool = False) -> None:
+    """Into the record: who passes on to whom, or wants to."""
     (addressee,) = step.addressees
-    talk.state.record.add(StepCode.TRANSFER, by.ring, to=addressee.ref)
+    talk.state.record.add(StepCode.TRANSFER, by.ring, to=addressee.ref, attended=attended or "")
 
 
 async def entered(talk: Conversation, result: Result, instead: Leg) -> bool:

@@ -129,3 +129,50 @@ async def test_client_and_colleague_are_brought_together_after_a_consultation(of
     first, consultation = sorted(await office.recorded(2), key=lambda call: call.direction)
     assert (first.direction, consultation.direction) == (Direction.INCOMING, Direction.INTERNAL)
     assert first.ended_at > consultation.ended_at
+
+
+async def test_outside_numbers_have_the_limits_of_the_employees_own_calls(office):
+    async with people(office) as (outside, anna, _), answered(office, outside, anna) as (his, mine):
+        for target in ("84951234567@elsewhere.test", f"1234@{office.domain}x", "810442071234567@"):
+            wanted = target if not target.endswith("@") else target + office.domain
+            assert await mine.refer(f"sip:{wanted}") in (403, 404)
+        assert await mine.refer(refers_to(office, "89161112233")) == 202
+        abroad = await outside.answer()
+        await asyncio.gather(abroad.hears(CLIENT), his.hears(CLIENT), mine.ended())
+        await his.hang_up()
+        await abroad.ended()
+    assert StepCode.JOINED in codes(await office.call())
+
+
+async def test_a_colleague_picks_the_ringing_call_up(office):
+    async with people(office) as (outside, anna, boris):
+        calling = asyncio.create_task(outside.call(office.number))
+        ringing = await anna.rings()
+        theirs = await boris.call("*8101")
+        his = await calling
+        assert (theirs.status, his.status) == (200, 200)
+        await asyncio.gather(theirs.hears(CLIENT), his.hears(BORIS), ringing.ended())
+        assert (await boris.call("*8101")).status == 404, "nothing rings there any more"
+        await his.hang_up()
+        await theirs.ended()
+    card = await office.call()
+    assert card.call.employee.name == "Борис Титов"
+    assert StepCode.PICKED_UP in codes(card)
+
+
+async def test_by_keys_after_a_consultation_and_a_clients_keys_do_nothing(office):
+    async with people(office) as (outside, anna, boris), answered(office, outside, anna) as (his, mine):
+        for key in "*1102#":
+            await his.audio.press(key)
+            await asyncio.sleep(0.15)
+        for key in "*2102":
+            await mine.audio.press(key)
+            await asyncio.sleep(0.15)
+        theirs = await boris.answer()
+        await asyncio.gather(theirs.hears(ANNA), mine.hears(BORIS), his.hears_music())
+        await mine.hang_up()
+        await asyncio.gather(theirs.hears(CLIENT), his.hears(BORIS))
+        assert (his.reoffers, theirs.reoffers) == (0, 0)
+        await theirs.hang_up()
+        await his.ended()
+    assert codes(await office.call()).count(StepCode.JOINED) == 1

@@ -14,8 +14,8 @@ from tests.rules.source import ROOT, Import, imports_of, is_within, python_files
 LAYERS = (
     (
         "core",
-        {"contracts", "hours", "peers", "scenarios", "recordings", "regions", "errors", "events"}
-        | {"ids", "settings"},
+        {"contracts", "features", "hours", "peers", "scenarios", "recordings", "regions"}
+        | {"errors", "events", "ids", "settings"},
     ),
     ("core", {"_russian", "library"}),
     ("core", {"numbers", "clock", "sdp"}),

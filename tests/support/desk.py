@@ -41,13 +41,13 @@ class Talk:
         return text.encode()
 
     async def hears(self, pitch, seconds=0.4):
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             await until_hears(self.audio, pitch, seconds)
 
     async def heard(self, pitch, seconds=0.3):
         """Wait until a tone that comes and goes was heard for so long from now on."""
         self.audio.forget()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while heard_seconds(self.audio.heard, pitch) < seconds:
                 await asyncio.sleep(0.05)
 
@@ -61,7 +61,7 @@ class Talk:
 
     async def silent(self):
         """Wait until nothing arrives any more."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while True:
                 self.audio.forget()
                 await asyncio.sleep(0.3)
@@ -83,12 +83,12 @@ class Talk:
         return answer.status
 
     async def reports(self, status):
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while not any(f" {status} " in line for line in self.reported):
                 await asyncio.sleep(0.02)
 
     async def ended(self):
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             await self.over.wait()
 
     async def hang_up(self):
@@ -135,9 +135,11 @@ class Desk:
         return talk
 
     async def rings(self):
-        """The next call that comes here."""
-        async with asyncio.timeout(15):
-            return await self.ringing.get()
+        """The next call that comes here, and has not gone again."""
+        async with asyncio.timeout(60):
+            while (talk := await self.ringing.get()).over.is_set():
+                pass
+            return talk
 
     async def answer(self):
         talk = await (await self.rings()).open()

@@ -27,6 +27,7 @@ from core.contracts import (
     Tenant,
 )
 from core.errors import MediaRefused, MediaUnavailable
+from core.features import DEFAULTS
 from core.ids import new_id
 from core.library import BY_ID
 from core.ports import Loudness
@@ -338,11 +339,15 @@ class World:
     def talking(self, record, rings):
         self.talks.append([each.address for each in rings])
 
+    def codes(self):
+        return DEFAULTS, {*self.extensions, "12", "123"}
+
     def transfer(self, by, target):
-        if target.user not in self.phones:
+        name = target if isinstance(target, str) else target.user
+        if name not in self.phones:
             raise CallRefused(403, "no such telephone")
-        step = Dial((Addressee(AddresseeKind.EXTENSION, target.user),))
-        self.trees[id(step)] = ring(target.user)
+        step = Dial((Addressee(AddresseeKind.EXTENSION, name),))
+        self.trees[id(step)] = ring(name)
         self.transfers.append(step)
         return step
 
