@@ -80,7 +80,7 @@ async def _menu(call: CallVerbs, block: _Block, shown: Menu) -> Next:
         chosen = action(shown, key)
         if chosen is None:
             mistakes += 1
-            say, wait = shown.wrong, 0.0
+            say, wait = shown.wrong or Prompt.WRONG_KEY, 0.0
         elif chosen.action in (KeyAction.REPEAT, KeyAction.PLAY):
             repeats = chosen.action is KeyAction.REPEAT
             say, wait = (shown.instruction if repeats else chosen.target), patience.seconds
@@ -138,11 +138,10 @@ async def _call_back(call: CallVerbs, block: _Block, chosen: MenuKey) -> Next:
     return Next.END
 
 
-async def _extension(
-    call: CallVerbs, block: _Block, found: ExtensionList, instruction: UUID | None
-) -> Next:
+async def _extension(call: CallVerbs, block: _Block, found: ExtensionList, chosen: UUID | None) -> Next:
     patience, mistakes = Patience(found.repeat_seconds, found.idle_seconds), 0
-    say = instruction
+    instruction = chosen or Prompt.MENU_EXTENSION  # «стандартная» (EXT-01)
+    say: UUID | Prompt = instruction
     while mistakes < _MOST_MISTAKES:
         first = await _pressed(call, say, patience.seconds)
         if first is None:
@@ -157,7 +156,7 @@ async def _extension(
             return await _reach(call, block, Addressee(AddresseeKind.EXTENSION, digits))
         if digits is None:
             mistakes += 1
-        say = found.wrong if digits is None else instruction
+        say = (found.wrong or Prompt.WRONG_EXTENSION) if digits is None else instruction
     return _leave(call, block)
 
 
@@ -194,7 +193,7 @@ def _leave(call: CallVerbs, block: _Block) -> Next:
     return Next.END
 
 
-async def _pressed(call: CallVerbs, media: UUID | None, seconds: float) -> str | None:
+async def _pressed(call: CallVerbs, media: UUID | Prompt | None, seconds: float) -> str | None:
     """The key that is pressed while a media is heard or in so many seconds after it, if one is."""
     key = asyncio.create_task(call.key())
     hearing = asyncio.create_task(_hear(call, media, seconds))
@@ -210,7 +209,7 @@ async def _pressed(call: CallVerbs, media: UUID | None, seconds: float) -> str |
         await asyncio.gather(key, hearing, return_exceptions=True)
 
 
-async def _hear(call: CallVerbs, media: UUID | None, seconds: float) -> None:
+async def _hear(call: CallVerbs, media: UUID | Prompt | None, seconds: float) -> None:
     if media is not None:
         await call.play(media)
     await asyncio.sleep(seconds)

@@ -18,15 +18,13 @@ from core.scenarios import Menu as Body
 from tenants.db import Database
 from tenants.services import audit, uses
 from tenants.services.actor import Actor, require_administrator, require_scope
-from tenants.services.forms import given, proper_name
+from tenants.services.forms import given
 from tenants.services.scenario_blocks import KEYS, Known, known, reachable, responsible
 from tenants.services.uses import Use, UseKind
+from tenants.services.voice_fields import fields_wrong, named
 from tenants.tables import Menu
 
 __all__ = ["CreateMenu", "MenuView", "UpdateMenu", "create", "delete", "get", "menus", "update"]
-
-
-_LONGEST_WAIT = 300
 
 
 class CreateMenu(Struct, frozen=True):
@@ -165,24 +163,13 @@ def _view(row: dict[str, Any]) -> MenuView:
 
 async def _verified(body: Body) -> Body:
     """In stored form. Raises Invalid with everything that is wrong."""
-    errors: dict[str, FieldError] = {}
-    try:
-        body = msgspec.structs.replace(body, name=proper_name(body.name))
-    except FieldError as error:
-        errors["name"] = error
+    there = await known()
+    errors = fields_wrong(body, there)
+    body = named(body, body.name, errors)
     if body.level not in (1, 2):
         errors["level"] = FieldError("A menu has the first or the second level.")
-    if not 1 <= body.idle_seconds <= _LONGEST_WAIT:
-        errors["idle_seconds"] = FieldError(
-            "From 1 to {most} seconds are possible.", most=_LONGEST_WAIT
-        )
-    if body.repeat_seconds is not None and not 1 <= body.repeat_seconds < body.idle_seconds:
-        problem = "The time until the next block must be longer than that until the repetition."
-        errors["repeat_seconds"] = FieldError(problem)
-    there = await known()
-    for name in ("instruction", "wrong"):
-        if getattr(body, name) is not None and getattr(body, name) not in there.media:
-            errors[name] = FieldError("There is no such media.")
+    if body.enabled and body.instruction is None:
+        errors["instruction"] = FieldError("Choose what callers hear before you switch the menu on.")
     if problem := _keys_problem(body.keys):
         errors["keys"] = FieldError(problem)
     items = []

@@ -26,6 +26,7 @@ __all__ = [
     "deletion",
     "lock_references",
     "media_users",
+    "menus_naming",
     "named",
     "scenarios_naming",
 ]
@@ -85,22 +86,30 @@ async def scenarios_naming(session: Session, thing: UUID, extension: str | None 
     return named(UseKind.SCENARIO, rows)
 
 
+async def menus_naming(session: Session, thing: UUID) -> list[Use]:
+    """The voice menus that name this id."""
+    return await _bodies_naming(session, UseKind.MENU, "menus", thing)
+
+
 async def media_users(session: Session, media: UUID) -> list[Use]:
     """What plays this media: scenarios, menus, extension lists, the contract (named as its company)."""
     uses = await scenarios_naming(session, media)
-    for kind, table in ((UseKind.MENU, "menus"), (UseKind.EXTENSION_LIST, "extension_lists")):
-        rows = await session.fetch(
-            f"SELECT id, name FROM {table} WHERE body::text LIKE '%' || $1::text || '%'"
-            " ORDER BY name, id",
-            str(media),
-        )
-        uses += named(kind, rows)
+    uses += await menus_naming(session, media)
+    uses += await _bodies_naming(session, UseKind.EXTENSION_LIST, "extension_lists", media)
     contract = await session.fetch(
         "SELECT c.id, t.name FROM contracts c JOIN tenants t ON t.id = c.tenant_id"
         " WHERE $1 IN (c.announcement, c.off_hours_media)",
         media,
     )
     return uses + named(UseKind.CONTRACT, contract)
+
+
+async def _bodies_naming(session: Session, kind: UseKind, table: str, thing: UUID) -> list[Use]:
+    rows = await session.fetch(
+        f"SELECT id, name FROM {table} WHERE body::text LIKE '%' || $1::text || '%' ORDER BY name, id",
+        str(thing),
+    )
+    return named(kind, rows)
 
 
 def named(kind: UseKind, rows: Sequence[Any]) -> list[Use]:

@@ -42,10 +42,21 @@ from tenants.callstore import DatabaseCallStore
 from tenants.db import Database
 from tenants.listener import Listener
 from tenants.secrets import Vault
-from tenants.services import calendars, contacts, decisions, groups, menus, schedules, tags, tokens
+from tenants.services import (
+    calendars,
+    contacts,
+    decisions,
+    extension_lists,
+    groups,
+    menus,
+    schedules,
+    tags,
+    tokens,
+)
 from tenants.services.actor import operator
 from tenants.services.calendars import CreateCalendar
 from tenants.services.contacts import CreateContact
+from tenants.services.extension_lists import CreateExtensionList
 from tenants.services.groups import CreateGroup
 from tenants.services.lines import LineIssuer
 from tenants.services.media import FilePart
@@ -206,7 +217,9 @@ class World:
         menu = await menus.create(self.database, company.admin, CreateMenu(f"{media_id}", keys))
         names = ("media_id", "instruction", "wrong", "announcement", "off_hours_media")
         played = dict.fromkeys(names, media_id)
-        return {"file_id": file_id, "menu_id": menu.id, **played}
+        listed = CreateExtensionList(f"{media_id}", media_id)
+        made = await extension_lists.create(self.database, company.admin, listed)
+        return {"file_id": file_id, "menu_id": menu.id, "list_id": made.id, **played}
 
     async def party(self, company: Company) -> Party:
         """The company with a token, a call and everything that has an id."""

@@ -27,6 +27,7 @@ from web.api.company import ContractController
 from web.api.contacts import ContactsController, TagsController
 from web.api.docs import docs, openapi
 from web.api.employees import EmployeesController
+from web.api.extension_lists import ExtensionListsController
 from web.api.groups import GroupsController
 from web.api.hours import CalendarsController, SchedulesController
 from web.api.lines import LinesController
@@ -81,6 +82,7 @@ def application(context: WebContext, gate: Gate | None = None) -> Litestar:
             GroupsController,
             LinesController,
             MediaController,
+            ExtensionListsController,
             MenusController,
             NumbersController,
             RouteController,

@@ -59,6 +59,7 @@ async def everything(world: World, party: Party) -> dict[str, Any]:
         "/media",
         "/media/library",
         "/menus",
+        "/extension-lists",
         "/media/files",
         "/tasks",
         "/deals",

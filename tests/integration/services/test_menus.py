@@ -164,8 +164,12 @@ async def test_one_media_serves_everywhere_and_a_file_alone_nowhere(company, med
 
 
 @pytest.mark.spec("IVR-19", at="rule")
-async def test_a_menu_is_switched_on_and_off_by_its_version(company):
-    made = await create(company)
+async def test_a_menu_is_switched_on_and_off_by_its_version(company, media):
+    silent = await create(company)
+    with pytest.raises(Invalid) as caught:
+        await menus.update(company.db, company.admin, UpdateMenu(silent.id, 1, enabled=True))
+    assert set(caught.value.errors) == {"instruction"}, "callers would hear nothing"
+    made = await create(company, instruction=media)
     assert not made.enabled
     changed = await menus.update(company.db, company.admin, UpdateMenu(made.id, 1, enabled=True))
     assert (changed.enabled, changed.keys, changed.version) == (True, made.keys, 2)

@@ -182,6 +182,18 @@ def test_a_wrong_key_is_said_to_be_wrong_and_the_instruction_begins_anew():
     assert world.dialled == [SALES]
 
 
+@pytest.mark.spec("EXT-01", at="rule")
+def test_without_media_of_its_own_a_list_and_a_wrong_key_are_the_library_s():
+    world = Ivr(replace(MENU, wrong=None))
+    world.call_in((4, "9"), (9, "1"))
+    assert world.heard == ["instruction", Prompt.WRONG_KEY, "instruction", "ringback"]
+    world = Ivr(extensions=("101",))
+    standard = replace(EXTENSIONS, instruction=None, wrong=None)
+    world.snapshot = replace(world.snapshot, extension_lists=(standard,))
+    world.call_in((4, "2"), (12, "1"), (12.1, "0"), (12.2, "1"), step="ivr.extensions")
+    assert world.heard[:2] == [Prompt.MENU_EXTENSION, Prompt.WRONG_EXTENSION]
+
+
 def test_who_presses_wrong_keys_for_ever_is_let_go():
     world = Ivr(otherwise=Otherwise.HANG_UP)
     cdr = world.call_in(*[(1 + at / 10, "9") for at in range(30)])
