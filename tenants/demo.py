@@ -25,6 +25,7 @@ from tenants.services.activation import ActivateContract
 from tenants.services.actor import Actor, Role, operator
 from tenants.services.employees import CreateEmployee, EmployeeView
 from tenants.services.lines import LineIssuer
+from tenants.showcase import show
 
 __all__ = ["CARRIER_PORT", "Demo", "DemoLine", "DemoLogin", "create_demo"]
 
@@ -89,6 +90,7 @@ async def create_demo(db: Database, settings: Settings, carrier_port: int = CARR
     here = operator("demo", await _company(db, issuer, kept))
     people = await _people(db, issuer, here, kept)
     kept.save()
+    await show(db, here, people[1:] or people)
     return Demo(
         tenant_id=here.tenant,
         company=COMPANY,

@@ -33,6 +33,9 @@ class SettingsView(Struct, frozen=True):
     recorded and a branch has none of its own (SET-04), ``off_hours_media`` where nothing handles a call
     (H-3).
 
+    ``recording`` connects the service «Запись разговоров» (SET-03); with ``recording_pause`` employees
+    may pause a recording.
+
     ``outgoing_tasks`` makes tasks of calls that did not reach a client (SET-06), ``auto_deals`` a deal
     for every client who calls (SET-07); ``check_duplicates`` puts a call to an open task of the same
     contact, type and kind of executor instead of making another (TSK-03).
@@ -46,6 +49,8 @@ class SettingsView(Struct, frozen=True):
     language: str
     announcement: UUID | None
     off_hours_media: UUID | None
+    recording: bool
+    recording_pause: bool
     version: int
 
 
@@ -61,6 +66,8 @@ class UpdateSettings(Struct, frozen=True):
     language: str | UnsetType = UNSET
     announcement: UUID | UnsetType | None = UNSET
     off_hours_media: UUID | UnsetType | None = UNSET
+    recording: bool | UnsetType = UNSET
+    recording_pause: bool | UnsetType = UNSET
 
 
 async def get(db: Database, actor: Actor) -> SettingsView:
@@ -154,5 +161,7 @@ def _view(row: dict[str, Any]) -> SettingsView:
         language=row["language"],
         announcement=row["announcement"],
         off_hours_media=row["off_hours_media"],
+        recording=row["recording"],
+        recording_pause=row["recording_pause"],
         version=row["settings_version"],
     )

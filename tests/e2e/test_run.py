@@ -246,6 +246,10 @@ def test_the_demo_plays_a_call_and_checks_its_audio(folder):
     report = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
     assert report["answered"]
+    assert report["guided"], "through greeting and menu into the queue"
+    codes = [step["code"] for step in report["cdr"]["steps"]]
+    assert codes.index("played") < codes.index("pressed") < codes.index("answered")
+    assert "recording" in codes
     assert report["audio_caller_to_callee"]
     assert report["audio_callee_to_caller"]
     assert report["setup_ms"] > 0

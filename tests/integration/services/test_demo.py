@@ -3,13 +3,15 @@
 import pytest
 
 from core.contracts import TerminalKind
+from core.library import Prompt, media_id
 from core.settings import Settings
 from core.sip.digest import ha1
 from tenants.demo import COLLEAGUES, create_demo
 from tenants.secrets import Vault
-from tenants.services import accounts, contracts, employees, numbers, sessions, trunks
+from tenants.services import accounts, contracts, employees, numbers, scenarios, sessions, trunks
 from tenants.services.actor import Role, operator
 from tenants.services.checks import Checks, check_company
+from tenants.services.numbers import UpdateNumber
 from tenants.services.sessions import Login
 from tests.support.company import directory_of
 
@@ -50,6 +52,24 @@ async def test_a_second_start_tells_the_same_and_changes_nothing(database, setti
     assert len(await numbers.stock(database, operator())) == 2
     view = await check_company(Checks(database), operator("x", first.tenant_id), str)
     assert (view.findings, len(view.gaps)) == ((), 2)  # no false alarm
+
+
+@pytest.mark.spec("ACC-09", at="rule")
+async def test_the_second_number_shows_greeting_menu_and_queue_until_somebody_changes_it(
+    database, settings
+):
+    here = operator("x", (await create_demo(database, settings)).tenant_id)
+    plain, shown = await numbers.numbers(database, here)
+    there = {each.id: each for each in await scenarios.scenarios(database, here)}
+    assert there[plain.scenario_id].is_default
+    chain = there[shown.scenario_id].default.chain
+    assert chain.options.greeting == media_id(Prompt.GREETING)
+    assert chain.steps[1].queue.media == media_id(Prompt.HOLD_MUSIC)
+    back = UpdateNumber(shown.id, shown.version, scenario_id=plain.scenario_id)
+    await numbers.update(database, here, back)
+    await create_demo(database, settings)
+    assert (await numbers.numbers(database, here))[1].scenario_id == plain.scenario_id
+    assert len(await scenarios.scenarios(database, here)) == 2
 
 
 async def test_a_start_that_was_interrupted_is_finished(database, settings, monkeypatch):
