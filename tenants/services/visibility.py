@@ -1,8 +1,8 @@
 """Who may see which calls: the one predicate behind list, card, counters and live board.
 
 An administrator sees the calls of all numbers (HIS-15). An employee sees those they made, answered
-(HIS-16) or were rung by (HIS-17 as far as a call's own log tells). What the present configuration adds
-or takes away (HIS-17…20) belongs here and nowhere else.
+(HIS-16) or were rung by (HIS-17 as far as a call's own log tells), but none of a personal contact
+(CON-05). What the present configuration adds or takes away (HIS-17…20) belongs here and nowhere else.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from core.contracts import StepCode
+from core.contracts import Direction, StepCode
 from tenants.services.actor import Actor
 
 __all__ = ["Predicate", "calls", "clients", "live_calls"]
 
+_CLIENT = f"CASE c.direction WHEN '{Direction.OUTGOING}' THEN c.called ELSE c.caller END"
 _TOOK_PART = f"('{StepCode.RINGING}', '{StepCode.ANSWERED}')"
 
 
@@ -35,12 +36,13 @@ def calls(actor: Actor, parameter: int) -> Predicate:
     return Predicate(
         f"(c.caller_employee_id = ${parameter} OR c.answered_employee_id = ${parameter} OR EXISTS ("
         f" SELECT FROM call_steps AS s WHERE s.tenant_id = c.tenant_id AND s.call_id = c.id"
-        f" AND s.employee_id = ${parameter} AND s.code IN {_TOOK_PART}))",
+        f" AND s.employee_id = ${parameter} AND s.code IN {_TOOK_PART}))"
+        f" AND {clients(actor, _CLIENT)}",
         (actor.employee_id,),
     )
 
 
-def clients(actor: Actor, number: str, contact: str) -> str:
+def clients(actor: Actor, number: str = "NULL", contact: str = "NULL::uuid") -> str:
     """A condition on what concerns this number and this contact, two expressions: personal contacts
     are administrators' (CON-05)."""
     if actor.is_administrator:

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from core.contracts import CallStep, Cdr, Direction, Outcome, StepCode
+from core.contracts import CallStep, Cdr, ContactKind, Direction, Outcome, StepCode
 from core.errors import Invalid, NotFound
 from core.ids import new_id
 from tenants.callstore import DatabaseCallStore
-from tenants.services import calls
+from tenants.services import calls, contacts
 from tenants.services.calls import CallQuery
+from tenants.services.contacts import CreateContact, UpdateContact
 from tenants.tables import LiveCall, LiveCallState
 from tests.support.company import activate, person
 
@@ -207,6 +208,40 @@ async def test_an_employee_sees_what_they_made_answered_or_were_rung_by(company,
             await calls.card(company.db, his, hidden)
     for seen in (made, answered, rung):
         assert (await calls.card(company.db, his, seen)).call.id == seen
+
+
+@pytest.mark.spec("CON-05", at="rule")
+@pytest.mark.spec("HIS-20", at="rule")
+async def test_trap_26_calls_of_personal_contacts_are_administrators(company, store):
+    boris = await company.hire("Борис Кузнецов")
+    mine = {"caller_employee_id": boris.id, "answered_employee_id": boris.id}
+    his = person(boris, company.id)
+    client, mother, to_mother = await put(
+        store,
+        cdr(company.id, caller="+79030000001", **mine),
+        cdr(company.id, caller="+79030000002", at=NOON + timedelta(minutes=1), **mine),
+        cdr(
+            company.id,
+            Direction.OUTGOING,
+            caller="+74951110001",
+            called="+79030000002",
+            at=NOON + timedelta(minutes=2),
+            **mine,
+        ),
+    )
+    assert await ids(company, his) == [to_mother, mother, client]
+    numbers = ("+79030000002",)
+    personal = CreateContact("Мама", kind=ContactKind.PERSONAL, numbers=numbers)
+    made = await contacts.create(company.db, company.admin, personal)
+    assert await ids(company, his) == [client]
+    assert await calls.count(company.db, his, calls.day(NOON, ZONE)) == 1
+    for hidden in (mother, to_mother):
+        with pytest.raises(NotFound):
+            await calls.card(company.db, his, hidden)
+    assert await ids(company, company.admin) == [to_mother, mother, client]
+    business = UpdateContact(made.id, made.version, kind=ContactKind.BUSINESS)
+    await contacts.update(company.db, company.admin, business)
+    assert await ids(company, his) == [to_mother, mother, client]
 
 
 async def test_the_card_shows_the_log_in_order_and_in_words(company, store, vault):
