@@ -112,17 +112,25 @@ async def get(db: Database, actor: Actor, contact_id: UUID) -> ContactView:
 
 
 async def create(db: Database, actor: Actor, command: CreateContact) -> ContactView:
-    """A new contact; calls know it at once. Raises Invalid by field."""
+    """A new contact; calls know it at once. A caller «Не сохранен» with one of its numbers is saved so.
+
+    Raises Invalid by field."""
     tenant_id = require_administrator(actor, "contacts:write")
     values = _checked(given(command))
     _business_only({"manager_id": None} | values)
     numbers, tags = values.pop("numbers"), values.pop("tags")
     async with _constraints(), db.tenant(tenant_id) as session:
-        values = await _with_manager(session, {"kind": ContactKind.UNSAVED}, values)
-        contact = Contact(**values)
-        await Contact.insert(contact)
-        await _set_numbers(contact.id, numbers)
-        await _set_tags(session, contact.id, tags)
+        caller = await _caller(session, numbers)
+        values = await _with_manager(session, caller, values)
+        contact = Contact(**values, **({"id": caller["id"]} if "id" in caller else {}))
+        if "id" in caller:
+            saved = values | {"version": caller["version"] + 1}
+            await Contact.update(saved).where(Contact.id == contact.id)
+            await ContactNumber.delete().where(ContactNumber.contact_id == contact.id)
+        else:
+            await Contact.insert(contact)
+        await _set_numbers(session, contact.id, numbers)
+        await _set_tags(session, contact.id, [tag for tag in tags if tag not in caller["tags"]])
         after = {**values, "numbers": numbers, "tags": tags}
         await audit.record(actor, "contact.create", contact.id, after=after)
         return await _view(session, actor, contact.id)
@@ -145,7 +153,7 @@ async def update(db: Database, actor: Actor, command: UpdateContact) -> ContactV
         await Contact.update({**own, Contact.version: Contact.version + 1}).where(its)
         if "numbers" in values:
             await ContactNumber.delete().where(ContactNumber.contact_id == command.id)
-            await _set_numbers(command.id, values["numbers"])
+            await _set_numbers(session, command.id, values["numbers"])
         if "tags" in values:
             await ContactTag.delete().where(ContactTag.contact_id == command.id)
             await _set_tags(session, command.id, values["tags"])
@@ -176,8 +184,26 @@ async def _lock(contact_id: UUID) -> dict[str, Any]:
     return row
 
 
-async def _set_numbers(contact_id: UUID, numbers: Sequence[str]) -> None:
+async def _caller(session: Session, numbers: Sequence[str]) -> dict[str, Any]:
+    """The first of those «Не сохранен» who called with one of these numbers, with the tags; somebody
+    who is not there yet if there is none."""
+    row = await session.fetchrow(
+        "SELECT c.*, ARRAY(SELECT tag_id FROM contact_tags t WHERE t.contact_id = c.id) AS tags"
+        " FROM contacts c WHERE c.kind = $2 AND EXISTS (SELECT FROM contact_numbers n"
+        " WHERE n.contact_id = c.id AND n.e164 = ANY($1)) ORDER BY c.id LIMIT 1 FOR UPDATE OF c",
+        *(list(numbers), ContactKind.UNSAVED),
+    )
+    return dict(row) if row else {"kind": ContactKind.UNSAVED, "tags": ()}
+
+
+async def _set_numbers(session: Session, contact_id: UUID, numbers: Sequence[str]) -> None:
+    """Whoever merely called with one of them is this contact now."""
     if numbers:
+        await session.execute(
+            "DELETE FROM contacts c WHERE c.kind = $2 AND c.id <> $3 AND EXISTS (SELECT FROM"
+            " contact_numbers n WHERE n.contact_id = c.id AND n.e164 = ANY($1))",
+            *(list(numbers), ContactKind.UNSAVED, contact_id),
+        )
         rows = (ContactNumber(contact_id=contact_id, e164=e164) for e164 in numbers)
         await ContactNumber.insert(*rows)
 

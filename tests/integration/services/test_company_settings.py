@@ -3,7 +3,7 @@
 import pytest
 
 from core.contracts import Addressee, AddresseeKind, ContactKind, MissedManager
-from core.errors import Conflict, Forbidden, Invalid
+from core.errors import Conflict, Forbidden, Invalid, NotFound
 from core.ids import new_id
 from tenants.services import audit, company_settings, contacts
 from tenants.services.company_settings import UpdateSettings
@@ -116,6 +116,31 @@ async def test_trap_13_a_contact_gets_its_manager_when_it_is_saved(company):
     assert await saved(company, again, manager_id=None) is None  # saved already: nobody comes back
     last = await contacts.get(company.db, company.admin, found.id)
     assert await saved(company, last, name="Пётр") is None
+
+
+@pytest.mark.spec("CON-03", "CON-12", at="rule")
+async def test_who_is_saved_with_the_number_of_a_caller_is_that_caller(company):
+    me, anna = company.activated.employee.id, (await company.hire()).id
+    await change(company, default_manager=Addressee(EMPLOYEE, str(me)))
+    found = await caller(company, pending=anna)
+    numbers = ("+74990000001", CALLER)
+    made = await save(company, numbers=numbers)
+    assert (made.id, made.numbers, made.manager_id) == (found.id, numbers, anna)
+    assert made.version > found.version
+    for number in ("+74990000001", CALLER):  # of somebody who is saved
+        with pytest.raises(Invalid) as caught:
+            await save(company, "Пётр", numbers=(number,))
+        assert set(caught.value.errors) == {"numbers"}
+
+
+async def test_a_callers_number_may_be_given_to_somebody_who_is_saved(company):
+    known = await save(company, numbers=("+74990000001",))
+    found = await caller(company)
+    command = UpdateContact(known.id, known.version, numbers=("+74990000001", CALLER))
+    after = await contacts.update(company.db, company.admin, command)
+    assert after.numbers == ("+74990000001", CALLER)
+    with pytest.raises(NotFound):
+        await contacts.get(company.db, company.admin, found.id)
 
 
 @pytest.mark.spec("PMA-03", "CON-12", at="rule")
