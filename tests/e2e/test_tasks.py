@@ -14,6 +14,7 @@ from core.contracts import (
     ExecutorKind,
     Tenant,
 )
+from core.library import Prompt, media_id
 from core.media.rtp import RtpPeer
 from core.scenarios import HangUp, KeyAction, MenuKey, PluginStep
 from plugins.crm import service
@@ -76,7 +77,9 @@ async def test_a_key_leaves_a_wish_to_be_called_back(company):
     wish = MenuKey(
         "5", KeyAction.CALLBACK, executor=Executor(ExecutorKind.EMPLOYEE, to(company.admin).ref)
     )
-    menu = menus.CreateMenu("Главное", (MenuKey("*", KeyAction.REPEAT), wish), enabled=True)
+    keys = (MenuKey("*", KeyAction.REPEAT), wish)
+    said = media_id(Prompt.MENU_OPERATOR)
+    menu = menus.CreateMenu("Главное", keys, instruction=said, enabled=True)
     made = await menus.create(company.db, company.here, menu)
     block = {"menu_id": str(made.id), "otherwise": "hang_up"}
     await handled(company, Chain((PluginStep("ivr.menu", block),)))
