@@ -1,8 +1,18 @@
 """Stories: calls as they are told, played in virtual time and by real telephones."""
 
-from tests.scripts import extensions, forwarding, greeting, leaving, menus, queue, talking, tasks
+from tests.scripts import (
+    extensions,
+    forwarding,
+    greeting,
+    leaving,
+    menus,
+    queue,
+    recording,
+    talking,
+    tasks,
+)
 
-_MODULES = (greeting, menus, extensions, forwarding, leaving, tasks, talking, queue)
+_MODULES = (greeting, menus, extensions, forwarding, leaving, tasks, talking, queue, recording)
 
 
 def everything():

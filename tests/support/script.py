@@ -111,6 +111,11 @@ def once(fact, times=1):
     return Act("once", (fact, times))
 
 
+def falls_silent():
+    """Says nothing from now on."""
+    return Act("falls_silent")
+
+
 def hangs_up():
     return Act("hangs_up")
 
@@ -200,6 +205,11 @@ class Story:
     def employees(self):
         """Who of the company has a part or is named."""
         return tuple(name for name in EMPLOYEES if name in self.parts or name in self.handling.named)
+
+    @property
+    def recorded(self):
+        """Whether somebody wants to hear what was recorded."""
+        return any(getattr(check, "recordings", False) for check in self.then)
 
     @property
     def prompts(self):

@@ -108,6 +108,19 @@ def step_data(code, field, call=0):
     return lambda *values: _of_call(call, found, list(values))
 
 
+def recorded(*sides, kind="conversation", call=0):
+    """What was recorded: who is heard in each channel, the client's first. No side: nothing was."""
+
+    def found(record):
+        if not sides:
+            return list(record.recordings)
+        return [(name, heard or list(sides)) for name, heard in record.recordings]
+
+    check = _of_call(call, found, [(kind, list(sides))] if sides else [])
+    check.recordings = True
+    return check
+
+
 def happened(*facts):
     """These facts, in this order among others."""
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from uuid import UUID
 
 from core.contracts import Trunk
+from core.ports import Loudness
 from core.sip.flow import Target
 from core.sip.identity import FromLine, FromTrunk
 from core.sip.session import Answered, Cancelled, Digit, Ended, Failed, Progress, Referred, Reoffer
@@ -13,7 +14,7 @@ from core.sip.uri import SipUri
 from core.testing import MemoryMedia, MemoryMediaSession
 from tests.support.script import CALLERS, EMPLOYEES, OUTSIDE, SOUNDS
 from tests.unit.call.office import Caller, invite
-from tests.unit.call.world import FakeSession
+from tests.unit.call.world import FakeSession, LoopClock
 
 __all__ = ["NUMBERS", "TRUNK", "Endpoint", "HearingMedia", "VirtualCaller"]
 
@@ -60,6 +61,7 @@ class Telephone:
         self.answered = False
         self.called = False
         self.session = None
+        self.silent_since = None
 
     def end(self, status):
         if not self.over.done():
@@ -67,6 +69,9 @@ class Telephone:
 
     async def offer(self, direction):
         self.session.say(Reoffer(said(self.name).replace(b"i=", f"a={direction}\r\ni=".encode())))
+
+    def fall_silent(self):
+        self.silent_since = asyncio.get_running_loop().time()
 
     async def refer(self, contact, replaces=None):
         self.session.say(Referred(Referral(contact)))
@@ -179,6 +184,7 @@ class HearingSession(MemoryMediaSession):
     async def open(self, caller_sdp):
         self.caller = name_in(caller_sdp)
         self.stage.media.of[self.caller] = self
+        self._phone = self.stage.callers[self.caller]
         return await super().open(caller_sdp)
 
     async def connect(self, leg, answer=b""):
@@ -220,6 +226,16 @@ class HearingSession(MemoryMediaSession):
         for listener in list(self._sounding):
             self._still(listener)
         await super().close()
+
+    async def record(self):
+        self._since = asyncio.get_running_loop().time()
+
+    async def loudness(self):
+        """The caller speaks until he falls silent."""
+        now = asyncio.get_running_loop().time()
+        last = now if self._phone.silent_since is None else self._phone.silent_since
+        said = last - self._since
+        return Loudness(said, LoopClock().now() - now + last) if said > 0 else Loudness()
 
     def _listener(self, leg):
         return self.caller if leg is None else self._names.get(leg)

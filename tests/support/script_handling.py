@@ -7,6 +7,8 @@ id, an extension or a number.
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from msgspec import to_builtins
+
 from core.scenarios import (
     Addressee,
     AddresseeKind,
@@ -21,6 +23,7 @@ from core.scenarios import (
     ManagerFirst,
     Menu,
     MenuKey,
+    MessageBlock,
     Options,
     Otherwise,
     PluginStep,
@@ -119,6 +122,12 @@ class Plays:
 
 
 @dataclass(frozen=True)
+class TakesMessage:
+    media: str | None
+    executor: str | None
+
+
+@dataclass(frozen=True)
 class NotesCallback:
     executor: str | None
 
@@ -131,6 +140,9 @@ def _key(key, leads, ids):
             return MenuKey(key, KeyAction.SKIP)
         case Plays(media):
             return MenuKey(key, KeyAction.PLAY, target=ids.media(media))
+        case TakesMessage(media, executor):
+            target, whose = ids.media(media), ids.executor(executor)
+            return MenuKey(key, KeyAction.MESSAGE, target=target, executor=whose)
         case NotesCallback(executor):
             return MenuKey(key, KeyAction.CALLBACK, executor=ids.executor(executor))
         case VoiceMenu():
@@ -170,6 +182,21 @@ def plays(media):
 def notes_callback(executor=None):
     """A key asks to be called back: a task for somebody (IVR-16)."""
     return NotesCallback(executor)
+
+
+def takes_message(media=None, executor=None):
+    """A key lets one leave a voice message after a media (IVR-15)."""
+    return TakesMessage(media, executor)
+
+
+def message(media=None, task=None):
+    """The block «Голосовое сообщение» (PRC-03), with a task for somebody."""
+
+    def make(ids):
+        block = MessageBlock(ids.media(media), ids.executor(task))
+        return PluginStep("ivr.message", to_builtins(block))
+
+    return Block(make, (media, task))
 
 
 def waiting(seconds=60, media="waiting", keys=None, first=(), **more):
@@ -261,7 +288,7 @@ class Handling:
                 queue += [each.says, each.wrong, *(each.numbers or ())]
             elif isinstance(each, Plays):
                 queue.append(each.media)
-            elif isinstance(each, NotesCallback):
+            elif isinstance(each, NotesCallback | TakesMessage):
                 queue.append(each.executor)
         return found
 

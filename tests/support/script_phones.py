@@ -50,7 +50,7 @@ class Telephone:
         self.sip = None
         self.audio = None
         self._version = 1
-        self._speaks = False
+        self._speaks = self._mute = False
 
     async def open(self):
         events = 0 if self.stage.story.lacks.get(self.name) == "events" else 101
@@ -72,7 +72,12 @@ class Telephone:
             self.over.set_result(status)
 
     def speak(self, name=None):
-        self.audio.play(tone(TONES[name or self.name]))
+        if not self._mute:
+            self.audio.play(tone(TONES[name or self.name]))
+
+    def fall_silent(self):
+        self._mute = True
+        self.audio.play([0] * 160)
 
     def body(self, direction="sendrecv"):
         """What our audio is, newer than the body before."""

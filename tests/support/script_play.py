@@ -6,7 +6,7 @@ coroutines for what can be done with one: ``call``, ``ring``, ``answer``, ``refu
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core.contracts import StepCode
 from tests.support.script import CALLERS, LOOPING, OUTSIDE, Act
@@ -164,6 +164,9 @@ class Part:
     async def sounds_early(self, name):
         await self.phone.sound_early(name)
 
+    async def falls_silent(self):
+        self.phone.fall_silent()
+
     async def holds(self):
         await self.phone.offer("sendonly")
 
@@ -252,7 +255,8 @@ def check(story, result):
 
 @dataclass(frozen=True)
 class Record:
-    """A call's record as the checks see it; ``answered_by`` is a name."""
+    """A call's record as the checks see it; ``answered_by`` is a name. ``recordings`` are their
+    kinds, and who is heard in each channel if that is known."""
 
     outcome: str
     ended_by: str
@@ -260,11 +264,14 @@ class Record:
     answered_by: str | None
     steps: tuple
     name_of: object = None
+    recordings: tuple = ()
 
     @classmethod
     def of(cls, cdr, name_of):
         """Of a Cdr; ``name_of`` tells whose an address is."""
-        return cls.made(cdr.outcome, cdr.ended_by, cdr.sip_status, cdr.steps, name_of)
+        made = cls.made(cdr.outcome, cdr.ended_by, cdr.sip_status, cdr.steps, name_of)
+        kinds = tuple((str(each.kind), None) for each in cdr.recordings)
+        return replace(made, recordings=kinds)
 
     @classmethod
     def made(cls, outcome, ended_by, status, steps, name_of):

@@ -7,6 +7,7 @@ play. Stories share a company; each has a number, a scenario, people and extensi
 import asyncio
 import itertools
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from msgspec import json, to_builtins
@@ -18,11 +19,12 @@ from tenants.services.contacts import CreateContact
 from tenants.services.contacts import create as save_contact
 from tenants.services.media import CreateMedia, FilePart, Library, Pause
 from tenants.services.scenario_blocks import BranchDraft
-from tenants.storage import Storage
-from tenants.tables import ExtensionList
+from tenants.storage import RECORDINGS, Storage
+from tenants.tables import ExtensionList, Recording
 from tests.support.ear import Ear
 from tests.support.heard import Hearing, library
 from tests.support.instance import company_in
+from tests.support.pcaps import decoded
 from tests.support.script import CALLERS, EMPLOYEES, OUTSIDE, SOUNDS, TONES
 from tests.support.script_handling import Ids
 from tests.support.script_phones import Exchange, RealCallee, RealCaller
@@ -44,6 +46,8 @@ async def troupe(instance, stories):
         for kind in {story.handling.company for story in stories}:
             company = await stack.enter_async_context(company_in(instance))
             mine = [story for story in stories if story.handling.company == kind]
+            if kind == "usual":
+                await company.sql("UPDATE contracts SET recording = true")
             cast = await _Cast(company).prepare(mine)
             stack.callback(cast.exchange.close)
             stages |= cast.stages
@@ -304,9 +308,34 @@ class RealStage:
             for row in sorted(rows, key=lambda row: row.started_at)
         ]
         return [
-            Record.made(card.call.outcome, card.ended_by, card.sip_status, card.steps, self._name_of)
+            replace(
+                Record.made(
+                    card.call.outcome, card.ended_by, card.sip_status, card.steps, self._name_of
+                ),
+                recordings=await self._recordings(card) if self.story.recorded else (),
+            )
             for card in cards
         ]
+
+    async def _recordings(self, card):
+        """Kinds of the call's recordings, and who is heard in each channel."""
+        async with asyncio.timeout(self.seconds):
+            while any(row["state"] == "waiting" for row in await self._recording_rows(card)):
+                await asyncio.sleep(0.3)
+        found = []
+        storage = Storage(self.company.instance.settings.data.dir.resolve() / RECORDINGS)
+        for row in await self._recording_rows(card):
+            if row["state"] == "ready":
+                sound = storage.path(self.company.id, f"{row['id']}.{row['form']}")
+                sides = 2 if row["kind"] == "conversation" else 1
+                channels = await asyncio.to_thread(decoded, sound, sides)
+                found.append((row["kind"], [heard_in(each) for each in channels]))
+        return tuple(found)
+
+    async def _recording_rows(self, card):
+        async with self.company.db.tenant(self.company.id):
+            rows = await Recording.select().where(Recording.call_id == card.call.id)
+        return sorted(rows, key=lambda row: row["id"])
 
     async def _rows(self):
         now = datetime.now(UTC)
@@ -321,6 +350,13 @@ class RealStage:
             return owner[1]
         people = {str(self.ids[kind, name]): name for kind, name in self.ids if kind in _PEOPLE}
         return people.get(address)
+
+
+def heard_in(samples):
+    """Whose voices are in a recording."""
+    names = []
+    Ear(TONES, lambda name: None if name in names else names.append(name)).hear(samples)
+    return tuple(names)
 
 
 def _calls(acts):

@@ -73,6 +73,7 @@ class VirtualStage:
         self.heard = {}
         self._parts = []
         self._callees = {}
+        self.callers = {}
         self.ids = Ids(self._known())
         kinds = ("login", "number", "person", "group")
         self._names = {str(value): name for (kind, name), value in self.ids.items() if kind in kinds}
@@ -106,7 +107,8 @@ class VirtualStage:
         return self.heard.setdefault(name, Heard(self.log, name))
 
     def phone(self, name):
-        return VirtualCaller(name, self)
+        self.callers[name] = VirtualCaller(name, self)
+        return self.callers[name]
 
     def callee(self, name):
         return self._callees.get(name)
@@ -186,6 +188,7 @@ class VirtualStage:
             media=tuple(Media(ids["media", name], name, name) for name in SOUNDS),
             menus=tuple(each.made(ids) for each in handling.menus),
             extension_lists=tuple(each.made(ids) for each in handling.lists),
+            recording=handling.company == "usual",
         )
 
     def _employee(self, name):
