@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from core.contracts import Branch, Dial, Snapshot
 from core.numbers import pretty
@@ -23,8 +23,10 @@ __all__ = [
     "NOTHING",
     "SEVERITIES",
     "CheckView",
+    "Checked",
     "FindingView",
     "GapsView",
+    "SaveCheck",
     "SpanView",
     "WitnessView",
     "describe",
@@ -88,6 +90,22 @@ class CheckView(Struct, frozen=True):
     end: datetime
     findings: tuple[FindingView, ...]
     gaps: tuple[GapsView, ...]
+
+
+class SaveCheck(Struct, frozen=True):
+    """What the check says after a save: the findings that were not there before, the gravest first, and
+    how many there are in all. ``url`` has them with the gaps of every number."""
+
+    findings: tuple[FindingView, ...]
+    all: int
+    url: str = "/api/v1/check"
+
+
+class Checked(Struct, frozen=True, kw_only=True):
+    """A part of the routing configuration. ``check`` is only in the answer of a save, for those who may
+    read scenarios."""
+
+    check: SaveCheck | UnsetType = UNSET
 
 
 def describe(report: Report, snapshot: Snapshot, gettext: Gettext) -> CheckView:

@@ -23,6 +23,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.hours import CalendarDay
 from core.routing.zones import clock
+from tenants.checktext import Checked
 from tenants.db import Database, Session
 from tenants.officialdays import FIRST_YEAR, MOVED, official_days, published
 from tenants.services import audit, uses
@@ -58,7 +59,7 @@ Days = tuple[CalendarDay, ...]
 _Official = dict[int, Days]
 
 
-class CalendarView(Struct, frozen=True):
+class CalendarView(Checked, frozen=True):
     """A calendar; ``days`` are by date. ``official_years`` are those whose public holidays were
     loaded, ``outdated_years`` those of them of which more is known by now."""
 

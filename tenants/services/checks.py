@@ -1,8 +1,9 @@
 """«Проверка сценария»: what is wrong with a company's configuration in the coming 12 months.
 
-Checked on every save: whoever changes the configuration, by whatever way, the database notifies, and
-``CheckKeeper`` checks what has become of it. The work is done in a thread, one company at a time, in
-processes without calls; a report is kept by what it was made of, so asking costs nothing.
+Checked on every save: whoever saves over the API is told what is new (``Saving``); whoever changes the
+configuration, by whatever way, the database notifies, and ``CheckKeeper`` checks what has become of it.
+The work is done in a thread, one company at a time, in processes without calls; a report is kept by
+what it was made of, so asking costs nothing.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -19,9 +20,9 @@ from msgspec.structs import replace
 
 from core.contracts import AvailabilityMode, Snapshot
 from core.errors import NotFound
-from core.routing.check import Origins, Report, Severity, check
+from core.routing.check import Origins, Report, Severity, check, fresh
 from tenants import crosstenant
-from tenants.checktext import CheckView, describe
+from tenants.checktext import Checked, CheckView, SaveCheck, describe
 from tenants.db import Database
 from tenants.failures import DATABASE_AWAY
 from tenants.listener import CONFIG, CONTACTS, MODES, Listener
@@ -31,7 +32,9 @@ from tenants.services.contracts import step_names
 from tenants.services.decisions import present
 from tenants.words import Gettext
 
-__all__ = ["CheckKeeper", "Checks", "check_company", "check_scenario"]
+__all__ = ["CheckKeeper", "Checks", "Saving", "check_company", "check_scenario"]
+
+C = TypeVar("C", bound=Checked)
 
 log = structlog.get_logger(__name__)
 
@@ -116,6 +119,38 @@ async def check_scenario(
     )
     gaps = (gap for gap in report.gaps if gap.number_id in numbers)
     return describe(replace(report, findings=tuple(findings), gaps=tuple(gaps)), snapshot, gettext)
+
+
+class Saving:
+    """Saves for somebody who is told what the check says after it."""
+
+    def __init__(self, checks: Checks, actor: Actor, gettext: Gettext) -> None:
+        self._checks = checks
+        self._actor = actor
+        self._gettext = gettext
+
+    async def __call__(self, save: Awaitable[C]) -> C:
+        """What ``save`` gives, with its ``check``. Raises whatever ``save`` does, and nothing else."""
+        before = await self._report()
+        saved = await save
+        after = await self._report() if before else None
+        if before is None or after is None:
+            return saved
+        snapshot, report = after
+        found = replace(report, findings=fresh(before[1], report), gaps=())
+        new = describe(found, snapshot, self._gettext).findings
+        return replace(saved, check=SaveCheck(new, len(report.findings)))
+
+    async def _report(self) -> tuple[Snapshot, Report] | None:
+        if not self._actor.allows("scenarios:read"):
+            return None
+        try:
+            return await self._checks.of(self._actor.tenant)
+        except (*DATABASE_AWAY, NotFound) as error:
+            log.warning("check.not_done", tenant=str(self._actor.tenant), error=type(error).__name__)
+        except Exception:  # whatever it is, the save is what was asked for
+            log.exception("check.failed", tenant=str(self._actor.tenant))
+        return None
 
 
 def _named(data: dict[str, Any]) -> list[str]:

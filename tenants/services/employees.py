@@ -18,6 +18,7 @@ from msgspec.structs import asdict
 
 from core.contracts import AvailabilityMode, DialMode, Recording, TerminalKind
 from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
+from tenants.checktext import Checked
 from tenants.db import Database, current_session
 from tenants.services import accounts, audit, groups, lines, periods, phones, terminals
 from tenants.services.actor import (
@@ -91,7 +92,7 @@ class UpdateEmployee(Struct, frozen=True):
     recording: Recording | UnsetType = UNSET
 
 
-class EmployeeView(Struct, frozen=True):
+class EmployeeView(Checked, frozen=True):
     """A card. ``account`` is the state of the cabinet login, ``None`` without one; ``lines`` is
     empty where the viewer may not see them; ``editable`` says whether the viewer is administrator.
     Without a schedule the employee works round the clock (EMP-18); with ``dialled_from_menu`` callers

@@ -15,6 +15,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.scenarios import ExtensionList as Body
+from tenants.checktext import Checked
 from tenants.db import Database, Session
 from tenants.services import audit, phones, uses
 from tenants.services.actor import Actor, require_administrator, require_scope
@@ -64,7 +65,7 @@ class UpdateExtensionList(Struct, frozen=True):
     numbers: tuple[str, ...] | UnsetType | None = UNSET
 
 
-class ExtensionListView(Struct, frozen=True):
+class ExtensionListView(Checked, frozen=True):
     """A list of the company. ``dialable`` are those that callers may dial now: permission is the
     owner's, an employee's or a group's (EXT-04, EXT-06)."""
 

@@ -16,6 +16,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from core.contracts import DialMode
 from core.errors import Conflict, FieldError, NotFound
 from core.ids import new_id
+from tenants.checktext import Checked
 from tenants.db import Database, Session, current_session
 from tenants.services import audit, phones, uses
 from tenants.services.actor import Actor, require_administrator, require_scope
@@ -42,7 +43,7 @@ _MOST_MEMBERS = 500
 RingSeconds = Annotated[int, Meta(ge=1, le=3600)]
 
 
-class GroupView(Struct, frozen=True):
+class GroupView(Checked, frozen=True):
     """A group. ``members`` are employees in the group's order; ``ring_seconds`` is the time for all of
     them (GRP-04). With ``dialled_from_menu`` callers may dial the extension (GRP-03)."""
 

@@ -15,6 +15,7 @@ from msgspec import UNSET, Struct, UnsetType
 from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.scenarios import KeyAction, MenuKey
 from core.scenarios import Menu as Body
+from tenants.checktext import Checked
 from tenants.db import Database
 from tenants.services import audit, uses
 from tenants.services.actor import Actor, require_administrator, require_scope
@@ -57,7 +58,7 @@ class UpdateMenu(Struct, frozen=True):
     enabled: bool | UnsetType = UNSET
 
 
-class MenuView(Struct, frozen=True):
+class MenuView(Checked, frozen=True):
     """A menu of the company."""
 
     id: UUID

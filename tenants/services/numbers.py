@@ -11,6 +11,7 @@ from msgspec.structs import asdict
 
 from core.errors import Conflict, FieldError, Invalid, NotFound
 from tenants import crosstenant
+from tenants.checktext import Checked
 from tenants.db import Database, Session
 from tenants.services import audit, phones
 from tenants.services.actor import Actor, require_administrator, require_operator, require_scope
@@ -38,7 +39,7 @@ __all__ = [
 _LONGEST_LABEL = 60
 
 
-class NumberView(Struct, frozen=True):
+class NumberView(Checked, frozen=True):
     """A number of the company with the scenario that handles it (NUM-01).
 
     With ``shows_called`` phones are shown this number in place of who calls (NUM-05, NUM-07).

@@ -18,6 +18,7 @@ from core.contracts import Branch, Chain
 from core.contracts import Scenario as Body
 from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.ids import new_id
+from tenants.checktext import Checked
 from tenants.db import Database, Session, current_session
 from tenants.services import audit, uses
 from tenants.services.actor import Actor, require_administrator, require_scope
@@ -51,7 +52,7 @@ class NumberOfScenario(Struct, frozen=True):
     e164: str
 
 
-class ScenarioView(Struct, frozen=True):
+class ScenarioView(Checked, frozen=True):
     """A scenario in its present ``version``. ``default`` is the branch for callers who fit no filter;
     ``branches`` are in the order of their creation."""
 

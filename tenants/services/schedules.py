@@ -15,6 +15,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.hours import Interval
+from tenants.checktext import Checked
 from tenants.db import Database, Session
 from tenants.services import audit, uses
 from tenants.services.actor import Actor, require_administrator, require_scope
@@ -41,7 +42,7 @@ Week = tuple[tuple[Interval, ...], ...]
 """The seven days from Monday; a day without intervals is non-working (SCH-04, SCH-06)."""
 
 
-class ScheduleView(Struct, frozen=True):
+class ScheduleView(Checked, frozen=True):
     """A schedule. ``days`` are the seven days from Monday; a day without intervals is non-working."""
 
     id: UUID

@@ -36,6 +36,7 @@ from web.api.menus import MenusController
 from web.api.numbers import NumbersController
 from web.api.plugins import plugin_routes, tenant_of
 from web.api.route import RouteController
+from web.api.saving import saving
 from web.api.scenarios import RegionsController, ScenariosController
 from web.api.settings import SettingsController
 from web.api.tenants import TenantsController
@@ -101,6 +102,7 @@ def application(context: WebContext, gate: Gate | None = None) -> Litestar:
             "actor": Provide(_actor, sync_to_thread=False),
             "tenant": Provide(_tenant, sync_to_thread=False),
             "office": Provide(_office, sync_to_thread=False),
+            "saving": Provide(saving, sync_to_thread=False),
         },
     )
     return Litestar(

@@ -12,6 +12,7 @@ from tenants.services import employees
 from tenants.services.employees import CreateEmployee, EmployeeView, UpdateEmployee
 from web.api.access import TheActor, needs
 from web.api.bodies import body_of, command_of
+from web.api.saving import TheSaving
 from web.api.schema import ApiOperation
 from web.inject import TheContext
 
@@ -46,6 +47,7 @@ class EmployeesController(Controller):
         self,
         context: TheContext,
         actor: TheActor,
+        saving: TheSaving,
         data: JSONBody[NewEmployee],  # type: ignore[valid-type]
     ) -> Response[EmployeeView]:
         """Create an employee.
@@ -54,7 +56,7 @@ class EmployeesController(Controller):
         there is an account too; nobody can sign in with it before the invitation was accepted.
         """
         command = command_of(CreateEmployee, data)
-        made = await employees.create(context.database, context.issuer, actor, command)
+        made = await saving(employees.create(context.database, context.issuer, actor, command))
         return Response(made, headers={"location": f"/api/v1/employees/{made.id}"})
 
     @get("/{employee_id:uuid}", operation_class=ApiOperation, **needs("employees:read"))
@@ -73,6 +75,7 @@ class EmployeesController(Controller):
         self,
         context: TheContext,
         actor: TheActor,
+        saving: TheSaving,
         employee_id: FromPath[UUID],
         data: JSONBody[EmployeeChanges],  # type: ignore[valid-type]
     ) -> EmployeeView:
@@ -82,4 +85,4 @@ class EmployeesController(Controller):
         have read: if somebody changed the card meanwhile, nothing is changed and the answer is 409.
         """
         command = command_of(UpdateEmployee, data, id=employee_id)
-        return await employees.update(context.database, actor, command)
+        return await saving(employees.update(context.database, actor, command))

@@ -16,6 +16,7 @@ from tenants.services.extension_lists import (
 )
 from web.api.access import TheActor, needs
 from web.api.bodies import body_of, command_of
+from web.api.saving import TheSaving
 from web.api.schema import ApiOperation
 from web.inject import TheContext
 
@@ -49,6 +50,7 @@ class ExtensionListsController(Controller):
         self,
         context: TheContext,
         actor: TheActor,
+        saving: TheSaving,
         data: JSONBody[NewExtensionList],  # type: ignore[valid-type]
     ) -> Response[ExtensionListView]:
         """Create an extension list.
@@ -56,8 +58,8 @@ class ExtensionListsController(Controller):
         With numbers callers may dial these, without any that its owner permits. The permission stands
         in the card of the employee or group that has the extension.
         """
-        made = await extension_lists.create(
-            context.database, actor, command_of(CreateExtensionList, data)
+        made = await saving(
+            extension_lists.create(context.database, actor, command_of(CreateExtensionList, data))
         )
         return Response(made, headers={"location": f"/api/v1/extension-lists/{made.id}"})
 
@@ -73,6 +75,7 @@ class ExtensionListsController(Controller):
         self,
         context: TheContext,
         actor: TheActor,
+        saving: TheSaving,
         list_id: FromPath[UUID],
         data: JSONBody[ExtensionListChanges],  # type: ignore[valid-type]
     ) -> ExtensionListView:
@@ -81,7 +84,7 @@ class ExtensionListsController(Controller):
         Numbers that are sent replace all numbers. Send the version that you have read.
         """
         command = command_of(UpdateExtensionList, data, id=list_id)
-        return await extension_lists.update(context.database, actor, command)
+        return await saving(extension_lists.update(context.database, actor, command))
 
     @delete("/{list_id:uuid}", operation_class=ApiOperation, **WRITE)
     async def remove(self, context: TheContext, actor: TheActor, list_id: FromPath[UUID]) -> None:

@@ -12,6 +12,7 @@ from tenants.services import groups
 from tenants.services.groups import CreateGroup, GroupView, UpdateGroup
 from web.api.access import TheActor, needs
 from web.api.bodies import body_of, command_of
+from web.api.saving import TheSaving
 from web.api.schema import ApiOperation
 from web.inject import TheContext
 
@@ -46,13 +47,14 @@ class GroupsController(Controller):
         self,
         context: TheContext,
         actor: TheActor,
+        saving: TheSaving,
         data: JSONBody[NewGroup],  # type: ignore[valid-type]
     ) -> Response[GroupView]:
         """Create a group.
 
         Dial mode and time apply wherever the group is dialled: in a scenario and by its extension.
         """
-        made = await groups.create(context.database, actor, command_of(CreateGroup, data))
+        made = await saving(groups.create(context.database, actor, command_of(CreateGroup, data)))
         return Response(made, headers={"location": f"/api/v1/groups/{made.id}"})
 
     @get("/{group_id:uuid}", operation_class=ApiOperation, **needs("groups:read"))
@@ -65,6 +67,7 @@ class GroupsController(Controller):
         self,
         context: TheContext,
         actor: TheActor,
+        saving: TheSaving,
         group_id: FromPath[UUID],
         data: JSONBody[GroupChanges],  # type: ignore[valid-type]
     ) -> GroupView:
@@ -74,7 +77,7 @@ class GroupsController(Controller):
         read: if somebody changed the group meanwhile, the answer is 409.
         """
         command = command_of(UpdateGroup, data, id=group_id)
-        return await groups.update(context.database, actor, command)
+        return await saving(groups.update(context.database, actor, command))
 
     @delete("/{group_id:uuid}", operation_class=ApiOperation, **needs("groups:write", conflict=True))
     async def remove(self, context: TheContext, actor: TheActor, group_id: FromPath[UUID]) -> None:

@@ -20,6 +20,7 @@ from tenants.services.calendars import (
 from tenants.services.schedules import CreateSchedule, ScheduleView, UpdateSchedule
 from web.api.access import TheActor, needs
 from web.api.bodies import body_of, command_of
+from web.api.saving import TheSaving
 from web.api.schema import ApiOperation
 from web.inject import TheContext
 
@@ -73,13 +74,14 @@ class SchedulesController(Controller):
         self,
         context: TheContext,
         actor: TheActor,
+        saving: TheSaving,
         data: JSONBody[NewSchedule],  # type: ignore[valid-type]
     ) -> Response[ScheduleView]:
         """Create a schedule.
 
         A day without intervals is a day off; a lunch break is two intervals.
         """
-        made = await schedules.create(context.database, actor, command_of(CreateSchedule, data))
+        made = await saving(schedules.create(context.database, actor, command_of(CreateSchedule, data)))
         return Response(made, headers={"location": f"/api/v1/schedules/{made.id}"})
 
     @get("/{schedule_id:uuid}", operation_class=ApiOperation, **needs("hours:read"))
@@ -94,6 +96,7 @@ class SchedulesController(Controller):
         self,
         context: TheContext,
         actor: TheActor,
+        saving: TheSaving,
         schedule_id: FromPath[UUID],
         data: JSONBody[ScheduleChanges],  # type: ignore[valid-type]
     ) -> ScheduleView:
@@ -103,7 +106,7 @@ class SchedulesController(Controller):
         schedule stays the default until another one is made it.
         """
         command = command_of(UpdateSchedule, data, id=schedule_id)
-        return await schedules.update(context.database, actor, command)
+        return await saving(schedules.update(context.database, actor, command))
 
     @delete("/{schedule_id:uuid}", operation_class=ApiOperation, **WRITE)
     async def remove(self, context: TheContext, actor: TheActor, schedule_id: FromPath[UUID]) -> None:
@@ -133,6 +136,7 @@ class CalendarsController(Controller):
         self,
         context: TheContext,
         actor: TheActor,
+        saving: TheSaving,
         data: JSONBody[NewCalendar],  # type: ignore[valid-type]
     ) -> Response[CalendarView]:
         """Create a calendar.
@@ -140,7 +144,7 @@ class CalendarsController(Controller):
         With the public holidays of the official years that are named, and with days of its own. A
         working day may follow the schedule of another weekday; 0 is Monday.
         """
-        made = await calendars.create(context.database, actor, command_of(CreateCalendar, data))
+        made = await saving(calendars.create(context.database, actor, command_of(CreateCalendar, data)))
         return Response(made, headers={"location": f"/api/v1/calendars/{made.id}"})
 
     @get("/official", operation_class=ApiOperation, **needs("hours:read"))
@@ -164,6 +168,7 @@ class CalendarsController(Controller):
         self,
         context: TheContext,
         actor: TheActor,
+        saving: TheSaving,
         calendar_id: FromPath[UUID],
         data: JSONBody[CalendarChanges],  # type: ignore[valid-type]
     ) -> CalendarView:
@@ -172,13 +177,14 @@ class CalendarsController(Controller):
         Days that are sent replace all days. Send the version that you have read.
         """
         command = command_of(UpdateCalendar, data, id=calendar_id)
-        return await calendars.update(context.database, actor, command)
+        return await saving(calendars.update(context.database, actor, command))
 
     @post("/{calendar_id:uuid}/days", status_code=200, operation_class=ApiOperation, **WRITE)
     async def mark(
         self,
         context: TheContext,
         actor: TheActor,
+        saving: TheSaving,
         calendar_id: FromPath[UUID],
         data: JSONBody[MarkedDays],  # type: ignore[valid-type]
     ) -> CalendarView:
@@ -187,13 +193,14 @@ class CalendarsController(Controller):
         Of a day or of all days of a period, both ends included.
         """
         command = command_of(MarkDays, data, id=calendar_id)
-        return await calendars.mark(context.database, actor, command)
+        return await saving(calendars.mark(context.database, actor, command))
 
     @post("/{calendar_id:uuid}/official", status_code=200, operation_class=ApiOperation, **WRITE)
     async def load(
         self,
         context: TheContext,
         actor: TheActor,
+        saving: TheSaving,
         calendar_id: FromPath[UUID],
         data: JSONBody[LoadedYear],  # type: ignore[valid-type]
     ) -> CalendarView:
@@ -202,7 +209,7 @@ class CalendarsController(Controller):
         Or renew them, when more is known: days that the company has changed stay as they are.
         """
         command = command_of(LoadYear, data, id=calendar_id)
-        return await calendars.load_year(context.database, actor, command)
+        return await saving(calendars.load_year(context.database, actor, command))
 
     @delete("/{calendar_id:uuid}", operation_class=ApiOperation, **WRITE)
     async def remove(self, context: TheContext, actor: TheActor, calendar_id: FromPath[UUID]) -> None:

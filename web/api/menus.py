@@ -12,6 +12,7 @@ from tenants.services import menus
 from tenants.services.menus import CreateMenu, MenuView, UpdateMenu
 from web.api.access import TheActor, needs
 from web.api.bodies import body_of, command_of
+from web.api.saving import TheSaving
 from web.api.schema import ApiOperation
 from web.inject import TheContext
 
@@ -45,6 +46,7 @@ class MenusController(Controller):
         self,
         context: TheContext,
         actor: TheActor,
+        saving: TheSaving,
         data: JSONBody[NewMenu],  # type: ignore[valid-type]
     ) -> Response[MenuView]:
         """Create a voice menu.
@@ -52,7 +54,7 @@ class MenusController(Controller):
         One key repeats the instruction. Make a menu of the second level before the item that leads to
         it. Callers hear it once it is enabled and a scenario names it.
         """
-        made = await menus.create(context.database, actor, command_of(CreateMenu, data))
+        made = await saving(menus.create(context.database, actor, command_of(CreateMenu, data)))
         return Response(made, headers={"location": f"/api/v1/menus/{made.id}"})
 
     @get("/{menu_id:uuid}", operation_class=ApiOperation, **needs("scenarios:read"))
@@ -65,6 +67,7 @@ class MenusController(Controller):
         self,
         context: TheContext,
         actor: TheActor,
+        saving: TheSaving,
         menu_id: FromPath[UUID],
         data: JSONBody[MenuChanges],  # type: ignore[valid-type]
     ) -> MenuView:
@@ -72,7 +75,9 @@ class MenusController(Controller):
 
         Keys that are sent replace all keys. Send the version that you have read.
         """
-        return await menus.update(context.database, actor, command_of(UpdateMenu, data, id=menu_id))
+        return await saving(
+            menus.update(context.database, actor, command_of(UpdateMenu, data, id=menu_id))
+        )
 
     @delete("/{menu_id:uuid}", operation_class=ApiOperation, **WRITE)
     async def remove(self, context: TheContext, actor: TheActor, menu_id: FromPath[UUID]) -> None:

@@ -12,6 +12,7 @@ from tenants.services import numbers
 from tenants.services.numbers import NumberView, UpdateNumber
 from web.api.access import TheActor, needs
 from web.api.bodies import body_of, command_of
+from web.api.saving import TheSaving
 from web.api.schema import ApiOperation
 from web.inject import TheContext
 
@@ -50,6 +51,7 @@ class NumbersController(Controller):
         self,
         context: TheContext,
         actor: TheActor,
+        saving: TheSaving,
         number_id: FromPath[UUID],
         data: JSONBody[NumberChanges],  # type: ignore[valid-type]
     ) -> NumberView:
@@ -60,4 +62,4 @@ class NumbersController(Controller):
         read; the answer is 409 if somebody changed the number meanwhile.
         """
         command = command_of(UpdateNumber, data, id=number_id)
-        return await numbers.update(context.database, actor, command)
+        return await saving(numbers.update(context.database, actor, command))

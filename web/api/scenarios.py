@@ -13,6 +13,7 @@ from tenants.services.regions import RegionsView
 from tenants.services.scenarios import CreateScenario, ScenarioView, UpdateScenario
 from web.api.access import TheActor, needs
 from web.api.bodies import body_of, command_of
+from web.api.saving import TheSaving
 from web.api.schema import ApiOperation
 from web.inject import TheContext
 
@@ -50,13 +51,15 @@ class ScenariosController(Controller):
         self,
         context: TheContext,
         actor: TheActor,
+        saving: TheSaving,
         data: JSONBody[NewScenario],  # type: ignore[valid-type]
     ) -> Response[ScenarioView]:
         """Create a scenario.
 
-        It handles no calls until a number uses it.
+        It handles no calls until a number uses it. As with every save of what calls are routed by,
+        ``check`` says what the check finds now and did not find before.
         """
-        made = await scenarios.create(context.database, actor, command_of(CreateScenario, data))
+        made = await saving(scenarios.create(context.database, actor, command_of(CreateScenario, data)))
         return Response(made, headers={"location": f"/api/v1/scenarios/{made.id}"})
 
     @get("/{scenario_id:uuid}", operation_class=ApiOperation, **needs("scenarios:read"))
@@ -71,6 +74,7 @@ class ScenariosController(Controller):
         self,
         context: TheContext,
         actor: TheActor,
+        saving: TheSaving,
         scenario_id: FromPath[UUID],
         data: JSONBody[ScenarioChanges],  # type: ignore[valid-type]
     ) -> ScenarioView:
@@ -81,7 +85,7 @@ class ScenariosController(Controller):
         order of their creation. Send the version that you have read.
         """
         command = command_of(UpdateScenario, data, id=scenario_id)
-        return await scenarios.update(context.database, actor, command)
+        return await saving(scenarios.update(context.database, actor, command))
 
     @delete("/{scenario_id:uuid}", operation_class=ApiOperation, **WRITE)
     async def remove(self, context: TheContext, actor: TheActor, scenario_id: FromPath[UUID]) -> None:

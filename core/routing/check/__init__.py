@@ -20,6 +20,7 @@ from core.routing.check.findings import (
     Severity,
     Span,
     Witness,
+    fresh,
 )
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "Span",
     "Witness",
     "check",
+    "fresh",
 ]

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-__all__ = ["Code", "Finding", "NumberGaps", "Place", "Report", "Severity", "Span", "Witness"]
+__all__ = ["Code", "Finding", "NumberGaps", "Place", "Report", "Severity", "Span", "Witness", "fresh"]
 
 
 class Severity(StrEnum):
@@ -127,3 +127,34 @@ class Report(Struct, frozen=True):
     end: int
     findings: tuple[Finding, ...]
     gaps: tuple[NumberGaps, ...]
+
+
+def fresh(before: Report, after: Report) -> tuple[Finding, ...]:
+    """What ``after`` finds and ``before`` did not, or not for as long; both of the same company.
+
+    Only the time that both reports speak of counts: a gap of next year is no news because a day has
+    passed.
+    """
+    start, end = max(before.start, after.start), min(before.end, after.end)
+    known = [(_what(each), _within(each.spans, start, end)) for each in before.findings]
+    return tuple(
+        found
+        for found in after.findings
+        if not any(
+            _what(found) == what and _covered(_within(found.spans, start, end), spans)
+            for what, spans in known
+        )
+    )
+
+
+def _what(finding: Finding) -> tuple[Code, Place, dict[str, Any]]:
+    return finding.code, finding.place, finding.data
+
+
+def _within(spans: tuple[Span, ...], start: int, end: int) -> list[Span]:
+    clipped = (Span(max(span.start, start), min(span.end, end)) for span in spans)
+    return [span for span in clipped if span.start < span.end]
+
+
+def _covered(spans: list[Span], by: list[Span]) -> bool:
+    return all(any(a.start <= span.start and span.end <= a.end for a in by) for span in spans)

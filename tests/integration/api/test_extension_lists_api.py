@@ -17,6 +17,7 @@ async def test_a_list_is_made_changed_and_deleted(world: World):
     path = f"/extension-lists/{there['id']}"
     assert made.headers["location"] == f"/api/v1{path}"
     assert (there["numbers"], there["instruction"], there["idle_seconds"]) == (None, None, 15)
+    assert there.pop("check")["findings"] == []
     assert (await world.call("GET", path, token)).json() == there
     wrong = {"version": 1, "repeat_seconds": 15, "numbers": ["99999"]}
     problem = check_problem(await world.call("PATCH", path, token, json=wrong), 422, "invalid")

@@ -35,6 +35,7 @@ async def test_a_scenario_is_made_changed_and_given_to_a_number(world: World):
     moscow = petersburg | {"name": "Москва", "filter": {"type": "regions", "regions": [77]}}
     change = {"version": 1, "branches": [moscow, *scenario["branches"]]}
     changed = (await world.call("PATCH", path, token, json=change)).json()
+    assert changed.pop("check")["findings"] == []
     assert [branch["name"] for branch in changed["branches"]] == ["Питер", "Москва"]
     assert changed["branches"][0] == scenario["branches"][0]
     assert (await world.call("GET", path, token)).json() == changed
@@ -51,6 +52,37 @@ async def test_a_scenario_is_made_changed_and_given_to_a_number(world: World):
     assert problem["code"] == "in_use"
     assert problem["uses"] == [{"kind": "number", "id": number_id, "name": number["e164"]}]
     assert number["e164"] in problem["detail"]
+
+
+async def test_every_save_tells_what_the_check_finds_since(world: World):
+    token, me = world.ours.token, world.ours.ids["employee_id"]
+    (scenario,) = (await world.call("GET", "/scenarios", token)).json()["items"]
+    path = f"/scenarios/{scenario['id']}"
+    assert "check" not in scenario
+
+    async def saved(path: str, token: str = token, **changes) -> dict:
+        found = (await world.call("GET", path, token)).json()
+        body = {"version": found["version"], **changes}
+        return (await world.call("PATCH", path, token, json=body)).json()
+
+    everybody = {"filter": {"type": "regions", "regions": [77]}, "chain": forward("employee", me)}
+    twice = [everybody | {"name": name} for name in ("Москва", "Столица")]
+    check = (await saved(path, branches=twice))["check"]
+    (finding,) = check["findings"]
+    assert (finding["code"], check["all"], check["url"]) == ("branch_covered", 1, "/api/v1/check")
+    assert "Столица" in finding["text"]
+    assert (await saved(path, name="Другое имя"))["check"] == check | {"findings": []}
+
+    week = [[]] * 5 + [[{"start": 540, "end": 1080}]] * 2
+    made = await world.call("POST", "/schedules", token, json={"name": "Выходные", "days": week})
+    assert made.json()["check"]["findings"] == []
+    schedule_id = made.json()["id"]
+    check = (await saved(f"/employees/{me}", schedule_id=schedule_id, mode="schedule"))["check"]
+    assert {each["code"] for each in check["findings"]} == {"nobody_at_times"}
+    check = (await saved(f"/schedules/{schedule_id}", days=[[]] * 7))["check"]
+    assert "nobody_ever" in {each["code"] for each in check["findings"]}
+    blind = await world.token(world.ours, "hours:read", "hours:write")
+    assert "check" not in await saved(f"/schedules/{schedule_id}", blind, days=week)
 
 
 async def test_what_is_wrong_in_a_scenario_is_named_by_its_place(world: World):
