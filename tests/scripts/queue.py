@@ -1,8 +1,10 @@
 """The service «Очередь»: callers who wait until somebody is free."""
 
+from core.contracts import AvailabilityMode
 from tests.support.script import (
     answers,
     calls,
+    declines,
     handled,
     hangs_up,
     hears,
@@ -113,5 +115,38 @@ STORIES = (
         third=[once("another hears waiting"), calls(), hears("closed"), is_let_go(200)],
         anna=[answers()],
         then=[heard("third", "closed"), answered_by("anna", call=1), ended("no_answer", call=2)],
+    ),
+    story(
+        "Two callers wait for one who becomes free: she rings for the first of them only",
+        handled(forwards("anna", queue=waiting())),
+        boris=[calls("anna"), talks("anna"), once("another hears waiting"), hangs_up()],
+        caller=[once("boris hears anna"), calls(), hears("waiting"), talks("anna"), hangs_up()],
+        another=[once("caller hears waiting"), calls(), hears("waiting"), talks("anna"), hangs_up()],
+        anna=[answers()],
+        then=[
+            rang("anna", "anna", "anna"),
+            happened("caller hears anna", "caller hangs up", "another hears anna"),
+            answered_by("anna", call=1),
+            answered_by("anna", call=2),
+        ],
+    ),
+    story(
+        "Who declines is rung again for the same caller after a pause",
+        handled(forwards("anna", "boris", queue=waiting(seconds=3, pause_seconds=1))),
+        caller=[hears("waiting"), is_let_go()],
+        anna=[declines(486)],
+        then=[steps("ringing", "leg_ended", "queued", "ringing", "leg_ended", "left_queue")],
+    ),
+    story(
+        "Nobody of the first list comes: the safety net has a queue of its own",
+        handled(
+            forwards("anna", queue=waiting(seconds=1)),
+            net=(forwards("boris", queue=waiting()),),
+            cards={"anna": {"mode": AvailabilityMode.UNAVAILABLE}},
+        ),
+        caller=[hears("waiting"), talks("boris"), hangs_up()],
+        boris=[answers()],
+        then=[rang("boris"), answered_by("boris"), steps("queued", "left_queue", "ringing")],
+        proves=["PRC-15", "INS-05"],
     ),
 )
