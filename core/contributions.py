@@ -139,9 +139,10 @@ class CallVerbs(Protocol):
         ends it; the call's end does, too."""
         ...
 
-    def queued(self, queue: str, place: int, priority: int = 0) -> None:
+    def queued(self, queue: str, place: int, priority: int = 0, *, ago: float = 0.0) -> None:
         """Record and live board say from now on that the caller waits, as the ``place``-th. ``queue``
-        is the name of the queue; who has a lower ``priority`` there goes before him."""
+        is the name of the queue, to which he came ``ago`` seconds ago; who has a lower ``priority``
+        there and, of equals, came earlier goes before him."""
         ...
 
     def left_queue(self, reason: str, place: int) -> None:

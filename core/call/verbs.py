@@ -41,7 +41,8 @@ class Verbs:
 
     def __init__(self, state: CallState) -> None:
         self._state = state
-        self._queued: tuple[float, str, int] | None = None  # since when, where
+        self._queued: float | None = None  # since when the caller waits
+        self._shown: tuple[float, str, int] = (0.0, "", 0)  # what the board shows of it
         self._watches: list[Callable[[], None]] = []
 
     def close(self) -> None:
@@ -154,18 +155,18 @@ class Verbs:
         self._watches.append(end)
         return end
 
-    def queued(self, queue: str, place: int, priority: int = 0) -> None:
+    def queued(self, queue: str, place: int, priority: int = 0, *, ago: float = 0.0) -> None:
         """Record and live board say that the caller waits."""
         state = self._state
         state.go_on()
         at = state.record.add(StepCode.QUEUED, place=place)
-        self._queued = at, queue, priority
-        state.surroundings.queued(state.record, *self._queued)
+        self._queued, self._shown = at, (at - ago, queue, priority)
+        state.surroundings.queued(state.record, *self._shown)
 
     def left_queue(self, reason: str, place: int) -> None:
         """The caller waits no more, be it that he is gone."""
         record, queued, self._queued = self._state.record, self._queued, None
-        waited = round(record.now() - queued[0], 1) if queued else 0
+        waited = 0 if queued is None else round(record.now() - queued, 1)
         record.add(StepCode.LEFT_QUEUE, reason=reason, seconds=waited, place=place)
         self._state.surroundings.left_queue(record)
 
@@ -190,7 +191,7 @@ class Verbs:
         await state.dialler.release()
         state.fallback = unanswered(self.facts, result.statuses)
         if self._queued is not None:
-            state.surroundings.queued(state.record, *self._queued)
+            state.surroundings.queued(state.record, *self._shown)
         return False
 
     def dial_also(self, step: Dial, only: Collection[str]) -> bool:

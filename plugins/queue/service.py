@@ -141,6 +141,7 @@ class Visit:
         self._offer = asyncio.Event()
         self._ringing = False
         self._key: asyncio.Task[str] | None = None  # the next one that he presses
+        self._came = asyncio.get_running_loop().time()
         self._since: float | None = None  # when he began to wait, answered
         self._told = 0.0  # when he heard his place last
         self._gone = False
@@ -229,7 +230,8 @@ class Visit:
         WAITING.inc()
         await call.answer()
         call.forget_keys()
-        call.queued(self._name, self._place(), self._waiter.priority)
+        ago = loop.time() - self._came
+        call.queued(self._name, self._place(), self._waiter.priority, ago=ago)
         await call.music(self._queue.media)
         self._told = loop.time() - (self._queue.place_seconds or 0)
         deadline = self._since + self._queue.seconds

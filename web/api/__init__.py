@@ -35,6 +35,7 @@ from web.api.media import MediaController
 from web.api.menus import MenusController
 from web.api.numbers import NumbersController
 from web.api.plugins import plugin_routes, tenant_of
+from web.api.queues import QueuesController
 from web.api.route import RouteController
 from web.api.saving import saving
 from web.api.scenarios import RegionsController, ScenariosController
@@ -88,6 +89,7 @@ def application(context: WebContext, gate: Gate | None = None) -> Litestar:
             NumbersController,
             RouteController,
             RegionsController,
+            QueuesController,
             ScenariosController,
             SchedulesController,
             SettingsController,

@@ -50,6 +50,7 @@ async def everything(world: World, party: Party) -> dict[str, Any]:
     """All that the company can read of itself."""
     paths = ("/contract", "/settings", "/employees", "/lines", "/numbers", "/calls", "/calls/present")
     paths += (
+        "/queues",
         "/schedules",
         "/calendars",
         "/groups",

@@ -12,6 +12,8 @@ from core.contracts import CallFacts, Direction, Line
 from core.ids import new_id
 from tenants.listener import LIVE
 from tenants.live import BEAT_SECONDS, DatabaseLiveBoard, live_calls, live_lines
+from tenants.services import queues
+from tenants.services.actor import Actor, Role
 from tenants.tables import LiveCallState
 from tests.support.waiting import eventually, until
 
@@ -190,3 +192,39 @@ async def test_unlogged_tables_emptied_by_a_crash_are_filled_again(board, databa
     postgres.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN %'")
     [call] = await eventually(lambda: live_calls(database, company.id), len)
     assert call.call_id == facts.call_id
+
+
+@pytest.mark.spec("PRC-09", at="rule")
+async def test_who_waits_in_which_queue_is_seen_in_order(board, database, company):
+    branch = new_id()
+    sales, support = f"{branch}/open/0", f"{branch}/off_hours/1"
+    late, vip, first, ringing, other = (facts_of(company) for _ in range(5))
+    admin = Actor(company.id, Role.ADMINISTRATOR, None, company.employee_id, "")
+    for facts in (late, vip, first, ringing, other):
+        board.call_started(facts, NOW)
+    board.call_queued(late, NOW + 3, sales, 1)
+    board.call_queued(first, NOW + 1, sales, 1)
+    board.call_queued(vip, NOW + 4, sales, 0)
+    board.call_queued(ringing, NOW + 2, sales, 1)
+    board.call_ringing(ringing, NOW, [company.employee_id, new_id()])
+    board.call_queued(other, NOW, support, 0)
+
+    async def seen(actor=admin):
+        found = await queues.queues(database, actor)
+        return {each.number: [call.call_id for call in each.calls] for each in found}
+
+    ordered = [facts.call_id for facts in (vip, first, ringing, late)]
+    await eventually(seen, lambda found: found == {0: ordered, 1: [other.call_id]})
+    (by_day, by_night) = sorted(await queues.queues(database, admin), key=lambda each: each.number)
+    assert (by_day.branch_id, by_day.off_hours, by_night.off_hours) == (branch, False, True)
+    assert [call.place for call in by_day.calls] == [1, 2, 3, 4]
+    assert by_day.calls[0].since.timestamp() == pytest.approx(NOW + 4)
+    assert by_day.calls[2].state is LiveCallState.RINGING
+    employee = Actor(company.id, Role.EMPLOYEE, None, company.employee_id, "")
+    assert await seen(employee) == {0: [ringing.call_id]}, "whom he may see, at the place that it has"
+    board.call_left_queue(vip)
+    board.call_ended(other)
+    await eventually(seen, lambda found: found == {0: ordered[1:]})
+    present = await live_calls(database, company.id)
+    states = {call.call_id: call.state for call in present}
+    assert (states[vip.call_id], states[late.call_id]) == ("started", "waiting")
