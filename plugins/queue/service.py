@@ -296,9 +296,14 @@ class Visit:
         call = self.call
         self.leave("key")
         await call.silence()
-        if chosen.action is not KeyAction.CALLBACK:
+        if chosen.action is KeyAction.MESSAGE:
+            await call.play(chosen.target or Prompt.MESSAGE)
+            if await call.record_message(chosen.executor):
+                await call.play(Prompt.MESSAGE_SAVED)
+        elif chosen.action is KeyAction.CALLBACK:
+            call.request_task(TaskKind.CALLBACK, chosen.executor)
+            await call.play(chosen.target or Prompt.CALLBACK)
+        else:
             return Next.CONTINUE
-        call.request_task(TaskKind.CALLBACK, chosen.executor)
-        await call.play(chosen.target or Prompt.CALLBACK)
         call.hang_up()
         return Next.END

@@ -60,7 +60,7 @@ __all__ = ["KEYS", "BranchDraft", "Known", "known", "reachable", "responsible", 
 _MOST_ADDRESSEES = 100
 _MOST_STEPS = 20
 _MOST_WAITING = 1000
-_REQUESTS = frozenset({KeyAction.CALLBACK})
+_REQUESTS = frozenset({KeyAction.MESSAGE, KeyAction.CALLBACK})
 KEYS = frozenset("0123456789*#")
 """What a telephone can press that is asked to."""
 
@@ -244,7 +244,7 @@ class _Check:
                     self._executor(f"{place}[{at}].executor", key.executor)
                 plain = replace(plain, target=key.target, executor=key.executor)
             elif key.action is not KeyAction.SKIP:
-                problem = "A key leads from a queue to a request to be called back or the next block."
+                problem = "From a queue keys lead to a voice message, a callback or the next block."
                 self.errors[f"{place}[{at}].action"] = FieldError(problem)
             yield plain
 

@@ -567,3 +567,25 @@ def test_whoever_becomes_free_does_not_wait_for_the_end_of_an_announcement():
 
     (cdr,) = play(world, scene)
     assert rang(cdr) == [pytest.approx(0.5, abs=SOON)]
+
+
+@pytest.mark.spec("IVR-15", at="rule")
+def test_a_key_leads_to_a_voice_message():
+    keys = (MenuKey("1", KeyAction.MESSAGE, executor=Executor(ExecutorKind.FIRST)),)
+    world = office(queued(ANNA, keys=keys), Dial(people(BORIS)), sounds=MemorySounds())
+
+    async def scene():
+        world.from_carrier()
+        await asyncio.sleep(5)
+        (media,) = world.media.sessions.values()
+        media.on_key(None, "1", 100)
+        await asyncio.sleep(10)
+        media.on_key(None, "#", 100)
+
+    (cdr,) = play(world, scene)
+    (media,) = world.media.sessions.values()
+    heard = [verb[5:-4] for verb in media.verbs if verb[:4] == "play"]
+    assert heard[:3] == ["music.morning_coffee", "message.leave", "beep"]
+    assert heard.count("music.morning_coffee") == 1, "no music behind the message"
+    assert (left(cdr)["reason"], cdr.ended_by) == ("key", "system")
+    assert rang(cdr, BORIS) == []

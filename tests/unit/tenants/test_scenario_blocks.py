@@ -132,6 +132,7 @@ ANYBODY = Executor(ExecutorKind.FIRST)
         ({"keys": (MenuKey("1", KeyAction.SKIP),) * 2}, {"queue.keys"}),
         ({"keys": (MenuKey("A", KeyAction.SKIP),)}, {"queue.keys"}),
         ({"keys": (MenuKey("1", KeyAction.CALLBACK, executor=ANYBODY),)}, set()),
+        ({"keys": (MenuKey("1", KeyAction.MESSAGE, target=MEDIA, executor=ANYBODY),)}, set()),
         ({"keys": (MenuKey("1", KeyAction.CALLBACK),)}, {"queue.keys[0].executor"}),
         (
             {"keys": (MenuKey("1", KeyAction.CALLBACK, target=GONE, executor=ANYBODY),)},
