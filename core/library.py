@@ -108,6 +108,10 @@ class Ready(Struct, frozen=True):
         """That it is named by."""
         return media_id(self.name)
 
+    def speaks(self, language: str) -> bool:
+        """Whether there is such a sentence in the language: some parts belong to one alone."""
+        return language in (self.parts or self.says)
+
 
 def media_id(what: UUID | str) -> UUID:
     """The id of an entry by its name; an id stays what it is."""

@@ -1,11 +1,15 @@
-"""``sunsim media drain|resume``: emptying one rtpengine of the pool before it is stopped."""
+"""``sunsim media``: emptying one rtpengine of the pool before it is stopped; the ready-made library."""
 
 from __future__ import annotations
+
+import asyncio
 
 import click
 
 from core.errors import NotFound
+from core.library import CATALOGUE, LANGUAGES
 from core.media.drain import drain, drained
+from core.media.prompts import Prompts
 from core.settings import Settings
 from tenants.commands.frame import Output, command
 
@@ -14,7 +18,7 @@ __all__ = ["group"]
 
 @click.group("media")
 def group() -> None:
-    """The rtpengines that relay audio."""
+    """The rtpengines that relay audio, and what they play."""
 
 
 @command(group, "drain")
@@ -29,6 +33,28 @@ def empty(settings: Settings, server: str) -> Output:
 def resume(settings: Settings, server: str) -> Output:
     """Give SERVER new calls again."""
     return _set(settings, server, wanted=False)
+
+
+@command(group, "library")
+def library(settings: Settings) -> Output:
+    """Make all clips of the ready-made library now, instead of each at its first use."""
+    folder = settings.data.library_folder
+    missing = asyncio.run(_made(Prompts(folder)))
+    names = [f"{name} ({language})" for name, language in missing]
+    lines = [f"The library is in {folder}."]
+    if names:
+        lines.append(f"Not available, as a package is missing or broken: {', '.join(names)}")
+    return Output({"folder": str(folder), "missing": names}, lines)
+
+
+async def _made(prompts: Prompts) -> list[tuple[str, str]]:
+    """Which entries cannot be made, in which language."""
+    return [
+        (ready.name, language)
+        for ready in CATALOGUE
+        for language in LANGUAGES
+        if ready.speaks(language) and await prompts.clip(ready.id, language) is None
+    ]
 
 
 def _set(settings: Settings, server: str, *, wanted: bool) -> Output:

@@ -6,8 +6,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from core.library import CATALOGUE
 from core.media.drain import drained
+from core.media.prompts import Prompts
 from core.settings import Address, DataSettings, MediaSettings, Settings
+from tenants.commands import media
 from tenants.commands.media import group
 
 HERE = Address("192.0.2.5", 2223)
@@ -40,3 +43,14 @@ def test_a_server_gets_no_new_calls_until_it_is_resumed(sunsim, tmp_path):
 def test_a_server_that_is_not_ours(sunsim, tmp_path):
     assert "no such server" in sunsim("drain", "192.0.2.9:1", code=3).output
     assert drained(tmp_path / "media") == frozenset()
+
+
+def test_the_library_is_made_as_far_as_the_packages_go(sunsim, tmp_path, monkeypatch):
+    told = ["beep", "goodbye"]
+    entries = tuple(each for each in CATALOGUE if each.name in told)
+    monkeypatch.setattr(media, "CATALOGUE", entries)
+    made = json.loads(sunsim("library", "--json").stdout)
+    assert made == {"folder": str(tmp_path / "sound" / "library"), "missing": []}
+    assert len(list((tmp_path / "sound" / "library").rglob("*.wav"))) == 4
+    monkeypatch.setattr(media, "Prompts", lambda folder: Prompts(folder / "x", tmp_path, tmp_path))
+    assert "goodbye (ru), goodbye (en), beep (ru), beep (en)" in sunsim("library").stdout
