@@ -14,7 +14,7 @@ from core import routing
 from core.routing.tables import SLOW, Core, the_core
 from tests.support.sip_world import ANSWER, HERE, Peer, World
 
-ATTEMPTS = 5
+ATTEMPTS = 20
 
 
 def ratio(slow, quick, rounds=10):
