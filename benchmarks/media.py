@@ -3,8 +3,8 @@
     python -m benchmarks.media [--callers 100] [--seconds 60]
 
 Prints one JSON object. A whole SunSim; callers are in a menu, in the queue behind it or with an
-employee, and come again when they left. Exits with 1 if a call was refused or audio was lost; figures
-beside their goals are for people to judge.
+employee, and come again when they left. Exits with 1 if a call was refused, audio was lost or a
+conversation not recorded; figures beside their goals are for people to judge.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ from tests.support.sound import mp3
 
 EMPLOYEES, PRESSES, TALK = 12, 6, 6.0
 _RATE = 8  # calls that begin in a second until all callers are there
-_PROMPTS = {"1": 620, "2": 940}
-_ONWARD = "3"
+PROMPTS = {"1": 620, "2": 940}
+ONWARD = "3"
 _MUSIC, _INSTRUCTION = 350, 440  # Hz; no prompt has them
 _PORTS = 1000
-_OFFICE = "127.9.3.1"
+OFFICE = "127.9.3.1"
 
 
 class Processes:
@@ -82,14 +82,13 @@ class Processes:
 
 async def furnish(company: Company) -> list[Account]:
     """A menu, a queue behind it, and the employees of the queue; returns their telephones' accounts."""
+    await company.sql("UPDATE contracts SET recording = true")
     people = [await company.hire(f"Employee {index}", str(200 + index)) for index in range(EMPLOYEES)]
-    sound = {
-        pitch: await _media(company, pitch) for pitch in (*_PROMPTS.values(), _MUSIC, _INSTRUCTION)
-    }
-    keys = [MenuKey(key, KeyAction.PLAY, target=sound[pitch]) for key, pitch in _PROMPTS.items()]
+    sound = {pitch: await _media(company, pitch) for pitch in (*PROMPTS.values(), _MUSIC, _INSTRUCTION)}
+    keys = [MenuKey(key, KeyAction.PLAY, target=sound[pitch]) for key, pitch in PROMPTS.items()]
     menu = menus.CreateMenu(
         "Menu",
-        (*keys, MenuKey(_ONWARD, KeyAction.SKIP), MenuKey("*", KeyAction.REPEAT)),
+        (*keys, MenuKey(ONWARD, KeyAction.SKIP), MenuKey("*", KeyAction.REPEAT)),
         instruction=sound[_INSTRUCTION],
         enabled=True,
     )
@@ -167,15 +166,15 @@ async def measure(instance: Instance, callers: int, seconds: float) -> dict[str,
     processes = Processes(instance)
     async with company_in(instance) as company:
         accounts = await furnish(company)
-        office = _OFFICE, free_port(_OFFICE)
+        office = OFFICE, free_port(OFFICE)
         register(instance.sip, company.domain, accounts, office)
         plan = Plan(
             server=instance.sip,
             carrier=(company.carrier_host, company.carrier_port),
             office=office,
             number=company.number,
-            prompts=_PROMPTS,
-            onward=_ONWARD,
+            prompts=PROMPTS,
+            onward=ONWARD,
             callers=callers,
             presses=PRESSES,
             rate=_RATE,
@@ -183,12 +182,22 @@ async def measure(instance: Instance, callers: int, seconds: float) -> dict[str,
             seconds=seconds,
         )
         result = await asyncio.to_thread(observe, processes, plan)
+        result |= await _kept(company)
     return {**result, "memory_kib": processes.memory()}
+
+
+async def _kept(company: Company) -> dict[str, int]:
+    """Conversations in the history, and those of them without a recording."""
+    await asyncio.sleep(2)  # records are written in batches
+    async with company.db.tenant(company.id) as session:
+        kept = await session.fetchval("SELECT count(*) FROM calls WHERE outcome = 'answered'")
+        recorded = await session.fetchval("SELECT count(*) FROM recordings")
+    return {"conversations": kept, "not_recorded": kept - recorded}
 
 
 def failed(result: dict[str, Any]) -> bool:
     """Whether a call or audio was lost."""
-    names = ("refused", "one_way", "lost", "lost_of_played", "unheard_keys")
+    names = ("refused", "hung", "one_way", "lost", "lost_of_played", "unheard_keys", "not_recorded")
     return any(result[name] for name in names) or not result["answered"]
 
 

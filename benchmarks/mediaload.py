@@ -9,6 +9,7 @@ passed lets the last of them end and prints one JSON object: what was heard, whe
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import sys
 import time
@@ -30,12 +31,15 @@ _BETWEEN = 2.0  # seconds from key to key
 _HEARD = 0.5  # share of a packet's energy that its tone has; the first one of a prompt may begin late
 _LAST_WORDS = 15  # packets before BYE that need not arrive
 _PATIENCE = 30
+_CLIENTS = 500  # who call again and again: each is a contact of the company
 
 
 class Plan(msgspec.Struct):
     """What happens. ``prompts`` are the keys of the menu with the tone that each plays, ``onward`` is
     the key that leads to the queue; ``talk`` and ``seconds`` are how long a conversation and all of it
-    last, ``rate`` is how many callers come in a second at first."""
+    last. ``rate`` is how many callers come in a second: until there are ``callers`` of them, who come
+    again and again; without a number they go on to come, each once. ``leave`` is the share that hangs
+    up in the menu, and of the others the share that waits no longer than ``patience`` seconds."""
 
     server: tuple[str, int]
     carrier: tuple[str, int]
@@ -48,13 +52,18 @@ class Plan(msgspec.Struct):
     rate: float
     talk: float
     seconds: float
+    leave: float = 0
+    patience: float = 3
 
 
 @dataclass
 class Found:
     """What happened while it was steady, in milliseconds and packets."""
 
+    calls: int = 0
     answered: int = 0
+    crossed: int = 0
+    hung: int = 0
     refused: int = 0
     keys: list[float] = field(default_factory=list)
     unheard_keys: int = 0
@@ -87,17 +96,19 @@ class Load:
         await self._carrier.open(plan.server)
         await self._office.open(plan.server)
         pace = asyncio.create_task(self.pace.run())
-        people = []
-        for _ in range(plan.callers):
-            people.append(asyncio.create_task(self._person()))
-            await asyncio.sleep(1 / plan.rate)
-        await asyncio.sleep(plan.presses * _BETWEEN)
+        people: set[asyncio.Task[None]] = set()
+        if plan.callers:
+            await self._come(people, plan.callers)
+            await asyncio.sleep(plan.presses * _BETWEEN)
         self.steady = True
         self.pace.late.clear()
         begun, cpu = time.monotonic(), time.process_time()
         print("steady", flush=True)
-        await asyncio.sleep(plan.seconds)
-        self.steady = False
+        if plan.callers:
+            await asyncio.sleep(plan.seconds)
+        else:
+            await self._come(people, int(plan.seconds * plan.rate))
+        self.steady = not plan.callers
         self.over = True
         busy = (time.process_time() - cpu) / (time.monotonic() - begun)
         late = percentiles(self.pace.late, 2)
@@ -110,22 +121,36 @@ class Load:
         told = {"load_core": round(busy, 3), "load_late_ms": late, "retransmissions": sent_again}
         return {**vars(self.found), **told}
 
+    async def _come(self, people: set[asyncio.Task[None]], count: int) -> None:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        for index in range(count):
+            await asyncio.sleep(max(0.0, begun + index / self.plan.rate - loop.time()))
+            person = loop.create_task(self._person())
+            people.add(person)
+            person.add_done_callback(people.discard)
+
     # --- callers ---------------------------------------------------------------------------------
 
     async def _person(self) -> None:
-        while not self.over:
+        again = True
+        while again and not (self.over and self.plan.callers):
+            again = bool(self.plan.callers)
             leg = self._leg(self.plan.carrier[0])
             self.callers[leg.number] = leg
             try:
                 await self._call(leg)
+            except TimeoutError:
+                self.found.hung += 1
             finally:
                 del self.callers[leg.number]
                 self.pace.remove(leg)
                 leg.close()
 
     async def _call(self, leg: Leg) -> None:
-        plan = self.plan
-        dialog = self._carrier.invite(plan.number, f"+7916{leg.number:07}", leg.sdp)
+        plan, chance = self.plan, self.random.random()
+        self.found.calls += 1
+        dialog = self._carrier.invite(plan.number, f"+7916{leg.number % _CLIENTS:07}", leg.sdp)
         async with asyncio.timeout(_PATIENCE):
             await dialog.ready.wait()
         if dialog.status != 200:
@@ -137,11 +162,15 @@ class Load:
         keys = list(plan.prompts)
         for count in range(plan.presses):
             await asyncio.sleep(self.random.uniform(0.8, 1.2) * _BETWEEN)
-            if self.over:
+            if self.over and plan.callers:
                 break
             await self._key(leg, keys[count % len(keys)])
-        leg.press(plan.onward)
-        await self._wait(dialog, leg)
+        if chance < plan.leave:
+            self._carrier.bye(dialog)
+        else:
+            leg.press(plan.onward)
+        hurries = chance < plan.leave * (2 - plan.leave)
+        await self._wait(dialog, leg, plan.patience if hurries else math.inf)
         self._count_played(leg)
 
     async def _key(self, leg: Leg, key: str) -> None:
@@ -157,10 +186,13 @@ class Load:
                 return
         self.found.unheard_keys += 1
 
-    async def _wait(self, dialog: Dialog, leg: Leg) -> None:
-        """Until an employee has talked and left; who still waits at the end leaves by himself."""
+    async def _wait(self, dialog: Dialog, leg: Leg, patience: float) -> None:
+        """Until an employee has talked and left; who waits in vain leaves by himself."""
+        begun, left = time.monotonic(), False
         while not dialog.over.is_set():
-            if self.over and not leg.voices:
+            hopeless = self.over and bool(self.plan.callers)
+            if not left and not leg.voices and (hopeless or time.monotonic() > begun + patience):
+                left = True
                 self._carrier.bye(dialog)
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.5):
@@ -187,7 +219,11 @@ class Load:
             leg.connect(dialog.far)
             self._office.answer(dialog, leg.sdp)
             self.pace.add(leg)
-            await asyncio.sleep(self.plan.talk)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.plan.talk):
+                    await dialog.over.wait()
+                    self.found.crossed += 1  # the caller left as the employee answered
+                    return
             said, caller = leg.said, self._heard_by(leg)
             theirs = caller.said if caller else 0
             await asyncio.sleep(_LAST_WORDS * 0.02)
@@ -195,6 +231,8 @@ class Load:
             self._office.bye(dialog)
             async with asyncio.timeout(_PATIENCE):
                 await dialog.over.wait()
+        except TimeoutError:
+            self.found.hung += 1
         finally:
             self.pace.remove(leg)
             leg.close()

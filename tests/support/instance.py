@@ -60,7 +60,9 @@ class Instance:
         weakref.finalize(self, lent.close)
         ports = media_settings(rtp_ports, lent)
         self.environ = {
-            **{name: value for name, value in os.environ.items() if name != "SUNSIM_PROOF"},
+            **{
+                name: value for name, value in os.environ.items() if not name.startswith("SUNSIM_PROOF")
+            },
             "SUNSIM_MEDIA_PORT_MIN": str(ports.port_min),
             "SUNSIM_MEDIA_PORT_MAX": str(ports.port_max),
             "SUNSIM_LOG_LEVEL": log,
