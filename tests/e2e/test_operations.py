@@ -163,8 +163,10 @@ def test_traces_are_for_the_owner_of_the_folder_only(instance, tmp_path):
 async def test_what_is_measured_is_what_the_document_says(company):
     async with company.phone(company.admin.sip, answering()) as phone, talking(company) as caller:
         call = await present(company)
-        role = company.instance.endpoints["roles"]["sip"]["http"]
-        text = httpx.get(f"http://{role}/metrics", timeout=30).text
+        roles = {name: said["http"] for name, said in company.instance.endpoints["roles"].items()}
+        text = "".join(
+            httpx.get(f"http://{roles[r]}/metrics", timeout=30).text for r in ("sip", "worker")
+        )
         now = company.instance.metrics()
         company.instance.cli("calls", "hangup", call["call_id"])
         await caller.finish()
@@ -177,6 +179,6 @@ async def test_what_is_measured_is_what_the_document_says(company):
     assert now["sunsim_sip_dialogs"] >= 2
     assert now['sunsim_sip_registrations{transport="UDP"}'] >= 1
     assert now["sunsim_call_setup_seconds_count"] >= 1
-    health = httpx.get(f"http://{role}/health/ready", timeout=30).json()
+    health = httpx.get(f"http://{roles['sip']}/health/ready", timeout=30).json()
     assert health["parts"].keys() == {"database", "media", "trunks", "accepting"}
     assert health["carriers"][company.carrier] == "up"

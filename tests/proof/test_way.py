@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.proof, pytest.mark.timeout(3600)]
 
 MINUTES = float(os.environ.get("SUNSIM_PROOF_MINUTES", "30"))
 RATE, TALK = 5.0, 2.0
-WARM_UP = 0.1  # of all calls, until the allocator has seen it all
+WARM_UP = max(60, MINUTES * 6)  # seconds, until the allocator has seen it all
 GROWTH = {"sip": 24 * 1024, "rtpengine": 10 * 1024}
 """KiB that a process may be larger afterwards than after the warm-up."""
 NOTHING = ("sunsim_calls", "sunsim_sip_sessions", "sunsim_sip_transactions")
@@ -104,9 +104,9 @@ async def test_every_call_has_its_record_its_recording_and_its_outcome(instance)
         office = OFFICE, free_port(OFFICE)
         register(instance.sip, company.domain, accounts, office)
         way = Way(instance, company, office)
-        begun = [await way.calls(MINUTES * 60 * WARM_UP)]
+        begun = [await way.calls(WARM_UP)]
         before = await way.nothing_left()
-        begun.append(await way.calls(MINUTES * 60 * (1 - WARM_UP)))
+        begun.append(await way.calls(MINUTES * 60 - WARM_UP))
         after = await way.nothing_left()
         total = Counter()
         for found in begun:

@@ -37,7 +37,7 @@ from tenants.migrate import migrate
 from tenants.secrets import Vault
 from tenants.services import activation, calls, employees, lines, numbers, trunks
 from tenants.services.actor import operator
-from tenants.services.lines import LineIssuer
+from tenants.services.lines import LINE_KINDS, LineIssuer
 from tests.support.free_ports import free_port
 from tests.support.media import media_settings
 from tests.support.processes import descendants, gone
@@ -236,8 +236,12 @@ class Company:
         return person
 
     async def _person(self, view):
-        revealed = await lines.reveal_all(self.db, self.issuer, self.here)
-        mine = {line.kind: line for line in revealed if line.employee_id == view.id}
+        """Once all lines have their passwords: the worker may be giving them at this moment."""
+        mine = {}
+        async with asyncio.timeout(30):
+            while len(mine) < len(LINE_KINDS):
+                revealed = await lines.reveal_all(self.db, self.issuer, self.here)
+                mine = {line.kind: line for line in revealed if line.employee_id == view.id}
         return Person(view.id, view.name, view.extension, mine)
 
     async def sql(self, statement, *args):

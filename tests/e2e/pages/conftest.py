@@ -90,6 +90,7 @@ def visit(browser: Browser, stage: Stage, signed: dict[str, list]) -> Iterator[O
             lambda m: reports.append(m.text) if "CSP" in m.text or "Security" in m.text else None,
         )
         page.on("pageerror", lambda error: reports.append(str(error)))
+        page.on("response", lambda r: "/static/" in r.url or print(r.status, r.request.method, r.url))
 
     def visit(
         path: str = "/",
