@@ -13,8 +13,9 @@ from tenants.services.checks import Checks
 from tenants.services.lines import LineIssuer
 from tenants.services.media import Library
 from tenants.services.readymade import ReadyMade
+from tenants.services.recordings import Recordings
 from tenants.services.throttle import LoginThrottle
-from tenants.storage import Storage
+from tenants.storage import RECORDINGS, Storage
 from web.i18n import use_catalogues
 from web.pages import Pages
 
@@ -52,6 +53,7 @@ class WebContext:
         self.listener = listener
         self.checks = Checks(database)
         self.readymade = ReadyMade(database, Prompts(self.settings.data.library_folder))
+        self.recordings = Recordings(database, Storage(self.settings.data.dir.resolve() / RECORDINGS))
         self.library = Library(database, self._storage, self.settings.data.sound_megabytes)
 
     @property

@@ -63,7 +63,7 @@ def build(
             exclude=_NO_COOKIES,
         ),
         compression_config=CompressionConfig(
-            backend="gzip", gzip_compress_level=6, exclude=[r"^/live$", r"\.woff2$"]
+            backend="gzip", gzip_compress_level=6, exclude=[r"^/live$", r"\.woff2$", r"/audio$"]
         ),
         exception_handlers=errors.handlers,
         openapi_config=options.pop("openapi_config", None),

@@ -35,6 +35,8 @@ ICONS = {
     StepCode.JOINED: "phone",
     StepCode.PICKED_UP: "phone",
     StepCode.MEDIA_MOVED: "phone-call",
+    StepCode.RECORDING: "headset",
+    StepCode.NOT_RECORDING: "circle-x",
     StepCode.ENDED: "phone-off",
 }
 RINGS = (StepCode.RINGING, StepCode.NOT_RUNG, StepCode.LEG_ENDED)

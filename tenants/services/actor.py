@@ -50,6 +50,8 @@ SCOPES = (
     "media:write",
     "calls:read",
     "calls:write",
+    "recordings:read",
+    "recordings:write",
     "trunks:read",
     "trunks:write",
     "audit:read",

@@ -15,6 +15,7 @@ from msgspec import UNSET, Struct, UnsetType
 from core.contracts import Addressee, AddresseeKind, MissedManager
 from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.library import LANGUAGES
+from core.media.mixdown import FORMATS
 from tenants.db import Database, Session
 from tenants.services import audit, phones, uses
 from tenants.services.actor import Actor, require_administrator, require_scope
@@ -25,6 +26,9 @@ from tenants.tables import Contract
 __all__ = ["SettingsView", "UpdateSettings", "default_manager", "get", "update"]
 
 
+_LONGEST_KEPT = 3650
+
+
 class SettingsView(Struct, frozen=True):
     """``default_manager`` is the personal manager of every newly saved contact, an employee or whoever
     has an extension (PMA-02); ``missed_manager`` says who it is after a missed call (PMA-03).
@@ -33,8 +37,10 @@ class SettingsView(Struct, frozen=True):
     recorded and a branch has none of its own (SET-04), ``off_hours_media`` where nothing handles a call
     (H-3).
 
-    ``recording`` connects the service «Запись разговоров» (SET-03); with ``recording_pause`` employees
-    may pause a recording.
+    ``recording`` is the service «Запись разговоров» (SET-03), without which nothing is recorded but
+    messages. What is recorded becomes ``recording_form``, mp3 or opus, and is kept for
+    ``recording_days``, 0 for ever, null as the operator says; with ``recording_pause`` employees may
+    pause it.
 
     ``outgoing_tasks`` makes tasks of calls that did not reach a client (SET-06), ``auto_deals`` a deal
     for every client who calls (SET-07); ``check_duplicates`` puts a call to an open task of the same
@@ -50,6 +56,8 @@ class SettingsView(Struct, frozen=True):
     announcement: UUID | None
     off_hours_media: UUID | None
     recording: bool
+    recording_form: str
+    recording_days: int | None
     recording_pause: bool
     version: int
 
@@ -67,6 +75,8 @@ class UpdateSettings(Struct, frozen=True):
     announcement: UUID | UnsetType | None = UNSET
     off_hours_media: UUID | UnsetType | None = UNSET
     recording: bool | UnsetType = UNSET
+    recording_form: str | UnsetType = UNSET
+    recording_days: int | UnsetType | None = UNSET
     recording_pause: bool | UnsetType = UNSET
 
 
@@ -116,6 +126,10 @@ async def _checked(session: Session, values: dict[str, Any]) -> dict[str, Any]:
             errors["default_manager"] = error
     if values.get("language", LANGUAGES[0]) not in LANGUAGES:
         errors["language"] = FieldError("Callers are spoken to in Russian (ru) or English (en).")
+    if values.get("recording_form", "mp3") not in FORMATS:
+        errors["recording_form"] = FieldError("Recordings are kept as mp3 or opus.")
+    if not 0 <= (values.get("recording_days") or 0) <= _LONGEST_KEPT:
+        errors["recording_days"] = FieldError("From 0 to {most} days are possible.", most=_LONGEST_KEPT)
     there = (await known()).media
     for name in ("announcement", "off_hours_media"):
         if values.get(name) is not None and values[name] not in there:
@@ -162,6 +176,8 @@ def _view(row: dict[str, Any]) -> SettingsView:
         announcement=row["announcement"],
         off_hours_media=row["off_hours_media"],
         recording=row["recording"],
+        recording_form=row["recording_form"],
+        recording_days=row["recording_days"],
         recording_pause=row["recording_pause"],
         version=row["settings_version"],
     )

@@ -42,7 +42,8 @@ _LONGEST_LABEL = 60
 class NumberView(Checked, frozen=True):
     """A number of the company with the scenario that handles it (NUM-01).
 
-    With ``shows_called`` phones are shown this number in place of who calls (NUM-05, NUM-07).
+    With ``shows_called`` phones are shown this number in place of who calls (NUM-05, NUM-07);
+    ``records`` and ``announces`` are the recording of its calls and the announcement of it (NUM-06).
     """
 
     id: UUID
@@ -52,6 +53,8 @@ class NumberView(Checked, frozen=True):
     scenario_name: str | None
     version: int
     shows_called: bool
+    records: bool
+    announces: bool
 
 
 class UpdateNumber(Struct, frozen=True):
@@ -63,6 +66,8 @@ class UpdateNumber(Struct, frozen=True):
     label: str | UnsetType = UNSET
     scenario_id: UUID | UnsetType = UNSET
     shows_called: bool | UnsetType = UNSET
+    records: bool | UnsetType = UNSET
+    announces: bool | UnsetType = UNSET
 
 
 class AddNumber(Struct, frozen=True):
@@ -178,6 +183,8 @@ async def _views(session: Session, number_id: UUID | None = None) -> list[Number
             scenario_name=row["scenario_name"],
             version=row["version"],
             shows_called=row["shows_called"],
+            records=row["records"],
+            announces=row["announces"],
         )
         for row in rows
     ]

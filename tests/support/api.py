@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -64,8 +64,8 @@ from tenants.services.menus import CreateMenu
 from tenants.services.schedules import CreateSchedule
 from tenants.services.tags import CreateTag
 from tenants.services.tokens import CreateToken
-from tenants.storage import Storage
-from tenants.tables import Media, UploadedFile
+from tenants.storage import RECORDINGS, Storage
+from tenants.tables import Media, Recording, UploadedFile
 from tests.support.company import DOMAIN, Company, activate, directory_of
 from web.api import api
 from web.api.access import Gate
@@ -202,6 +202,28 @@ class World:
         )
         return call_id
 
+    async def recording(self, company: Company, call_id: UUID, content: bytes = b"ID3" * 100) -> UUID:
+        """A recording of a call, whose sound was made."""
+        storage = Storage(self.context.settings.data.dir.resolve() / RECORDINGS)
+        row = Recording(
+            tenant_id=company.id,
+            call_id=call_id,
+            kind="conversation",
+            source=f"0-{call_id}",
+            started_at=datetime.now(UTC),
+            state="ready",
+            form="mp3",
+            bytes=len(content),
+            milliseconds=1500,
+            peaks="[[1, 2], [3, 4]]",
+        )
+        async with storage.incoming(company.id) as folder:
+            (folder / "sound").write_bytes(content)
+            await storage.put(company.id, f"{row.id}.mp3", folder / "sound")
+        async with self.database.tenant(company.id):
+            await Recording.insert(row)
+        return row.id
+
     async def sound(self, company: Company) -> dict[str, UUID]:
         """An uploaded file of the company and a media of it."""
         file_id, media_id, digest = new_id(), new_id(), company.id.hex * 2
@@ -225,12 +247,14 @@ class World:
         """The company with a token, a call and everything that has an id."""
         made = await tokens.create(self.database, company.admin, CreateToken("all"))
         activated = company.activated
+        call_id = await self.ended(company)
         ids = {
             "tenant_id": company.id,
             "employee_id": activated.employee.id,
             "line_id": activated.employee.lines[1].id,
             "number_id": activated.numbers[0].id,
-            "call_id": await self.ended(company),
+            "call_id": call_id,
+            "recording_id": await self.recording(company, call_id),
             "token_id": made.id,
             **await self.sound(company),
             "visit_id": new_id(),

@@ -36,6 +36,7 @@ from web.api.menus import MenusController
 from web.api.numbers import NumbersController
 from web.api.plugins import plugin_routes, tenant_of
 from web.api.queues import QueuesController
+from web.api.recordings import CallRecordingsController, RecordingsController
 from web.api.route import RouteController
 from web.api.saving import saving
 from web.api.scenarios import RegionsController, ScenariosController
@@ -76,6 +77,7 @@ def application(context: WebContext, gate: Gate | None = None) -> Litestar:
         "/",
         route_handlers=[
             CalendarsController,
+            CallRecordingsController,
             CallsController,
             ChecksController,
             ContactsController,
@@ -87,6 +89,7 @@ def application(context: WebContext, gate: Gate | None = None) -> Litestar:
             ExtensionListsController,
             MenusController,
             NumbersController,
+            RecordingsController,
             RouteController,
             RegionsController,
             QueuesController,

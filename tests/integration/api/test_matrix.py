@@ -49,6 +49,7 @@ def sample(document: dict[str, Any], name: str, schema: dict[str, Any], party: P
 async def everything(world: World, party: Party) -> dict[str, Any]:
     """All that the company can read of itself."""
     paths = ("/contract", "/settings", "/employees", "/lines", "/numbers", "/calls", "/calls/present")
+    paths += ("/recordings",)
     paths += (
         "/queues",
         "/schedules",
