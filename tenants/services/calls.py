@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from core.contracts import CallFacts, CallStep, Direction, Outcome, StepCode
 from core.errors import FieldError, Invalid, NotFound
+from core.recordings import RecordingKind
 from core.regions import SUBJECTS
 from core.routing.zones import clock
 from tenants import snapshot as snapshots
@@ -61,7 +62,8 @@ class Party(Struct, frozen=True):
 
 class CallRow(Struct, frozen=True):
     """A call in the list. ``employee`` made or answered it; ``number_label`` is the company's number's;
-    ``colleague`` is who was called, if that is one of the company's.
+    ``colleague`` is who was called, if that is one of the company's; ``recordings`` are the kinds of
+    what can be heard of it (HIS-08).
 
     Instants are in UTC; ``wait_seconds`` until the answer (or the end), ``talk_seconds`` after it.
     """
@@ -80,6 +82,7 @@ class CallRow(Struct, frozen=True):
     employee: Party | None
     number_label: str
     colleague: Party | None = None
+    recordings: tuple[RecordingKind, ...] = ()
 
 
 class CallPage(Struct, frozen=True):
@@ -207,7 +210,9 @@ def _conditions(actor: Actor, query: CallQuery) -> tuple[str, list[Any]]:
 _ROWS = """
 SELECT c.*, e.id AS employee_id, e.name AS employee_name,
        coalesce(n.label, '') AS number_label, s.name AS scenario_name,
-       k.id AS colleague_id, k.name AS colleague_name
+       k.id AS colleague_id, k.name AS colleague_name,
+       ARRAY(SELECT r.kind FROM recordings AS r WHERE r.tenant_id = c.tenant_id AND r.call_id = c.id
+             AND r.state = 'ready' ORDER BY r.started_at) AS recorded
 FROM calls AS c
 LEFT JOIN employees AS e ON e.tenant_id = c.tenant_id
     AND e.id = CASE c.direction
@@ -237,6 +242,7 @@ def _row(row: dict[str, Any]) -> CallRow:
         employee=Party(row["employee_id"], row["employee_name"]) if row["employee_id"] else None,
         number_label=row["number_label"],
         colleague=Party(row["colleague_id"], row["colleague_name"]) if row["colleague_id"] else None,
+        recordings=tuple(map(RecordingKind, row["recorded"])),
     )
 
 

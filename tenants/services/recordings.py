@@ -28,6 +28,7 @@ __all__ = [
     "Peaks",
     "RecordingPage",
     "RecordingQuery",
+    "RecordingState",
     "RecordingView",
     "Recordings",
     "Sound",

@@ -11,9 +11,12 @@ from litestar.params import FromPath
 from msgspec.structs import replace
 
 from core.contracts import Direction
+from core.errors import NotFound
 from tenants.services import calls
+from tenants.services.recordings import RecordingState
+from web.audio import send
 from web.context import WebContext
-from web.controllers.history_views import Card, days, filters, present, row
+from web.controllers.history_views import Card, Heard, days, filters, heard, present, row
 from web.forms import key, with_query
 from web.inject import TheContext, ThePage, TheVisitor
 from web.pages import Page
@@ -51,6 +54,17 @@ class HistoryController(Controller):
         zone = page.formats.zone.key
         found = await calls.card(context.database, visitor.actor, key(call), gettext, zone)
         return await _View(request, context, visitor, page).show(found)
+
+    @get("/recordings/{recording:str}/audio")
+    async def audio(
+        self,
+        request: AnyRequest,
+        context: TheContext,
+        visitor: TheVisitor,
+        recording: FromPath[str],
+    ) -> Response[Any]:
+        """A recording, or the piece of it that the player wants (HIS-10)."""
+        return await send(request, context.recordings, visitor.actor, key(recording))
 
 
 class _View:
@@ -96,9 +110,19 @@ class _View:
             newer=self.url() if self.cursor else "",
             list_url=self.url(after=self.cursor or "", **{"from": str(self.skipped or "")}),
             card_url=self.card_url,
-            card=Card(found, page) if found else None,
+            card=Card(found, page, await self._heard(found.call.id)) if found else None,
             panels=await self.visitor.panels("call", found.call.id, page) if found else [],
         )
+
+    async def _heard(self, call_id: UUID) -> list[Heard]:
+        """What can be heard of a call, by this reader."""
+        recordings, actor = self.context.recordings, self.visitor.actor
+        try:
+            found = await recordings.of_call(actor, call_id)
+        except NotFound:  # with a personal contact
+            return []
+        ready = [each for each in found if each.state is RecordingState.READY]
+        return [heard(each, await recordings.peaks(actor, each.id), self.page) for each in ready]
 
     def _query(self) -> calls.CallQuery:
         noon = datetime.combine(self.day, time(12), self.page.formats.zone)

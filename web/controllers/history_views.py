@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
 from msgspec import Struct
 
 from core.contracts import Direction, Outcome
+from core.recordings import RecordingKind
 from tenants.services.calls import CallCard, CallRow, PresentCall
+from tenants.services.recordings import Peaks, RecordingView
 from web.forms import Chip
 from web.pages import N_, Page
 from web.timeline import Entry, course
 
-__all__ = ["Card", "Days", "days", "filters", "present", "row"]
+__all__ = ["Card", "Days", "Heard", "days", "filters", "heard", "present", "row"]
 
 OUTCOMES = {
     Outcome.ANSWERED: N_("answered"),
@@ -23,6 +25,13 @@ OUTCOMES = {
     Outcome.REFUSED: N_("refused"),
     Outcome.FAILED: N_("failed"),
 }
+
+KINDS = {
+    RecordingKind.CONVERSATION: N_("Recording of the conversation"),
+    RecordingKind.MESSAGE: N_("Voice message"),
+}
+_BARS = 200
+_HEIGHT = 20  # of one channel, in units of the drawing
 
 Url = Callable[..., str]
 
@@ -40,6 +49,7 @@ class Row(Struct, frozen=True):
     wait: str
     talk: str
     time: str
+    recorded: str
 
 
 class Now(Struct, frozen=True):
@@ -79,6 +89,7 @@ def row(call: CallRow, page: Page) -> Row:
         wait=page.formats.span(call.wait_seconds),
         talk=page.formats.span(call.talk_seconds) if answered else "",
         time=page.formats.time(call.started_at.timestamp()),
+        recorded=", ".join(str(page.text(KINDS[kind])) for kind in dict.fromkeys(call.recordings)),
     )
 
 
@@ -123,10 +134,39 @@ def present(call: PresentCall, page: Page) -> Now:
     )
 
 
-class Card:
-    """One call: the facts and its course."""
+class Heard(Struct, frozen=True):
+    """A recording with its player: a bar for each moment, the client above, the employee below."""
 
-    def __init__(self, found: CallCard, page: Page) -> None:
+    id: str
+    title: str
+    lasts: str
+    wave: tuple[str, ...]
+
+
+def heard(recording: RecordingView, peaks: Peaks, page: Page) -> Heard:
+    """What the card shows of a recording."""
+    return Heard(
+        id=str(recording.id),
+        title=page.text(KINDS[recording.kind]),
+        lasts=page.formats.span(round(recording.milliseconds / 1000)),
+        wave=tuple(_bars(each, -1 if at == 0 else 1) for at, each in enumerate(peaks.channels)),
+    )
+
+
+def _bars(peaks: Sequence[int], side: int) -> str:
+    """A path with a bar up (-1) or down (1) from the middle for each moment."""
+    step = max(1, -(-len(peaks) // _BARS))
+    louder = (max(peaks[at : at + step]) for at in range(0, len(peaks), step))
+    return "".join(
+        f"M{at} {_HEIGHT}v{side * max(1, peak * _HEIGHT // 256)}" for at, peak in enumerate(louder)
+    )
+
+
+class Card:
+    """One call: the facts, its course, and what can be heard of it."""
+
+    def __init__(self, found: CallCard, page: Page, recordings: Sequence[Heard] = ()) -> None:
+        self.recordings = recordings
         call = row(found.call, page)
         self.id = call.id
         self.client, self.client_note = call.client, call.client_note

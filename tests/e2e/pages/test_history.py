@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
+from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import expect
 
 from core.contracts import CallStep, Direction, StepCode
+from tenants.storage import RECORDINGS, Storage
+from tenants.tables import Recording
 from tests.e2e.pages.conftest import Open
 from tests.e2e.pages.stage import HOSTILE, Company, Stage
+from tests.support.sound import mp3
 
 DAY = 86400
+# The length of what is played, once some of it was.
+PLAYED = """player => new Promise((done, failed) => {
+  player.muted = true;
+  player.ontimeupdate = () => player.currentTime > 0.2 && done(player.duration);
+  player.play().catch(failed);
+})"""
 
 
 @pytest.mark.spec("HIS-01", at="page")
@@ -218,3 +230,52 @@ def test_a_company_without_calls_is_told_what_to_do(visit: Open, stage: Stage) -
     expect(page.get_by_role("heading", name="Сегодня звонков ещё не было")).to_be_visible()
     page.get_by_role("link", name="Показать номера").click()
     page.wait_for_url("**/numbers")
+
+
+async def recorded(stage: Stage, company: Company, call_id: UUID, kind: str, sound: bytes) -> UUID:
+    """A recording of a call whose sound was made."""
+    storage = Storage(stage.settings.data.dir.resolve() / RECORDINGS)
+    peaks = [[50, 200] * 200, [20] * 400] if kind == "conversation" else [[90] * 400]
+    row = Recording(
+        tenant_id=company.id,
+        call_id=call_id,
+        kind=kind,
+        source=f"0-{call_id}",
+        started_at=datetime.now(UTC),
+        state="ready",
+        form="mp3",
+        bytes=len(sound),
+        milliseconds=2000,
+        peaks=json.dumps(peaks),
+    )
+    async with storage.incoming(company.id) as folder:
+        (folder / "sound").write_bytes(sound)
+        await storage.put(company.id, f"{row.id}.mp3", folder / "sound")
+    async with stage.database.tenant(company.id):
+        await Recording.insert(row)
+    return row.id
+
+
+@pytest.mark.spec("HIS-10", at="page")
+def test_what_was_recorded_is_marked_and_played(visit: Open, stage: Stage, company: Company) -> None:
+    person = stage.run(stage.person(company, "Илья Сафронов"))
+    call_id = stage.run(stage.ended(company, person, caller="+79051112233"))
+    left = stage.run(stage.ended(company, caller="+79051112244"))
+    sound = mp3(440, 2.0)
+    kept = stage.run(recorded(stage, company, call_id, "conversation", sound))
+    stage.run(recorded(stage, company, left, "message", sound))
+    page = visit("/history", company.email)
+    expect(page.locator("tr", has_text="+7 905 111-22-44")).to_contain_text("Голосовое сообщение")
+    row = page.locator("tr", has_text="+7 905 111-22-33")
+    expect(row).to_contain_text("Запись разговора")
+    row.click()
+    expect(page.locator(".k-wave path")).to_have_count(2)
+    player = page.locator("audio")
+    expect(player).to_have_count(1)
+    assert 1.8 < player.evaluate(PLAYED) < 2.3
+    path = f"/history/recordings/{kept}/audio"
+    piece = page.request.get(path, headers={"range": "bytes=5-9"})
+    assert (piece.status, piece.body()) == (206, sound[5:10])
+    stage.run(stage.give_password("marina@romashka.test"))
+    other = visit("/history", "marina@romashka.test")
+    assert other.request.get(path).status == 404
