@@ -1,7 +1,7 @@
 """Recordings of calls and messages: who may find, hear and delete them.
 
-Whoever may see a call now may hear it now; that is asked anew for every piece that is fetched. Calls
-with personal contacts are administrators' (CON-05, HIS-20). What may not be seen does not exist.
+Whoever may see a call now may hear it now (``visibility``); that is asked anew for every piece that is
+fetched. What may not be seen does not exist.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ __all__ = [
 
 PAGE, LONGEST_PAGE = 50, 200
 MEDIA_TYPES = {"mp3": "audio/mpeg", "ogg": "audio/ogg"}
-_OUTSIDE = "CASE c.direction WHEN 'incoming' THEN c.caller ELSE c.called END"
 _ROWS = f"""
 SELECT r.id, r.call_id, r.kind, r.state, r.started_at, r.milliseconds, r.bytes, r.form, r.peaks
 FROM recordings AS r JOIN calls AS c ON c.tenant_id = r.tenant_id AND c.id = r.call_id
@@ -100,7 +99,8 @@ class Recordings:
     async def find(self, actor: Actor, query: RecordingQuery) -> RecordingPage:
         """The recordings of a period as far as their calls may be seen. Raises Invalid by field."""
         limit = min(max(query.limit, 1), LONGEST_PAGE)
-        where, args = _visible(actor, 1)
+        calls = visibility.calls(actor, 1)
+        where, args = calls.sql, [*calls.args]
         for name, sign, value in (("start", ">=", query.start), ("end", "<", query.end)):
             if value is not None:
                 if value.tzinfo is None:
@@ -124,15 +124,13 @@ class Recordings:
 
     async def of_call(self, actor: Actor, call_id: UUID) -> tuple[RecordingView, ...]:
         """Those of one call. Raises NotFound if the call is not to be seen."""
-        where, args = _visible(actor, 2)
+        calls = visibility.calls(actor, 2)
         async with self._db.tenant(require_scope(actor, "recordings:read")) as session:
             if not await session.fetchval(
-                f"SELECT count(*) FROM calls AS c WHERE c.id = $1 AND {where}", call_id, *args
+                f"SELECT count(*) FROM calls AS c WHERE c.id = $1 AND {calls.sql}", call_id, *calls.args
             ):
                 raise NotFound
-            rows = await session.fetch(
-                f"{_ROWS} AND c.id = $1 AND {where} ORDER BY r.started_at, r.id", call_id, *args
-            )
+            rows = await session.fetch(f"{_ROWS} AND c.id = $1 ORDER BY r.started_at, r.id", call_id)
         return tuple(_view(dict(row)) for row in rows)
 
     async def get(self, actor: Actor, recording_id: UUID) -> RecordingView:
@@ -183,15 +181,9 @@ _DELETE = (
 )
 
 
-def _visible(actor: Actor, parameter: int) -> tuple[str, list[Any]]:
-    """A condition on ``c``, the call."""
-    calls = visibility.calls(actor, parameter)
-    return f"{calls.sql} AND {visibility.clients(actor, _OUTSIDE, 'NULL::uuid')}", [*calls.args]
-
-
 async def _row(session: Session, actor: Actor, recording_id: UUID) -> dict[str, Any]:
-    where, args = _visible(actor, 2)
-    row = await session.fetchrow(f"{_ROWS} AND r.id = $1 AND {where}", recording_id, *args)
+    calls = visibility.calls(actor, 2)
+    row = await session.fetchrow(f"{_ROWS} AND r.id = $1 AND {calls.sql}", recording_id, *calls.args)
     if row is None:
         raise NotFound
     return dict(row)

@@ -11,7 +11,6 @@ from litestar.params import FromPath
 from msgspec.structs import replace
 
 from core.contracts import Direction
-from core.errors import NotFound
 from tenants.services import calls
 from tenants.services.recordings import RecordingState
 from web.audio import send
@@ -117,10 +116,7 @@ class _View:
     async def _heard(self, call_id: UUID) -> list[Heard]:
         """What can be heard of a call, by this reader."""
         recordings, actor = self.context.recordings, self.visitor.actor
-        try:
-            found = await recordings.of_call(actor, call_id)
-        except NotFound:  # with a personal contact
-            return []
+        found = await recordings.of_call(actor, call_id)
         ready = [each for each in found if each.state is RecordingState.READY]
         return [heard(each, await recordings.peaks(actor, each.id), self.page) for each in ready]
 
