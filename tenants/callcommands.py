@@ -25,7 +25,7 @@ from tenants.db import Database, Session
 from tenants.failures import DATABASE_AWAY
 from tenants.listener import COMMANDS, Listener
 
-__all__ = ["Answer", "Calls", "Command", "CommandExecutor", "HangUp", "ask"]
+__all__ = ["Answer", "Calls", "Command", "CommandExecutor", "HangUp", "PauseRecording", "ask"]
 
 log = structlog.get_logger(__name__)
 
@@ -41,13 +41,22 @@ class HangUp(Struct, frozen=True, tag="hang_up"):
     who: str = ""
 
 
-Command = HangUp
+class PauseRecording(Struct, frozen=True, tag="pause_recording"):
+    """Pause what is recorded of the call, or go on with it; ``who`` wants it, for the record."""
+
+    call_id: UUID
+    paused: bool
+    who: str = ""
+
+
+Command = HangUp | PauseRecording
 
 
 class Answer(StrEnum):
     """What became of a command."""
 
     DONE = "done"
+    NOTHING = "nothing"  # there was nothing to be done
 
 
 class Calls(Protocol):
@@ -55,6 +64,10 @@ class Calls(Protocol):
 
     def hang_up(self, tenant_id: UUID, call_id: UUID, who: str) -> bool:
         """End a call; whether this company has it here."""
+        ...
+
+    def pause_recording(self, tenant_id: UUID, call_id: UUID, paused: bool, who: str) -> bool | None:
+        """Pause or go on; whether that changed anything, ``None`` if the call is not here."""
         ...
 
 
@@ -150,10 +163,19 @@ class CommandExecutor:
         except msgspec.MsgspecError:
             log.warning("call_command_unknown", tenant=str(tenant_id))
             return
-        if self._calls.hang_up(tenant_id, command.call_id, command.who):
+        answer = self._carry_out(tenant_id, command)
+        if answer is not None:
             log.info("call_command_done", call=str(command.call_id), tenant=str(tenant_id))
             await session.execute(
                 "UPDATE call_commands SET answer = $2, answered_at = now() WHERE id = $1",
                 command_id,
-                Answer.DONE,
+                answer,
             )
+
+    def _carry_out(self, tenant_id: UUID, command: Command) -> Answer | None:
+        """What became of it; ``None`` if the call is not here."""
+        if isinstance(command, HangUp):
+            here = self._calls.hang_up(tenant_id, command.call_id, command.who)
+            return Answer.DONE if here else None
+        done = self._calls.pause_recording(tenant_id, command.call_id, command.paused, command.who)
+        return None if done is None else Answer.DONE if done else Answer.NOTHING

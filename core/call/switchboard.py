@@ -159,6 +159,14 @@ class Switchboard:
         call.leave("hung_up", status=_DECLINED, who=who)
         return True
 
+    def pause_recording(self, tenant_id: UUID, call_id: UUID, paused: bool, who: str) -> bool | None:
+        """Pause what is recorded of a call, or go on; whether that changed anything, ``None`` if this
+        company does not have it here."""
+        call = self._calls.get(call_id)
+        if call is None or call.facts.tenant_id != tenant_id:
+            return None
+        return call.pause_recording(who) if paused else call.resume_recording()
+
     def drain(self) -> None:
         """Take no further calls: their callers hear 503 and may try elsewhere."""
         self._draining = True

@@ -11,15 +11,24 @@ from uuid import UUID
 from msgspec import Struct
 
 from core.contracts import Direction
-from core.errors import Conflict, NotFound, Unavailable
+from core.errors import Conflict, Forbidden, NotFound, Unavailable
 from tenants import crosstenant
-from tenants.callcommands import HangUp, ask
+from tenants.callcommands import Answer, HangUp, PauseRecording, ask
 from tenants.db import Database
 from tenants.services import audit, visibility
 from tenants.services.actor import Actor, operator, require_operator, require_scope
 from tenants.tables import LiveCallState
 
-__all__ = ["PresentCallAnywhere", "SomeGoOn", "everywhere", "find", "hang_up", "hang_up_all"]
+__all__ = [
+    "NothingRecorded",
+    "PresentCallAnywhere",
+    "SomeGoOn",
+    "everywhere",
+    "find",
+    "hang_up",
+    "hang_up_all",
+    "pause_recording",
+]
 
 _AT_ONCE = 4
 _SHORTEST = 4
@@ -29,6 +38,12 @@ class SomeGoOn(Unavailable):
     """{ended} calls were ended; {left} go on, as the telephone service did not answer for them."""
 
     code = "some_calls_go_on"
+
+
+class NothingRecorded(Conflict):
+    """Nothing of this call is recorded now that could be paused, or nothing is paused."""
+
+    code = "nothing_recorded"
 
 
 class PresentCallAnywhere(Struct, frozen=True):
@@ -61,6 +76,25 @@ async def hang_up(db: Database, actor: Actor, call_id: UUID) -> None:
         raise
     async with db.tenant(tenant_id):
         await audit.record(actor, "call.hang_up", call_id)
+
+
+async def pause_recording(db: Database, actor: Actor, call_id: UUID, paused: bool) -> None:
+    """Leave out of the recording what is said from now on, or record again. An employee may in calls
+    that they are a party of, if the company allows it.
+
+    Raises NotFound as above, Forbidden, NothingRecorded, Unavailable.
+    """
+    tenant_id = require_scope(actor, "calls:write")
+    await _require_present(db, actor, tenant_id, call_id)
+    if not actor.is_administrator:
+        async with db.tenant(tenant_id) as session:
+            if not await session.fetchval("SELECT recording_pause FROM contracts"):
+                raise Forbidden
+    command = PauseRecording(call_id, paused, who=actor.name or actor.role.value)
+    if await ask(db, tenant_id, command) is not Answer.DONE:
+        raise NothingRecorded
+    async with db.tenant(tenant_id):
+        await audit.record(actor, "call.pause_recording", call_id, after={"paused": paused})
 
 
 async def _require_present(db: Database, actor: Actor, tenant_id: UUID, call_id: UUID) -> None:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Controller, Request, delete, get
-from litestar.params import FromPath, QueryParameter
+from litestar import Controller, Request, delete, get, put
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -68,6 +68,12 @@ class PresentCallList(Struct, frozen=True):
     items: list[PresentCall]
 
 
+class RecordingPause(Struct, frozen=True):
+    """Whether what is said is left out of the recording."""
+
+    paused: bool
+
+
 class CallsController(Controller):
     """The history, which is read only, and the calls of this moment, which can be ended."""
 
@@ -118,6 +124,25 @@ class CallsController(Controller):
         It ends for both sides; its record says who wanted it.
         """
         await callcontrol.hang_up(context.database, actor, call_id)
+
+    @put(
+        "/present/{call_id:uuid}/recording",
+        operation_class=ApiOperation,
+        **needs("calls:write", conflict=True),
+    )
+    async def pause_recording(
+        self,
+        context: TheContext,
+        actor: TheActor,
+        call_id: FromPath[UUID],
+        data: JSONBody[RecordingPause],
+    ) -> None:
+        """Pause the recording of a call that goes on, or go on with it.
+
+        What is said while it is paused is not in the recording; its log says who wanted that. Where
+        nothing is recorded or paused, the answer is 409.
+        """
+        await callcontrol.pause_recording(context.database, actor, call_id, data.paused)
 
     @get("/{call_id:uuid}", operation_class=ApiOperation, **needs("calls:read"))
     async def card(

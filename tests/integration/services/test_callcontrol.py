@@ -23,6 +23,13 @@ class Calls:
 
     def __init__(self) -> None:
         self.ended = []
+        self.paused = None  # whether the recording is; nothing is recorded without
+
+    def pause_recording(self, tenant_id, call_id, paused, who) -> bool | None:
+        if self.paused is None or self.paused is paused:
+            return False
+        self.paused = paused
+        return True
 
     def hang_up(self, tenant_id, call_id, who) -> bool:
         self.ended.append((tenant_id, call_id, who))
@@ -138,3 +145,23 @@ async def test_the_operator_sees_and_ends_calls_everywhere(company, calls):
     ended = await callcontrol.hang_up_all(company.db, operator("ops"), found)
     assert [call.call_id for call in ended] == ids
     assert {who for _, _, who in calls.ended} == {"ops"}
+
+
+async def test_a_recording_is_paused_by_administrators_and_by_whom_the_company_allows(company, calls):
+    anna = await company.hire()
+    call_id = await present(company, anna.id)
+    employee = person(anna, company.id)
+    with pytest.raises(callcontrol.NothingRecorded):
+        await callcontrol.pause_recording(company.db, company.admin, call_id, True)
+    calls.paused = False
+    await callcontrol.pause_recording(company.db, company.admin, call_id, True)
+    assert calls.paused
+    with pytest.raises(Forbidden):
+        await callcontrol.pause_recording(company.db, employee, call_id, False)
+    async with company.db.tenant(company.id) as session:
+        await session.execute("UPDATE contracts SET recording_pause = true")
+    await callcontrol.pause_recording(company.db, employee, call_id, False)
+    assert calls.paused is False
+    others = await present(company)
+    with pytest.raises(NotFound):
+        await callcontrol.pause_recording(company.db, employee, others, True)
