@@ -5,6 +5,7 @@ with whom it was asked to join somebody.
 """
 
 import asyncio
+from functools import cache
 from pathlib import Path
 from uuid import UUID, uuid5
 
@@ -94,7 +95,7 @@ class VirtualStage:
             media=self.media,
             store=self.store,
             board=MemoryBoard(),
-            host=Host.load(),
+            host=_host(),
             publish=lambda event: None,
             clock=LoopClock(),
             sounds=Sounds({name: Path(f"{name}.wav") for name in SOUNDS}, Path("ringback.wav")),
@@ -166,13 +167,12 @@ class VirtualStage:
 
     def _snapshot(self):
         handling, ids = self.story.handling, self.ids
-        host = Host.load()
         return Snapshot(
             tenant_id=TENANT,
             version=1,
             hash="h",
             name="ООО",
-            plugins=frozenset(host.manifests),
+            plugins=frozenset(_host().manifests),
             employees=tuple(self._employee(name) for name in self.story.employees),
             terminals=tuple(
                 Terminal(
@@ -212,6 +212,11 @@ class VirtualStage:
     def _contact(self, manager=None, tags=()):
         found = frozenset(self.ids["tag", name] for name in tags)
         return Contact(ContactKind.BUSINESS, found, manager and self.ids["person", manager])
+
+
+@cache
+def _host():
+    return Host.load()
 
 
 def _id(kind, name):
