@@ -97,4 +97,26 @@ STORIES = (
         then=[heard("caller"), nobody_rang(), told("caller", 480)],
         proves=["PRC-01"],
     ),
+    story(
+        "It is closed, and the off-hours blocks handle the call",
+        handled(forwards("anna"), off_hours=[ends("closed")], greeting="greeting"),
+        caller=[hears("closed"), is_let_go(200)],
+        anna=[rings_on()],
+        then=[heard("caller", "closed"), nobody_rang(), ended("no_answer", by="system")],
+    ),
+    story(
+        "It is closed, and the off-hours blocks call somebody else",
+        handled(forwards("anna"), off_hours=[forwards("boris")]),
+        caller=[talks("boris"), hangs_up()],
+        anna=[rings_on()],
+        boris=[answers(after=0.3)],
+        then=[rang("boris"), answered_by("boris")],
+    ),
+    story(
+        "It is closed, and nothing is there for that",
+        handled(forwards("anna"), off_hours=[]),
+        caller=[is_let_go(480)],
+        anna=[rings_on()],
+        then=[nobody_rang(), told("caller", 480)],
+    ),
 )

@@ -97,9 +97,9 @@ def presses(keys, by="events"):
     return Act("presses", (keys, by))
 
 
-def dials_extension(name):
-    """Presses the extension of an employee or a group."""
-    return Act("dials_extension", (name,))
+def dials_extension(name, code=""):
+    """Presses the extension of an employee or a group, maybe after a feature code."""
+    return Act("dials_extension", (name, code))
 
 
 def waits(seconds):
@@ -126,7 +126,8 @@ def is_let_go(status=None):
 
 
 def calls(whom=None):
-    """Calls the company's number (as callers do of themselves), or a colleague, or a number."""
+    """Calls the company's number (as callers do of themselves), or a colleague, or what is dialled; a
+    colleague after a feature code is ``*8 anna``."""
     return Act("calls", (whom,))
 
 

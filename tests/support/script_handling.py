@@ -4,7 +4,7 @@
 id, an extension or a number.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from msgspec import to_builtins
@@ -265,7 +265,11 @@ class Handling:
     cards: dict
     contacts: dict
     company: str
-    settings: dict = field(default_factory=dict)
+    off_hours: tuple | None = None  # blocks; there, the company is closed
+
+    def closed_chain(self, ids):
+        """«Нерабочее время»."""
+        return Chain(tuple(block.make(ids) for block in self.off_hours)) if self.off_hours else None
 
     def chain(self, ids):
         media = {name: ids.media(self.options.get(name)) for name in ("greeting", "melody", "warning")}
@@ -276,7 +280,9 @@ class Handling:
     @cached_property
     def _things(self):
         found = []
-        queue = [each for block in (*self.steps, *self.net) for each in block.names]
+        queue = [
+            each for block in (*self.steps, *self.net, *(self.off_hours or ())) for each in block.names
+        ]
         while queue:
             each = queue.pop(0)
             if each is None or each in found:
@@ -316,7 +322,19 @@ class Handling:
         return names | members | set(self.cards) | managers
 
 
-def handled(*steps, net=(), groups=None, cards=None, contacts=None, company="usual", **options):
+def handled(
+    *steps, net=(), groups=None, cards=None, contacts=None, company="usual", off_hours=None, **options
+):
     """The blocks of the scenario. ``groups``: name → fields with ``members``; ``cards``: employee →
-    fields; ``contacts``: caller → fields. ``company`` is one of ``script_real.COMPANIES``."""
-    return Handling(steps, tuple(net), options, groups or {}, cards or {}, contacts or {}, company)
+    fields; ``contacts``: caller → fields. ``off_hours`` are the blocks of «Нерабочее время»: with them,
+    even none, it is closed now. ``company`` is ``usual`` or one without the service of recording."""
+    return Handling(
+        steps,
+        tuple(net),
+        options,
+        groups or {},
+        cards or {},
+        contacts or {},
+        company,
+        None if off_hours is None else tuple(off_hours),
+    )

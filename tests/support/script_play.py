@@ -121,8 +121,8 @@ class Part:
         for key in keys:
             await self.phone.press(key, by)
 
-    async def dials_extension(self, name):
-        await self.presses(self.stage.ids["extension", name], "events")
+    async def dials_extension(self, name, code):
+        await self.presses(code + self.stage.ids["extension", name], "events")
 
     async def waits(self, seconds):
         await asyncio.sleep(seconds)
@@ -131,7 +131,8 @@ class Part:
         await self.stage.log.once(fact, times)
 
     async def calls(self, whom):
-        await self.phone.call(self.stage.number_of(whom))
+        code, _, name = (whom or "").rpartition(" ")
+        await self.phone.call(code + self.stage.number_of(name or None))
 
     async def hangs_up(self):
         self.stage.log.add(f"{self.name} hangs up")

@@ -14,7 +14,7 @@ from msgspec import json, to_builtins
 
 from core.ids import new_id
 from core.library import Prompt
-from tenants.services import calls, employees, groups, lines, menus, numbers, scenarios, tags
+from tenants.services import calls, employees, groups, lines, menus, numbers, scenarios, schedules, tags
 from tenants.services.contacts import CreateContact
 from tenants.services.contacts import create as save_contact
 from tenants.services.media import CreateMedia, FilePart, Library, Pause
@@ -78,6 +78,8 @@ class _Cast:
 
     async def prepare(self, stories):
         media = await self._media()
+        command = schedules.CreateSchedule("Никогда")
+        self.never = await schedules.create(self.db, self.here, command)
         self.exchange = await Exchange(self.company).open()
         for story in stories:
             stage = RealStage(story, self.company, self.exchange)
@@ -156,9 +158,12 @@ class _Cast:
                 tags=tuple(ids["tag", name] for name in fields.get("tags", ())),
             )
             await save_contact(self.db, self.here, command)
-        command = scenarios.CreateScenario(
-            f"Рассказ {stage.at}", default=BranchDraft(chain=handling.chain(ids))
+        branch = BranchDraft(
+            chain=handling.chain(ids),
+            schedule_id=None if handling.off_hours is None else self.never.id,
+            off_hours=handling.closed_chain(ids),
         )
+        command = scenarios.CreateScenario(f"Рассказ {stage.at}", default=branch)
         stage.scenario = (await scenarios.create(self.db, self.here, command)).id
         stage.number = await self.company.another_number()
 
@@ -296,9 +301,10 @@ class RealStage:
 
     async def records(self):
         parts = self.story.parts.items()
-        verbs = [act.verb for _, acts in parts for act in acts]
+        acts = [act for _, part in parts for act in part]
+        own = [act.verb for act in acts if not (act.verb == "calls" and _picks_up(act))]
         callers = sum(1 for name, acts in parts if name in CALLERS and not _calls(acts))
-        wanted = callers + verbs.count("calls") + verbs.count("consults")
+        wanted = callers + own.count("calls") + own.count("consults")
         rows = await self._rows()
         while len(rows) < wanted:
             await asyncio.sleep(0.3)
@@ -357,6 +363,11 @@ def heard_in(samples):
     names = []
     Ear(TONES, lambda name: None if name in names else names.append(name)).hear(samples)
     return tuple(names)
+
+
+def _picks_up(act):
+    """Whether it joins a call in place of making one."""
+    return (act.args[0] or "").startswith("*")
 
 
 def _calls(acts):

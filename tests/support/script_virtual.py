@@ -26,6 +26,7 @@ from core.contracts import (
     TerminalKind,
 )
 from core.host import Host
+from core.hours import Schedule
 from core.settings import SipSettings
 from core.testing import (
     MemoryBoard,
@@ -41,7 +42,7 @@ from tests.support.script_play import Heard, Log, Record, called, check, play
 from tests.unit.call.world import LoopClock
 
 NUMBER, SCENARIO = "+74951234567", UUID(int=40)
-TENANT = UUID(int=1)
+TENANT, NEVER = UUID(int=1), UUID(int=50)
 
 
 def run(story):
@@ -182,13 +183,22 @@ class VirtualStage:
             ),
             groups=tuple(self._group(name, **g) for name, g in handling.groups.items()),
             numbers=(Number(UUID(int=30), NUMBER, scenario_id=SCENARIO, trunk_id=TRUNK.id),),
-            scenarios=(
-                Scenario(SCENARIO, "Рассказ", 1, Branch(UUID(int=20), "top", handling.chain(ids))),
-            ),
+            scenarios=(Scenario(SCENARIO, "Рассказ", 1, self._branch()),),
+            schedules=(Schedule(NEVER, "Никогда", ((),) * 7),),
             media=tuple(Media(ids["media", name], name, name) for name in SOUNDS),
             menus=tuple(each.made(ids) for each in handling.menus),
             extension_lists=tuple(each.made(ids) for each in handling.lists),
             recording=handling.company == "usual",
+        )
+
+    def _branch(self):
+        handling = self.story.handling
+        return Branch(
+            UUID(int=20),
+            "top",
+            handling.chain(self.ids),
+            schedule_id=None if handling.off_hours is None else NEVER,
+            off_hours=handling.closed_chain(self.ids),
         )
 
     def _employee(self, name):
