@@ -17,11 +17,11 @@ from core.errors import Conflict, FieldError, Invalid, NotFound
 from core.library import LANGUAGES
 from core.media.mixdown import FORMATS
 from tenants.db import Database, Session
-from tenants.services import audit, phones, uses
+from tenants.services import audit, employees, phones, uses
 from tenants.services.actor import Actor, require_administrator, require_scope
 from tenants.services.forms import given
 from tenants.services.scenario_blocks import known
-from tenants.tables import Contract
+from tenants.tables import Contract, Tenant
 
 __all__ = ["SettingsView", "UpdateSettings", "default_manager", "get", "update"]
 
@@ -32,6 +32,8 @@ _LONGEST_KEPT = 3650
 class SettingsView(Struct, frozen=True):
     """``default_manager`` is the personal manager of every newly saved contact, an employee or whoever
     has an extension (PMA-02); ``missed_manager`` says who it is after a missed call (PMA-03).
+
+    ``timezone`` governs the whole PBX (SET-02).
 
     Callers hear the ready-made library in ``language``, ``announcement`` where conversations are
     recorded and a branch has none of its own (SET-04), ``off_hours_media`` where nothing handles a call
@@ -52,6 +54,7 @@ class SettingsView(Struct, frozen=True):
     outgoing_tasks: bool
     auto_deals: bool
     check_duplicates: bool
+    timezone: str
     language: str
     announcement: UUID | None
     off_hours_media: UUID | None
@@ -71,6 +74,7 @@ class UpdateSettings(Struct, frozen=True):
     outgoing_tasks: bool | UnsetType = UNSET
     auto_deals: bool | UnsetType = UNSET
     check_duplicates: bool | UnsetType = UNSET
+    timezone: str | UnsetType = UNSET
     language: str | UnsetType = UNSET
     announcement: UUID | UnsetType | None = UNSET
     off_hours_media: UUID | UnsetType | None = UNSET
@@ -97,6 +101,8 @@ async def update(db: Database, actor: Actor, command: UpdateSettings) -> Setting
         values = await _checked(session, values)
         before = msgspec.to_builtins(_view(row))
         stored = values | {"settings_version": command.version + 1}
+        if zone := stored.pop("timezone", None):
+            await Tenant.update({Tenant.timezone: zone}).where(Tenant.id == row["tenant_id"])
         if "default_manager" in values:
             stored["default_manager"] = _json(values["default_manager"])
         await Contract.update(stored).where(Contract.id == row["id"])
@@ -124,6 +130,11 @@ async def _checked(session: Session, values: dict[str, Any]) -> dict[str, Any]:
             values = values | {"default_manager": await _employee(session, named)}
         except FieldError as error:
             errors["default_manager"] = error
+    try:
+        if "timezone" in values:
+            employees.timezone(values["timezone"])
+    except FieldError as error:
+        errors["timezone"] = error
     if values.get("language", LANGUAGES[0]) not in LANGUAGES:
         errors["language"] = FieldError("Callers are spoken to in Russian (ru) or English (en).")
     if values.get("recording_form", "mp3") not in FORMATS:
@@ -154,10 +165,10 @@ async def _employee(session: Session, named: Addressee) -> Addressee:
 
 
 async def _row() -> dict[str, Any]:
-    row = await Contract.select().first()
-    if row is None:
+    row, tenant = await Contract.select().first(), await Tenant.select(Tenant.timezone).first()
+    if row is None or tenant is None:
         raise NotFound
-    return row
+    return row | {"timezone": tenant["timezone"]}
 
 
 def _json(manager: Addressee | None) -> str | None:
@@ -172,6 +183,7 @@ def _view(row: dict[str, Any]) -> SettingsView:
         outgoing_tasks=row["outgoing_tasks"],
         auto_deals=row["auto_deals"],
         check_duplicates=row["check_duplicates"],
+        timezone=row["timezone"],
         language=row["language"],
         announcement=row["announcement"],
         off_hours_media=row["off_hours_media"],

@@ -46,6 +46,24 @@ async def saved(company, found, **fields):
     return (await contacts.update(company.db, company.admin, command)).manager_id
 
 
+@pytest.mark.spec("SET-01", "SET-02", "SET-03", at="rule")
+async def test_time_zone_and_recording_hold_for_the_whole_contract(company, vault):
+    before = await company_settings.get(company.db, company.admin)
+    assert (before.timezone, before.recording) == ("Europe/Moscow", False)
+    after = await change(company, timezone="Asia/Yekaterinburg", recording=True, recording_pause=True)
+    assert (after.timezone, after.recording) == ("Asia/Yekaterinburg", True)
+    async with directory_of(company.db, vault) as directory:
+        snapshot = directory.snapshot(company.id)
+    assert (snapshot.timezone, snapshot.recording, snapshot.recording_pause) == (
+        *("Asia/Yekaterinburg", True),
+        True,
+    )
+    with pytest.raises(Invalid) as caught:
+        await change(company, timezone="Middle/Earth", language="x")
+    assert set(caught.value.errors) == {"timezone", "language"}
+    assert await company_settings.get(company.db, company.admin) == after
+
+
 @pytest.mark.spec("SET-05", "SET-06", "SET-07", "TSK-03", at="rule")
 async def test_settings_are_read_changed_and_noted(company, vault):
     me = company.activated.employee

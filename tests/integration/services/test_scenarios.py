@@ -64,12 +64,13 @@ async def use(company, scenario, number=None):
     return await numbers.update(company.db, company.admin, command)
 
 
-@pytest.mark.spec("SCN-02", "SCN-05", "FLT-01", "FLT-09", at="rule")
+@pytest.mark.spec("SCN-02", "SCN-05", "FLT-01", "FLT-09", "MNU-01", at="rule")
 async def test_a_new_scenario_has_the_branch_of_those_who_fit_no_filter(company):
     scenario = await made(company)
     assert (scenario.default.name, scenario.default.filter) == (TOP_BRANCH, None)
     assert (scenario.default.schedule_id, scenario.default.calendar_id) == (None, None)
     assert (scenario.branches, scenario.numbers, scenario.version) == ((), (), 1)
+    assert scenario.default.chain.steps == (), "neither menu nor extension dialling"
     renamed = await change(company, scenario, name=" Отдел  продаж ", enabled=False)
     assert (renamed.name, renamed.enabled, renamed.version) == ("Отдел продаж", False, 2)
     with pytest.raises(Conflict):

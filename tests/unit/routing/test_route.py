@@ -104,7 +104,7 @@ def test_a_number_that_is_none_does_not_catch_anonymous_calls(company):
     assert company.route("") is None
 
 
-@pytest.mark.spec("NUM-07", at="rule")
+@pytest.mark.spec("NUM-07", "OPT-05", at="rule")
 @pytest.mark.parametrize(
     ("number", "branch", "shown"),
     [(False, False, False), (True, False, True), (False, True, True), (True, True, True)],
