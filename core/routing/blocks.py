@@ -86,10 +86,9 @@ class Blocks:
             return None
 
     def serves(self, key: MenuKey) -> bool:
-        """Whether a key does what it says: what takes messages or requests is no plugin's yet."""
-        if key.action is KeyAction.MESSAGE:
-            return MESSAGE in self._registered
-        return key.action is not KeyAction.CALLBACK
+        """Whether a key does what it says: who takes messages takes requests to be called back, too."""
+        requests = key.action in (KeyAction.MESSAGE, KeyAction.CALLBACK)
+        return not requests or MESSAGE in self._registered
 
     def possible(self, chain: Chain) -> list[int]:
         """The steps, by index, that some caller may get to, whatever he presses."""
