@@ -6,6 +6,7 @@ most, for calls, come first, so that what only computes fills the end.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,17 +16,25 @@ if TYPE_CHECKING:
 
 ORDER = ("tests/e2e", "tests/integration", "tests/unit/routing", "tests/unit")
 """Folders by how long their files take; the others come last."""
+PROOFS = (
+    "tests/proof/test_way.py",
+    "tests/proof/test_mutation.py",
+    "tests/unit/routing",
+    "tests/proof",
+)
+"""The same for `make proof`."""
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Bring what takes long to the front, if there are several processes."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: _place(item.nodeid))
+        order = PROOFS if os.environ.get("SUNSIM_PROOF") == "1" else ORDER
+        items.sort(key=lambda item: _place(item.nodeid, order))
 
 
-def _place(nodeid: str) -> int:
-    return next((at for at, folder in enumerate(ORDER) if nodeid.startswith(folder)), len(ORDER))
+def _place(nodeid: str, order: tuple[str, ...]) -> int:
+    return next((at for at, folder in enumerate(order) if nodeid.startswith(folder)), len(order))
 
 
 @pytest.hookimpl(optionalhook=True)
