@@ -44,9 +44,10 @@ _SOON = 0.1  # seconds
 async def wait(call: CallVerbs, step: Dial) -> Next:
     """A forwarding whose callers wait until somebody is free, for ``step.queue.seconds`` at most."""
     assert step.queue is not None, "no other step is this plugin's"
-    company = _companies.setdefault(call.tenant.id, Company())
+    company = _companies.get(call.tenant.id) or Company()
+    unwatch = call.watch(company.changed)  # raises if the caller is gone, before anything is kept
+    _companies[call.tenant.id] = company
     visit = Visit(call, step, step.queue, company)
-    unwatch = call.watch(company.changed)
     try:
         return await visit.run()
     finally:
