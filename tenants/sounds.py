@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 from uuid import UUID
 
+import structlog
+
 from core.media import clip
 from core.media.prompts import Prompts
 from core.media.tones import tone
@@ -17,6 +19,9 @@ __all__ = ["SoundFiles"]
 _PITCH = 425  # Hz, one second of five (GOST R 53532; ITU-T E.180)
 _LEVEL = 0.15
 _SILENT = 4000  # milliseconds
+_PATIENCE = 15.0  # seconds
+
+log = structlog.get_logger(__name__)
 
 
 class SoundFiles:
@@ -42,8 +47,12 @@ class SoundFiles:
         return path if path.is_file() else None
 
     async def ready(self, media: UUID, language: str) -> Path | None:
-        """A clip of the library, made if it is not there yet."""
-        return await self._prompts.clip(media, language)
+        """A clip of the library, made if it is not there yet; a call waits so long and not longer."""
+        try:
+            return await asyncio.wait_for(self._prompts.clip(media, language), _PATIENCE)
+        except TimeoutError:  # it is being made all the same, for the next one
+            log.warning("library.clip_late", media=str(media), language=language)
+            return None
 
     def ringback(self) -> Path:
         """The tone."""

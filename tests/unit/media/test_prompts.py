@@ -11,6 +11,9 @@ import pytest
 from core.library import BY_ID, CATALOGUE, LANGUAGES, Kind, Prompt, media_id, sequence
 from core.media.prompts import Prompts
 from core.media.tones import tone, write_wav
+from tenants import sounds
+from tenants.storage import Storage
+from tests.support.instance import LIBRARY
 from tests.support.sound import milliseconds, samples
 
 
@@ -141,3 +144,32 @@ async def test_what_nobody_recorded_is_spoken(tmp_path, language):
     level, peak = loudness(path)
     assert -24 < level < -17
     assert peak < -1.5
+
+
+@pytest.mark.proof  # makes the whole library
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_nothing_of_the_library_sounds_broken(language):
+    prompts = Prompts(LIBRARY)
+    for each in CATALOGUE:
+        if not each.speaks(language):
+            continue
+        path = await prompts.clip(each.id, language)
+        rate, heard = samples(path)
+        few = heard[::8][: 60 * rate // 8]
+        level = math.sqrt(sum(x * x for x in few if abs(x) > 50) / len(few))
+        music = each.kind is Kind.MUSIC
+        assert -32 < 20 * math.log10(level / 32768) < -16, each.name
+        assert max(map(abs, heard)) < 27_000, (each.name, "clipped, or louder than -1.7 dB")
+        assert (30 if music else 0.25) < len(heard) / rate < 400, each.name
+        for end in (heard[:48], heard[-48:]):  # a millisecond
+            assert max(map(abs, end)) < 2000, (each.name, "begins or ends in the middle of a sound")
+
+
+async def test_who_waits_too_long_for_a_clip_goes_on_without_it(tmp_path, monkeypatch):
+    class Slow(Prompts):
+        async def clip(self, media, language):
+            await asyncio.sleep(60)
+
+    monkeypatch.setattr(sounds, "_PATIENCE", 0.01)
+    here = sounds.SoundFiles(Storage(tmp_path), tmp_path / "ringback.wav", Slow(tmp_path))
+    assert await here.ready(media_id(Prompt.BEEP), "ru") is None
