@@ -33,6 +33,7 @@ from core.routing import Path, Stage
 from core.routing.blocks import PassedOver
 from core.routing.zones import clock
 from core.scenarios import EXTENSIONS, MENU, MESSAGE, QUEUE, Queue
+from tenants.ways import ways
 from tenants.words import N_, UNROUTED, Gettext, Words, joined, uuid_of
 
 __all__ = ["Explanation", "NotRinging", "PassedBranch", "RingNode", "StepView", "explain", "lines"]
@@ -76,6 +77,7 @@ class StepView(Struct, frozen=True):
 
     ``net`` says that it belongs to the safety net, ``manager`` that it tries the personal manager
     before a list; ``passed_over`` is why calls do nothing with the step: no_plugin, no_step, gone, off.
+    ``keys`` were pressed in it; ``ways`` are where the keys of a voice menu lead if none was.
     """
 
     at: datetime
@@ -86,6 +88,8 @@ class StepView(Struct, frozen=True):
     not_ringing: tuple[NotRinging, ...] = ()
     manager: bool = False
     passed_over: str | None = None
+    keys: str = ""
+    ways: tuple[str, ...] = ()
 
 
 class Explanation(Struct, frozen=True):
@@ -166,21 +170,26 @@ def lines(found: Explanation, gettext: Gettext, zone: str) -> Iterator[str]:
         yield f"  {found.branch}"
     for line in found.options:
         yield f"    {line}"
-    begun = found.at
     for step in found.steps:
-        minutes, seconds = divmod(round((step.at - begun).total_seconds()), 60)
+        minutes, seconds = divmod(round((step.at - found.at).total_seconds()), 60)
         yield f"{minutes}:{seconds:02}  {step.text}"
-        for node in step.rings:
-            yield f"{'  ' * (node.depth + 2)}{node.text}"
-        if step.kind == "dial" and not step.rings:
-            yield "    " + gettext("No phone could ring")
-        if step.not_ringing:
-            yield "    " + gettext("Not rung:")
-        for each in step.not_ringing:
-            yield f"      {each.text}"
+        yield from _step_lines(step, gettext)
     if found.assumed:
         text = gettext("Their state is not known, they count as registered and free: {count} phones")
         yield text.format(count=len(found.assumed))
+
+
+def _step_lines(step: StepView, gettext: Gettext) -> Iterator[str]:
+    for way in step.ways:
+        yield f"    {way}"
+    for node in step.rings:
+        yield f"{'  ' * (node.depth + 2)}{node.text}"
+    if step.kind == "dial" and not step.rings:
+        yield "    " + gettext("No phone could ring")
+    if step.not_ringing:
+        yield "    " + gettext("Not rung:")
+    for each in step.not_ringing:
+        yield f"      {each.text}"
 
 
 _MODES = {
@@ -245,6 +254,8 @@ def _taken(words: Words, decision: Decision, passed: tuple[PassedBranch, ...]) -
 
 def _step(words: Words, stage: Stage) -> StepView:
     text = _what(words, stage.step)
+    if stage.keys:
+        text = words.gettext("{step}; pressed: {keys}").format(step=text, keys=stage.keys)
     if stage.manager:
         text = words.gettext("Personal manager: {step}").format(step=text[:1].lower() + text[1:])
     if stage.passed_over:
@@ -261,6 +272,8 @@ def _step(words: Words, stage: Stage) -> StepView:
         not_ringing=tuple(_silent(words, each, stage.at) for each in plan.skipped) if plan else (),
         manager=stage.manager,
         passed_over=stage.passed_over,
+        keys=stage.keys,
+        ways=() if stage.keys or stage.passed_over else tuple(ways(words, stage.step)),
     )
 
 

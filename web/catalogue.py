@@ -30,6 +30,7 @@ RUSSIAN = ROOT / "web" / "locale" / "ru" / "LC_MESSAGES" / "messages.po"
 
 Msgid = str | tuple[str, str]
 
+_WORDED = ("words", "trace", "explain", "ways", "checktext")
 _KEYWORDS = {"_": None, "N_": None, "text": None, "gettext": None, "counted": (1, 2), "n_": (1, 2)}
 _IDLE = tuple(
     f'"{name}'
@@ -83,7 +84,7 @@ def _marked() -> Iterator[tuple[Path, Msgid]]:
             for _, _, message, _ in babel_extract(source, list(_KEYWORDS), (), {"silent": "no"}):
                 if msgid := _msgid(message):
                     yield path, msgid
-    worded = (ROOT / "tenants" / f"{name}.py" for name in ("words", "trace", "explain", "checktext"))
+    worded = (ROOT / "tenants" / f"{name}.py" for name in _WORDED)
     for path in [*sorted((ROOT / "web").rglob("*.py")), *filter(Path.exists, worded)]:
         if path == Path(__file__):
             continue

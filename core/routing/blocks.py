@@ -95,9 +95,13 @@ class Blocks:
         found: list[int] = []
         for index, step in enumerate(chain.all_steps):
             found.append(index)
-            if self.ends(step) and not self._skips(step):
+            if not self.goes_on(step):
                 break
         return found
+
+    def goes_on(self, step: Step) -> bool:
+        """Whether some caller gets beyond a step, by silence or by a key."""
+        return not self.ends(step) or self._skips(step)
 
     def ends(self, step: Step) -> bool:
         """Whether nothing follows a step for a caller who presses no key."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
@@ -26,6 +27,7 @@ from core.contracts import (
 from core.routing.blocks import STEPS, Blocks, PassedOver
 from core.routing.compiled import Compiled
 from core.routing.decide import plan, route
+from core.routing.keys import way
 from core.routing.manager import places
 
 __all__ = ["Path", "Stage", "Unrouted", "dry_run", "unrouted"]
@@ -45,7 +47,8 @@ class Stage(Struct, frozen=True):
     """A step, the instant at which it begins, and of a dialling who rings and who does not.
 
     ``net`` says that it belongs to «Страховка» (INS-01), ``manager`` that it tries the contact's
-    personal manager before a list (PRC-05), ``passed_over`` why calls do nothing with it.
+    personal manager before a list (PRC-05), ``passed_over`` why calls do nothing with it; ``keys`` are
+    those that were pressed in it.
     """
 
     at: float
@@ -54,6 +57,7 @@ class Stage(Struct, frozen=True):
     net: bool = False
     manager: bool = False
     passed_over: PassedOver | None = None
+    keys: str = ""
 
 
 class Path(Struct, frozen=True):
@@ -76,10 +80,12 @@ def dry_run(
     instant: float,
     seed: int,
     steps: Set[str] = STEPS,
+    keys: str = "",
 ) -> Path:
     """Where the call goes at this instant and who rings (SCN-01, FLT-11, PRC-07).
 
-    ``steps`` are the names that plugins registered. What follows a menu is there as far as silence or
+    ``steps`` are the names that plugins registered, ``keys`` what the caller presses, from the first
+    menu on. What follows a menu in which no key is left to be pressed is there as far as silence or
     some key leads to it.
     """
     decision = route(compiled, facts, instant)
@@ -87,17 +93,30 @@ def dry_run(
         return Path(None, unrouted=unrouted(compiled, facts))
     stages: list[Stage] = []
     at = instant
-    regular, all_steps = len(decision.chain.steps), decision.chain.all_steps
+    regular = len(decision.chain.steps)
     blocks, managers = Blocks(compiled.snapshot, steps), places(compiled, decision, facts)
-    for place in blocks.possible(decision.chain):
-        step = all_steps[place]
+
+    def reached(step: Step, **what: Any) -> None:
+        nonlocal at
         found = plan(compiled, step, facts, live, at, seed) if isinstance(step, Dial) else None
-        passed_over = blocks.passed_over(step)
-        stages.append(Stage(at, step, found, place >= regular, place in managers, passed_over))
+        stages.append(Stage(at, step, found, passed_over=blocks.passed_over(step), **what))
         if isinstance(step, Dial) and found is not None and found.root is not None:
             at += min(step.ring_seconds, _seconds(found.root))
         if isinstance(step, Dial) and step.queue is not None and blocks.has(step):
             at += step.queue.seconds
+
+    for place, step in enumerate(decision.chain.all_steps):
+        led = way(compiled, blocks, step, facts, keys) if keys else None
+        reached(step, net=place >= regular, manager=place in managers, keys=led.used if led else "")
+        if led is None:
+            if not blocks.goes_on(step):
+                break
+            continue
+        keys = keys[len(led.used) :]
+        if led.addressee is not None:
+            reached(Dial((led.addressee,)))
+        if not led.goes_on:
+            break
     return Path(decision, tuple(stages))
 
 

@@ -54,8 +54,15 @@ class _Callers(NamedTuple):
     help="JSON of employees by extension or id: "
     '\'{"101": {"mode": "available", "registered": true, "busy": false, "talked": 60}}\'.',
 )
+@click.option("--keys", default="", help="What the caller presses, from the first voice menu on.")
 async def command(
-    office: Office, tenant: str, called: str, caller: str | None, at: str | None, live: str
+    office: Office,
+    tenant: str,
+    called: str,
+    caller: str | None,
+    at: str | None,
+    live: str,
+    keys: str,
 ) -> Output:
     """Try a call without making it: who would ring, who would not, and why."""
     found = await contracts.find(office.db, office.actor, tenant)
@@ -65,7 +72,7 @@ async def command(
     told = await dryrun.dry_run(
         office.db,
         operator(office.actor.name, found.id),
-        DryRun(called, caller, at, dryrun.states(live)),
+        DryRun(called, caller, at, dryrun.states(live), keys=keys),
         callers,
         words,
     )

@@ -76,6 +76,7 @@ class DryRun(Struct, frozen=True):
 
     ``at`` is ISO 8601, by the company's clock unless it has an offset; without it now. ``live`` has
     employees by id or extension. ``tags`` are supposed to be the caller's, in place of the contact's.
+    ``keys`` are what the caller presses, from the first voice menu on.
     """
 
     called: str
@@ -83,6 +84,7 @@ class DryRun(Struct, frozen=True):
     at: str | None = None
     live: dict[str, EmployeeState] = {}
     tags: tuple[UUID, ...] | None = None
+    keys: Annotated[str, Meta(pattern="^[0-9*#]*$", max_length=60)] = ""
 
 
 async def dry_run(
@@ -102,7 +104,9 @@ async def dry_run(
     live = await _present(db, snapshot) if at is None else _quiet(snapshot)
     live = _supposed(snapshot, replace(live, modes=modes), supposed)
     instant = float(int(time.time())) if at is None else at
-    path = routing.dry_run(routing.compile(snapshot), facts, live, instant, 0, step_names())
+    path = routing.dry_run(
+        routing.compile(snapshot), facts, live, instant, 0, step_names(), command.keys
+    )
     return explain(path, snapshot, facts, instant, gettext, zone)
 
 

@@ -7,6 +7,7 @@ in: that order decides between two that fit (FLT-11). Everybody may read, admini
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +32,7 @@ __all__ = [
     "TOP_BRANCH",
     "CreateScenario",
     "NumberOfScenario",
+    "ScenarioEdition",
     "ScenarioView",
     "UpdateScenario",
     "create",
@@ -39,10 +41,12 @@ __all__ = [
     "insert",
     "scenarios",
     "update",
+    "versions",
 ]
 
 TOP_BRANCH = "Номера, не входящие в фильтры"
 _MOST_BRANCHES = 200
+_MOST_EDITIONS = 200
 
 
 class NumberOfScenario(Struct, frozen=True):
@@ -64,6 +68,16 @@ class ScenarioView(Checked, frozen=True):
     default: Branch
     branches: tuple[Branch, ...]
     numbers: tuple[NumberOfScenario, ...]
+
+
+class ScenarioEdition(Struct, frozen=True):
+    """One version of a scenario. ``snapshot`` is the latest configuration with it that is kept: what a
+    past call is replayed under; null if none is kept any more."""
+
+    version: int
+    created_at: datetime
+    created_by: UUID | None
+    snapshot: int | None
 
 
 class CreateScenario(Struct, frozen=True):
@@ -99,6 +113,15 @@ async def get(db: Database, actor: Actor, scenario_id: UUID) -> ScenarioView:
     """One scenario. Raises NotFound."""
     async with db.tenant(require_scope(actor, "scenarios:read")) as session:
         return await _view(session, scenario_id)
+
+
+async def versions(db: Database, actor: Actor, scenario_id: UUID) -> list[ScenarioEdition]:
+    """The latest editions of a scenario, the present one first. Raises NotFound."""
+    async with db.tenant(require_scope(actor, "scenarios:read")) as session:
+        rows = await session.fetch(_EDITIONS, scenario_id, str(scenario_id), _MOST_EDITIONS)
+    if not rows:
+        raise NotFound
+    return [ScenarioEdition(**row) for row in rows]
 
 
 # --- writing ----------------------------------------------------------------------------------
@@ -207,6 +230,20 @@ _SELECT = """
 SELECT s.id, s.name, s.enabled, s.is_default, s.version, v.body FROM scenarios s
 JOIN scenario_versions v ON v.tenant_id = s.tenant_id AND v.scenario_id = s.id AND v.version = s.version
 WHERE $1::uuid IS NULL OR s.id = $1 ORDER BY s.is_default DESC, s.name, s.id
+"""
+
+
+_EDITIONS = """
+WITH kept AS (
+    SELECT (each->>'version')::int AS version, max(v.version) AS snapshot
+    FROM snapshot_versions v JOIN snapshots s ON s.tenant_id = v.tenant_id AND s.hash = v.hash,
+        jsonb_array_elements(s.body->'scenarios') AS each
+    WHERE each->>'id' = $2 GROUP BY each->>'version'
+)
+SELECT e.version, e.created_at, e.created_by, kept.snapshot
+FROM scenario_versions e JOIN scenarios s ON s.tenant_id = e.tenant_id AND s.id = e.scenario_id
+LEFT JOIN kept ON kept.version = e.version
+WHERE e.scenario_id = $1 ORDER BY e.version DESC LIMIT $3
 """
 
 

@@ -10,7 +10,12 @@ from msgspec import Struct
 
 from tenants.services import regions, scenarios
 from tenants.services.regions import RegionsView
-from tenants.services.scenarios import CreateScenario, ScenarioView, UpdateScenario
+from tenants.services.scenarios import (
+    CreateScenario,
+    ScenarioEdition,
+    ScenarioView,
+    UpdateScenario,
+)
 from web.api.access import TheActor, needs
 from web.api.bodies import body_of, command_of
 from web.api.saving import TheSaving
@@ -29,6 +34,12 @@ class ScenarioList(Struct, frozen=True):
     """Scenarios by name, the default one first."""
 
     items: list[ScenarioView]
+
+
+class ScenarioEditions(Struct, frozen=True):
+    """Versions of a scenario, the present one first."""
+
+    items: list[ScenarioEdition]
 
 
 class ScenariosController(Controller):
@@ -68,6 +79,17 @@ class ScenariosController(Controller):
     ) -> ScenarioView:
         """Get a scenario."""
         return await scenarios.get(context.database, actor, scenario_id)
+
+    @get("/{scenario_id:uuid}/versions", operation_class=ApiOperation, **needs("scenarios:read"))
+    async def versions(
+        self, context: TheContext, actor: TheActor, scenario_id: FromPath[UUID]
+    ) -> ScenarioEditions:
+        """List the versions of a scenario.
+
+        The latest 200, each with the configuration that a past call can be decided under again:
+        `GET /calls/{call_id}/decision?snapshot=…`.
+        """
+        return ScenarioEditions(await scenarios.versions(context.database, actor, scenario_id))
 
     @patch("/{scenario_id:uuid}", operation_class=ApiOperation, **WRITE)
     async def change(

@@ -85,6 +85,28 @@ async def test_every_save_tells_what_the_check_finds_since(world: World):
     assert "check" not in await saved(f"/schedules/{schedule_id}", blind, days=week)
 
 
+async def test_its_versions_and_the_configurations_to_replay_calls_under(world: World):
+    token, me = world.ours.token, world.ours.ids["employee_id"]
+    call_id = await world.ended(world.ours.company)  # it keeps the present configuration
+    (scenario,) = (await world.call("GET", "/scenarios", token)).json()["items"]
+    path, number = f"/scenarios/{scenario['id']}", scenario["version"]
+    (first,) = (await world.call("GET", f"{path}/versions", token)).json()["items"]
+    assert (first["version"], first["created_by"]) == (number, None)
+    chain = forward("employee", me, ring_seconds=33)
+    change = {"version": number, "default": {"chain": chain}}
+    await world.call("PATCH", path, token, json=change)
+    await world.ended(world.ours.company)
+    second, before = (await world.call("GET", f"{path}/versions", token)).json()["items"]
+    assert (second["version"], before) == (number + 1, first)
+    assert second["snapshot"] > before["snapshot"]
+    for edition, seconds in ((before, None), (second, 33)):
+        query = f"/calls/{call_id}/decision?snapshot={edition['snapshot']}"
+        found = (await world.call("GET", query, token)).json()
+        assert found["scenario_version"] == edition["version"]
+        assert (f"{seconds} s" in found["steps"][0]["text"]) == (seconds is not None)
+    check_problem(await world.call("GET", f"/scenarios/{me}/versions", token), 404, "not_found")
+
+
 async def test_what_is_wrong_in_a_scenario_is_named_by_its_place(world: World):
     (scenario,) = (await world.call("GET", "/scenarios", world.ours.token)).json()["items"]
     path = f"/scenarios/{scenario['id']}"
