@@ -5,9 +5,12 @@ import pytest
 from tests.scripts import everything
 from tests.support.script_virtual import run
 
-STORIES = [story for story in everything() if story.virtual]
+
+def _param(story):
+    marks = [pytest.mark.spec(*story.proves, at="rule")] if story.proves else []
+    return pytest.param(story, id=story.id, marks=marks)
 
 
-@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.id)
+@pytest.mark.parametrize("story", [_param(story) for story in everything() if story.virtual])
 def test_story(story):
     run(story)
