@@ -169,7 +169,8 @@ _TENANTS = """
 SELECT t.id, t.name, t.status, t.timezone, t.config_version,
     coalesce(m.version, 0) AS modes_version, c.plugins, c.recording,
     c.recording_pause, c.announcement, c.off_hours_media, c.default_manager, c.missed_manager,
-    c.channels, c.outgoing_calls, c.outgoing_tasks, c.language
+    c.channels, c.outgoing_calls, c.outgoing_tasks, c.language,
+    c.feature_codes
 FROM tenants t LEFT JOIN contracts c ON c.tenant_id = t.id
     LEFT JOIN mode_versions m ON m.tenant_id = t.id
 WHERE t.id = ANY($1) ORDER BY t.id

@@ -35,6 +35,7 @@ from core.contracts import (
     Terminal,
     TerminalKind,
 )
+from core.features import DEFAULTS, Feature, FeatureCode
 from core.hours import Calendar, CalendarDay, ExtraPeriod, Interval, Minute, Schedule
 from tenants.crosstenant import tenants_with_former_snapshots
 from tenants.db import Database, Session
@@ -231,7 +232,15 @@ def _services(tenant: Row) -> dict[str, Any]:
         "outgoing_calls": tenant["outgoing_calls"],
         "language": tenant["language"],
         "outgoing_tasks": tenant["outgoing_tasks"],
+        "feature_codes": _feature_codes(tenant["feature_codes"]),
     }
+
+
+def _feature_codes(chosen: str | None) -> tuple[FeatureCode, ...]:
+    if chosen is None:
+        return DEFAULTS
+    codes = msgspec.json.decode(chosen, type=dict[Feature, str])
+    return tuple(FeatureCode(feature, code) for feature, code in sorted(codes.items()))
 
 
 def _scenario(row: Row) -> Scenario:

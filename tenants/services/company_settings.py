@@ -6,6 +6,8 @@ come from now on go by it; administrators change it, and every change is in the 
 
 from __future__ import annotations
 
+import re
+from itertools import permutations
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +16,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from core.contracts import Addressee, AddresseeKind, MissedManager
 from core.errors import Conflict, FieldError, Invalid, NotFound
+from core.features import DEFAULTS, Feature
 from core.library import LANGUAGES
 from core.media.mixdown import FORMATS
 from tenants.db import Database, Session
@@ -24,6 +27,8 @@ from tenants.services.scenario_blocks import known
 from tenants.tables import Contract, Tenant
 
 __all__ = ["SettingsView", "UpdateSettings", "default_manager", "get", "update"]
+
+_CODE = re.compile(r"\*[0-9*]{1,5}")
 
 
 _LONGEST_KEPT = 3650
@@ -44,6 +49,8 @@ class SettingsView(Struct, frozen=True):
     ``recording_days``, 0 for ever, null as the operator says; with ``recording_pause`` employees may
     pause it.
 
+    ``feature_codes`` are what employees dial, or press while they talk: a code by what it does.
+
     ``outgoing_tasks`` makes tasks of calls that did not reach a client (SET-06), ``auto_deals`` a deal
     for every client who calls (SET-07); ``check_duplicates`` puts a call to an open task of the same
     contact, type and kind of executor instead of making another (TSK-03).
@@ -62,6 +69,7 @@ class SettingsView(Struct, frozen=True):
     recording_form: str
     recording_days: int | None
     recording_pause: bool
+    feature_codes: dict[Feature, str]
     version: int
 
 
@@ -82,6 +90,7 @@ class UpdateSettings(Struct, frozen=True):
     recording_form: str | UnsetType = UNSET
     recording_days: int | UnsetType | None = UNSET
     recording_pause: bool | UnsetType = UNSET
+    feature_codes: dict[Feature, str] | UnsetType = UNSET
 
 
 async def get(db: Database, actor: Actor) -> SettingsView:
@@ -105,6 +114,8 @@ async def update(db: Database, actor: Actor, command: UpdateSettings) -> Setting
             await Tenant.update({Tenant.timezone: zone}).where(Tenant.id == row["tenant_id"])
         if "default_manager" in values:
             stored["default_manager"] = _json(values["default_manager"])
+        if "feature_codes" in values:
+            stored["feature_codes"] = msgspec.json.encode(values["feature_codes"]).decode()
         await Contract.update(stored).where(Contract.id == row["id"])
         changed = audit.changes(before, msgspec.to_builtins(values))
         await audit.record(actor, "settings.update", row["id"], *changed)
@@ -145,9 +156,22 @@ async def _checked(session: Session, values: dict[str, Any]) -> dict[str, Any]:
     for name in ("announcement", "off_hours_media"):
         if values.get(name) is not None and values[name] not in there:
             errors[name] = FieldError("There is no such media.")
+    if problem := _misfit(values.get("feature_codes", {})):
+        errors["feature_codes"] = problem
     if errors:
         raise Invalid(**errors)
     return values
+
+
+def _misfit(codes: dict[Feature, str]) -> FieldError | None:
+    """What is wrong with codes. They begin with ``*``, which no extension has, so none is one."""
+    for code in codes.values():
+        if not _CODE.fullmatch(code):
+            return FieldError("A code is * and up to five digits or further *.")
+    for first, second in permutations(codes.values(), 2):
+        if second.startswith(first):
+            return FieldError("No code may be the beginning of another.")
+    return None
 
 
 async def _employee(session: Session, named: Addressee) -> Addressee:
@@ -175,6 +199,12 @@ def _json(manager: Addressee | None) -> str | None:
     return None if manager is None else msgspec.json.encode(manager).decode()
 
 
+def _codes(chosen: str | None) -> dict[Feature, str]:
+    if chosen is None:
+        return {each.feature: each.code for each in DEFAULTS}
+    return msgspec.json.decode(chosen, type=dict[Feature, str])
+
+
 def _view(row: dict[str, Any]) -> SettingsView:
     manager = row["default_manager"]
     return SettingsView(
@@ -191,5 +221,6 @@ def _view(row: dict[str, Any]) -> SettingsView:
         recording_form=row["recording_form"],
         recording_days=row["recording_days"],
         recording_pause=row["recording_pause"],
+        feature_codes=_codes(row["feature_codes"]),
         version=row["settings_version"],
     )

@@ -49,6 +49,9 @@ class Contract(TenantTable, tablename="contracts"):
     )
     missed_manager = Text(default=MissedManager.DEFAULT, help_text="After a missed call (PMA-03).")
     outgoing_calls = Integer(default=None, null=True, help_text="Limit of its own; else the setting's.")
+    feature_codes = JSONB(
+        default=None, null=True, help_text="Code by feature, if others than the usual ones."
+    )
     outgoing_tasks = Boolean(default=False, help_text="Tasks for clients not reached (SET-06).")
     auto_deals = Boolean(default=False, help_text="A deal for every client who calls (SET-07).")
     language = Text(default="ru", help_text="Callers hear the library in it (core.library.LANGUAGES).")

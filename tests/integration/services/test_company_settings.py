@@ -4,6 +4,7 @@ import pytest
 
 from core.contracts import Addressee, AddresseeKind, ContactKind, MissedManager
 from core.errors import Conflict, Forbidden, Invalid, NotFound
+from core.features import DEFAULTS, Feature
 from core.ids import new_id
 from tenants.services import audit, company_settings, contacts
 from tenants.services.company_settings import UpdateSettings
@@ -173,3 +174,23 @@ async def test_whom_missed_calls_have_chosen_becomes_the_manager_then(company, w
         assert await saved(company, found, manager_id=me) == me
     else:
         assert await saved(company, found, kind=ContactKind.PERSONAL) is None
+
+
+async def test_feature_codes_are_chosen_and_cannot_be_mistaken_for_each_other(company, vault):
+    usual = (await company_settings.get(company.db, company.admin)).feature_codes
+    assert usual == {each.feature: each.code for each in DEFAULTS}
+    for codes in (
+        {Feature.PICKUP: "8"},
+        {Feature.PICKUP: "*"},
+        {Feature.PICKUP: "*1234567"},
+        {Feature.PICKUP: "*8", Feature.CONSULT: "*8"},
+        {Feature.PICKUP: "*8", Feature.CONSULT: "*81"},
+    ):
+        with pytest.raises(Invalid) as refused:
+            await change(company, feature_codes=codes)
+        assert set(refused.value.errors) == {"feature_codes"}
+    chosen = {Feature.PICKUP: "*77", Feature.TRANSFER: "**"}
+    assert (await change(company, feature_codes=chosen)).feature_codes == chosen
+    async with directory_of(company.db, vault) as directory:
+        snapshot = directory.snapshot(company.id)
+    assert {each.feature: each.code for each in snapshot.feature_codes} == chosen

@@ -25,7 +25,7 @@ from tenants.snapshot import content, from_content
 LATER = {
     Snapshot: {
         *("tags", "media", "menus", "extension_lists", "recording", "announcement", "off_hours_media"),
-        *("default_manager", "missed_manager", "outgoing_tasks", "language"),
+        *("default_manager", "missed_manager", "outgoing_tasks", "language", "feature_codes"),
     },
     CallFacts: {"contact_kind", "manager_id"},
     Employee: {"dialled_from_menu", "recording"},
