@@ -458,6 +458,7 @@ class StepCode(StrEnum):
     TRANSFER = "transfer"  # somebody passes the other one on: to, attended
     TRANSFER_FAILED = "transfer_failed"  # nobody there took him: status
     JOINED = "joined"  # somebody came into the conversation
+    TAKEN_UP = "taken_up"  # the employee for whom a call is made is at the telephone
     PICKED_UP = "picked_up"  # somebody took the call from those who rang
     QUEUED = "queued"  # nobody was free, the caller waits: place
     LEFT_QUEUE = "left_queue"  # he waits no more: reason, seconds, place

@@ -223,6 +223,14 @@ class MediaSession(Protocol):
         """
         ...
 
+    async def begin(self) -> None:
+        """Instead of ``open`` where nobody calls yet: callees may ring, and one is ``found``."""
+        ...
+
+    async def found(self, leg: str, answer: bytes) -> None:
+        """After ``begin``: this one answered, and is in the middle from now on."""
+        ...
+
     async def offer(self, profile: Profile = PLAIN) -> bytes:
         """Instead of ``open`` for a caller who made no offer: ours. ``connect`` needs the answer."""
         ...

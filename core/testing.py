@@ -296,6 +296,14 @@ class MemoryMediaSession:
         """The offer for this leg."""
         return self._do(f"adopt {leg}", f"new offer {leg}".encode())
 
+    async def begin(self) -> None:
+        """Note it."""
+        self._do("begin", b"")
+
+    async def found(self, leg: str, answer: bytes) -> None:
+        """Note it."""
+        self._do(f"found {leg}", b"")
+
     async def offer(self, profile: Profile = PLAIN) -> bytes:
         """The offer for a caller who made none."""
         return self._do("offer", b"offer caller")

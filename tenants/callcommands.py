@@ -25,7 +25,16 @@ from tenants.db import Database, Session
 from tenants.failures import DATABASE_AWAY
 from tenants.listener import COMMANDS, Listener
 
-__all__ = ["Answer", "Calls", "Command", "CommandExecutor", "HangUp", "PauseRecording", "ask"]
+__all__ = [
+    "Answer",
+    "Calls",
+    "Command",
+    "CommandExecutor",
+    "Connect",
+    "HangUp",
+    "PauseRecording",
+    "ask",
+]
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +58,15 @@ class PauseRecording(Struct, frozen=True, tag="pause_recording"):
     who: str = ""
 
 
-Command = HangUp | PauseRecording
+class Connect(Struct, frozen=True, tag="connect"):
+    """Connect an employee with an extension or a number, his telephones first, in a call of this id."""
+
+    call_id: UUID
+    employee_id: UUID
+    number: str
+
+
+Command = HangUp | PauseRecording | Connect
 
 
 class Answer(StrEnum):
@@ -68,6 +85,10 @@ class Calls(Protocol):
 
     def pause_recording(self, tenant_id: UUID, call_id: UUID, paused: bool, who: str) -> bool | None:
         """Pause or go on; whether that changed anything, ``None`` if the call is not here."""
+        ...
+
+    def call_for(self, tenant_id: UUID, call_id: UUID, employee_id: UUID, number: str) -> bool:
+        """Begin a call; whether calls are made here now."""
         ...
 
 
@@ -177,5 +198,10 @@ class CommandExecutor:
         if isinstance(command, HangUp):
             here = self._calls.hang_up(tenant_id, command.call_id, command.who)
             return Answer.DONE if here else None
+        if isinstance(command, Connect):
+            begun = self._calls.call_for(
+                tenant_id, command.call_id, command.employee_id, command.number
+            )
+            return Answer.DONE if begun else None
         done = self._calls.pause_recording(tenant_id, command.call_id, command.paused, command.who)
         return None if done is None else Answer.DONE if done else Answer.NOTHING

@@ -229,6 +229,11 @@ def _joined(words: Words, step: CallStep) -> Iterator[_Said]:
     yield _about(words, step, _("joined the conversation"))
 
 
+def _taken_up(words: Words, step: CallStep) -> Iterator[_Said]:
+    _ = words.gettext
+    yield _about(words, step, _("answered, the number is dialled"))
+
+
 def _picked_up(words: Words, step: CallStep) -> Iterator[_Said]:
     _ = words.gettext
     yield _about(words, step, _("picked up the call"))
@@ -304,6 +309,7 @@ RENDERERS: dict[StepCode, Callable[[Words, CallStep], Iterator[_Said]]] = {
     StepCode.TRANSFER: _transfer,
     StepCode.TRANSFER_FAILED: _transfer_failed,
     StepCode.JOINED: _joined,
+    StepCode.TAKEN_UP: _taken_up,
     StepCode.PICKED_UP: _picked_up,
     StepCode.QUEUED: _queued,
     StepCode.LEFT_QUEUE: _left_queue,

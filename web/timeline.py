@@ -33,6 +33,7 @@ ICONS = {
     StepCode.TRANSFER: "phone-outgoing",
     StepCode.TRANSFER_FAILED: "circle-x",
     StepCode.JOINED: "phone",
+    StepCode.TAKEN_UP: "phone",
     StepCode.PICKED_UP: "phone",
     StepCode.MEDIA_MOVED: "phone-call",
     StepCode.RECORDING: "headset",

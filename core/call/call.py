@@ -36,7 +36,7 @@ class Call:
 
     def __init__(
         self,
-        session: Session,
+        session: Session | None,
         record: CallRecord,
         *,
         media: MovableMediaSession,
@@ -44,8 +44,11 @@ class Call:
         limit: float | None = None,
         profile: Profile = PLAIN,
     ) -> None:
-        """``limit`` is the longest conversation in seconds; ``profile`` is how audio is offered to a
-        caller who offers none."""
+        """Without a ``session`` somebody asked for the call, and his telephones ring first.
+
+        ``limit`` is the longest conversation in seconds; ``profile`` is how audio is offered to a
+        caller who offers none.
+        """
         self.record = record
         self._state = CallState(
             session,
@@ -57,7 +60,8 @@ class Call:
             on_media_failed=lambda: self.leave("media_lost"),
         )
         self.verbs = Verbs(self._state)
-        session.listener = self._hear_caller
+        if session is not None:
+            session.listener = self._hear_caller
 
     @property
     def facts(self) -> CallFacts:
@@ -77,7 +81,8 @@ class Call:
         if not state.caller.answered:
             if not 400 <= end.sip_status < 700:  # a plugin's mistake
                 end = end._replace(sip_status=FAILED)
-            state.session.reject(end.sip_status)
+            if state.session is not None:
+                state.session.reject(end.sip_status)
             if end.outcome is not Outcome.CANCELLED:
                 state.early.heard()
         state.end_legs(state.why())

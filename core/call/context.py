@@ -7,6 +7,7 @@ free for a caller who waits is asked of the present one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
@@ -187,6 +188,15 @@ class CallContext:
         if terminal is None:
             return Ring(address or "", _RINGS, terminal_id, employee_id)
         return Ring(terminal.address, terminal.ring_seconds, terminal_id, employee_id)
+
+    @contextmanager
+    def for_caller(self) -> Iterator[None]:
+        """The called number is shown as the caller's."""
+        self._placing.shows_called = True
+        try:
+            yield
+        finally:
+            self._placing.shows_called = False
 
     def codes(self) -> tuple[Sequence[FeatureCode], Collection[str]]:
         """As they were when the call came."""

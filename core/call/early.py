@@ -30,6 +30,7 @@ from core.sip.session import (
     Ended,
     Progress,
     Reoffer,
+    Session,
     SessionEvent,
 )
 
@@ -55,9 +56,7 @@ class Early:
     def __init__(
         self, caller: Leg, media: MediaSession, *, follows: bool, profile: Profile = PLAIN
     ) -> None:
-        assert caller.session is not None, "a caller has its session"
         self._caller = caller
-        self._session = caller.session
         self._media = media
         self._follows = follows
         self._profile = profile
@@ -69,6 +68,16 @@ class Early:
         self._sdp = b""
         self._turn = asyncio.Lock()  # one at a time changes the media
         self._chores: set[asyncio.Task[None]] = set()
+
+    @property
+    def _session(self) -> Session:
+        session = self._caller.session
+        assert session is not None, "who is spoken to has a session"
+        return session
+
+    def caller_is(self, leg: Leg) -> None:
+        """Who wanted the call is at this telephone, and answered."""
+        self._caller = leg
 
     async def open(self) -> None:
         """Open the media with the caller's offer, or make one."""
@@ -85,10 +94,11 @@ class Early:
                 async with self._turn:
                     await answer_offer(leg.session, event.sdp, leg.name, self._media)
             return
-        if event.sdp and self._follows and not self._offer and not self._caller.answered:
+        if self._caller.answered or self._caller.session is None:  # it rings for him who is to call
+            return
+        if event.sdp and self._follows and not self._offer:
             await self._let_hear(leg, event.sdp)
-        waits = not (self._rang or self._told or self._caller.answered)
-        if waits and event.status >= _RINGING:
+        if not (self._rang or self._told) and event.status >= _RINGING:
             self._rang = True
             self._session.progress(_RINGING, self._offer)
             self.heard()

@@ -52,6 +52,10 @@ class Keys:
         while not self._pressed.empty():
             self._pressed.get_nowait()
 
+    def caller_is(self, leg: Leg) -> None:
+        """Who wanted the call is at this telephone."""
+        self._caller = self._middle = leg
+
     def joined(self, middle: Leg, other: Leg) -> None:
         """These two talk from now on; ``middle`` is in the middle of the media session."""
         self._middle, self._other = middle, other

@@ -96,6 +96,16 @@ class LastingMedia:
         self._begun()
         return answer
 
+    async def begin(self) -> None:
+        """Without a caller."""
+        await self._media.begin()
+
+    async def found(self, leg: str, answer: bytes) -> None:
+        """A callee is the caller from now on."""
+        await self._media.found(leg, answer)
+        self.middle = self._leg(leg)
+        self._begun()
+
     async def offer(self, profile: Profile = PLAIN) -> bytes:
         """An offer for a caller who made none."""
         offer = await self._media.offer(profile)

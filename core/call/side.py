@@ -29,7 +29,7 @@ from core.sip.session import (
     SessionEvent,
 )
 
-__all__ = ["Side", "answer_offer"]
+__all__ = ["Left", "Side", "answer_offer"]
 
 log = structlog.get_logger(__name__)
 

@@ -10,17 +10,19 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import structlog
+
 from core.call.aftermath import Aftermath
 from core.call.dialling import Dialler
 from core.call.early import Early
-from core.call.ending import UNAVAILABLE, CallEnd, farewell
+from core.call.ending import CANCELLED, FAILED, UNAVAILABLE, CallEnd, ended, farewell
 from core.call.keys import Keys
 from core.call.lasting import LastingMedia
 from core.call.leg import Header, Leg
 from core.call.playing import Playing
 from core.call.record import CallRecord
 from core.call.recording import Recorder
-from core.call.side import Side
+from core.call.side import Left, Side
 from core.call.surroundings import Surroundings
 from core.contracts import Direction, Options, Outcome, StepCode
 from core.ports import MovableMediaSession
@@ -32,13 +34,15 @@ if TYPE_CHECKING:
 
 __all__ = ["CallState"]
 
+log = structlog.get_logger(__name__)
+
 
 class CallState:
     """One call: ``leave`` ends it, ``go_on`` stops whoever minds no cancellation."""
 
     def __init__(
         self,
-        session: Session,
+        session: Session | None,
         record: CallRecord,
         media: MovableMediaSession,
         surroundings: Surroundings,
@@ -99,6 +103,31 @@ class CallState:
     def why(self) -> Header | None:
         """What the parties are told of an end from outside."""
         return farewell(self.gone.result() if self.gone.done() else None)
+
+    def begins_with(self, leg: Leg) -> None:
+        """A leg that we called is the caller's, who waits now for whoever is called for him."""
+        leg.by = self.caller.by
+        self.caller = leg
+        self.early.caller_is(leg)
+        self.keys.caller_is(leg)
+        self.wait()
+
+    def wait(self) -> None:
+        """The caller is answered and talks to nobody yet: should he hang up, the call is over."""
+        left: asyncio.Future[Left] = asyncio.get_running_loop().create_future()
+        left.add_done_callback(self._hung_up)
+        self.line = Side(self.caller, self.media, left)
+
+    def _hung_up(self, left: asyncio.Future[Left]) -> None:
+        """The caller left us, who had answered him; nobody of the company has spoken with him."""
+        if left.cancelled():
+            return
+        if error := left.exception():
+            log.error("call.broken", exc_info=error)
+            self.leave(ended(self.record, FAILED, "internal"))
+            return
+        by, cause = left.result()
+        self.leave(CallEnd(Outcome.CANCELLED, CANCELLED, by, cause))
 
     def party(self, leg: Leg) -> str | None:
         """What the media session calls a leg now."""

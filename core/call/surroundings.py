@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
@@ -131,6 +132,10 @@ class Surroundings(Protocol):
 
     def transfer(self, by: Ring, target: SipUri | str) -> Dial:
         """Whom an employee may pass a party on to, by URI or as dialled. Raises CallRefused."""
+        ...
+
+    def for_caller(self) -> AbstractContextManager[None]:
+        """Who rings meanwhile is who wants to call: he sees whom."""
         ...
 
     def codes(self) -> tuple[Sequence[FeatureCode], Collection[str]]:

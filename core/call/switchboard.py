@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 import structlog
+from msgspec.structs import replace
 from structlog.contextvars import bind_contextvars
 
 from core import routing
@@ -19,7 +20,7 @@ from core.call.call import Call
 from core.call.context import CallContext
 from core.call.conversation import Conversation
 from core.call.encryption import accept, asked_of
-from core.call.facts import called_number, from_company, from_outside, user_of
+from core.call.facts import called_number, dialled_by, from_company, from_outside, user_of
 from core.call.leg import Leg
 from core.call.moment import Moment
 from core.call.placing import Placing
@@ -67,6 +68,7 @@ _NOT_FOUND = 404
 _INCOMPLETE = 484
 _OVERLOADED = 503
 _DECLINED = 603
+_HOPS = 70  # of a call that comes from nowhere (RFC 3261 §8.1.1.6)
 _NOT_ACCEPTABLE = 488
 _RETRY_AFTER = ("Retry-After", "5")
 
@@ -305,18 +307,31 @@ class Switchboard:
             return
         self._reject(session, _DECLINED, "replaces")
 
+    def call_for(self, tenant_id: UUID, call_id: UUID, employee_id: UUID, number: str) -> bool:
+        """Connect an employee with an extension or a number, his telephones first; whether calls of
+        this company are made here now."""
+        snapshot = self._directory.snapshot(tenant_id)
+        facts = dialled_by(snapshot, employee_id, None, number) if snapshot else None
+        if self._draining or len(self._calls) >= self._settings.max_calls:
+            return False
+        if snapshot is None or facts is None:
+            return False
+        self._begin(None, replace(facts, call_id=call_id), snapshot, Caller())
+        return True
+
     def _begin(
         self,
-        session: Session,
+        session: Session | None,
         facts: CallFacts,
         snapshot: Snapshot,
         caller: Caller,
         encryption: Encryption = Encryption.NONE,
     ) -> None:
         assert self.endpoint is not None
-        profile = self._accept(session, encryption)
+        profile = PLAIN if session is None else self._accept(session, encryption)
         outgoing = facts.direction is Direction.OUTGOING
-        self.endpoint.tap.bind(session.request.call_id, Owner(facts.call_id, facts.tenant_id))
+        if session is not None:
+            self.endpoint.tap.bind(session.request.call_id, Owner(facts.call_id, facts.tenant_id))
         call = Call(
             session,
             CallRecord(facts, self._clock, snapshot.hash),
@@ -337,7 +352,7 @@ class Switchboard:
                     facts,
                     snapshot,
                     settings=self._settings,
-                    max_forwards=session.max_forwards,
+                    max_forwards=_HOPS if session is None else session.max_forwards,
                     board=self._trunks,
                     caller=caller,
                 ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection
 from uuid import UUID
 
@@ -10,11 +9,10 @@ import structlog
 
 from core.call.bridge import connect
 from core.call.dialling import Answer
-from core.call.ending import CANCELLED, FAILED, UNAVAILABLE, CallEnd, ended, unanswered
+from core.call.ending import UNAVAILABLE, CallEnd, unanswered
 from core.call.message import take_message
 from core.call.record import outcome_of
 from core.call.ringing import planned, ring
-from core.call.side import Side
 from core.call.state import CallState
 from core.contracts import (
     CallFacts,
@@ -24,7 +22,6 @@ from core.contracts import (
     Executor,
     ExtensionList,
     Menu,
-    Outcome,
     StepCode,
     TaskKind,
     Tenant,
@@ -105,9 +102,7 @@ class Verbs:
             return
         await state.media.whole()
         await state.early.answer_now()
-        left: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
-        left.add_done_callback(self._hung_up)
-        state.line = Side(state.caller, state.media, left)
+        state.wait()
 
     async def play(self, media: UUID | Prompt, number: int | None = None) -> None:
         """Answer the caller and let him hear a media to its end; one that is gone is passed over.
@@ -234,14 +229,3 @@ class Verbs:
                 return
         if state.early.heard_us:
             await state.playing.music(state.surroundings.ringback())
-
-    def _hung_up(self, left: asyncio.Future[tuple[str, str]]) -> None:
-        """The caller left us, who had answered him; nobody of the company has spoken with him."""
-        if left.cancelled():
-            return
-        if error := left.exception():
-            log.error("call.broken", exc_info=error)
-            self._state.leave(ended(self._state.record, FAILED, "internal"))
-            return
-        by, cause = left.result()
-        self._state.leave(CallEnd(Outcome.CANCELLED, CANCELLED, by, cause))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.call.ending import CallEnd
+from core.call.originate import originate
 from core.call.recording import NOT_ANNOUNCED
 from core.call.state import CallState
 from core.call.verbs import Verbs
@@ -17,9 +18,8 @@ async def follow(state: CallState, verbs: Verbs) -> CallEnd:
     """Ask where to go and go there; how the call ends. Raises CallRefused, MediaUnavailable."""
     chain = state.surroundings.route(state.record)
     state.options = chain.options
-    if state.session.by_info:
-        state.media.by_info(None)
-    await state.early.open()
+    if not await _begun(state):
+        return state.fallback
     if chain.options.greeting is not None:
         await verbs.play(chain.options.greeting)
     await _announce(state, verbs, chain)
@@ -40,6 +40,16 @@ async def follow(state: CallState, verbs: Verbs) -> CallEnd:
         if state.gone.done():  # a plugin's step that does not mind being cancelled
             return state.gone.result()
     return state.fallback
+
+
+async def _begun(state: CallState) -> bool:
+    """Open the media; whether the caller is there, who may have to be called first."""
+    if state.session is None:
+        return await originate(state)
+    if state.session.by_info:
+        state.media.by_info(None)
+    await state.early.open()
+    return True
 
 
 async def _announce(state: CallState, verbs: Verbs, chain: Chain) -> None:

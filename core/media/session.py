@@ -102,6 +102,25 @@ class RtpengineSession:
         self._client = self._engine()
         return await self._to_stub(caller)
 
+    async def begin(self) -> None:
+        """Callees may ring for a caller who is one of them."""
+        self._middle.body = _EVERYBODYS
+        self._middle.asked = True
+        self._client = self._engine()
+
+    async def found(self, leg: str, answer: bytes) -> None:
+        """Put the callee who answered into the middle, where nobody was."""
+        party = self._party(leg)
+        party.describe(answer)
+        party.body = party.with_events(sdp.cheapest_first(answer))
+        await self._answer(party.ring, party.tag, party.body)
+        party.keep_codecs(sdp.codecs(party.body)[:1])
+        party.note_hold(party.body)
+        await self._to_stub(party)
+        await self._delete(party.ring)
+        self._joined.add(party.tag)
+        self._middle = party
+
     async def offer(self, profile: Profile = PLAIN) -> bytes:
         """An offer for a caller who made none; ``answered`` follows, and only then ``connect``."""
         caller = self._middle

@@ -11,18 +11,28 @@ from uuid import UUID
 from msgspec import Struct
 
 from core.contracts import Direction
-from core.errors import Conflict, Forbidden, NotFound, Unavailable
+from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Unavailable
+from core.ids import new_id
 from tenants import crosstenant
-from tenants.callcommands import Answer, HangUp, PauseRecording, ask
+from tenants.callcommands import Answer, Connect, HangUp, PauseRecording, ask
 from tenants.db import Database
-from tenants.services import audit, visibility
-from tenants.services.actor import Actor, operator, require_operator, require_scope
+from tenants.services import audit, phones, visibility
+from tenants.services.actor import (
+    Actor,
+    operator,
+    require_administrator,
+    require_operator,
+    require_scope,
+)
 from tenants.tables import LiveCallState
 
 __all__ = [
+    "ConnectCall",
+    "MadeCall",
     "NothingRecorded",
     "PresentCallAnywhere",
     "SomeGoOn",
+    "connect",
     "everywhere",
     "find",
     "hang_up",
@@ -62,6 +72,19 @@ class PresentCallAnywhere(Struct, frozen=True):
     parties: tuple[str, ...]
 
 
+class ConnectCall(Struct, frozen=True):
+    """Who wants to talk (without one whoever asks), and the extension or number that is dialled."""
+
+    number: str
+    employee_id: UUID | None = None
+
+
+class MadeCall(Struct, frozen=True):
+    """The id of the call, by which it is among the present ones and in the history."""
+
+    call_id: UUID
+
+
 async def hang_up(db: Database, actor: Actor, call_id: UUID) -> None:
     """End a call for both sides. An employee may end those that they are a party of.
 
@@ -95,6 +118,33 @@ async def pause_recording(db: Database, actor: Actor, call_id: UUID, paused: boo
         raise NothingRecorded
     async with db.tenant(tenant_id):
         await audit.record(actor, "call.pause_recording", call_id, after={"paused": paused})
+
+
+async def connect(db: Database, actor: Actor, command: ConnectCall) -> MadeCall:
+    """Have an employee connected with a number (click-to-call): his telephones ring, and once he is
+    there the number is dialled, with his caller ID and the limits of his own calls.
+
+    An employee without rights over others calls for himself. Returns at once; how the call ended
+    stands in the history. Raises Invalid by field, NotFound, Forbidden, Unavailable.
+    """
+    tenant_id = require_scope(actor, "calls:write")
+    employee_id = command.employee_id or actor.employee_id
+    if employee_id is None:
+        raise Invalid(employee_id=FieldError("Say who is to be called."))
+    if employee_id != actor.employee_id:
+        require_administrator(actor, "calls:write")
+    try:
+        number = phones.dialled(command.number)
+    except FieldError as error:
+        raise Invalid(number=error) from None
+    async with db.tenant(tenant_id) as session:
+        if not await session.fetchval("SELECT count(*) FROM employees WHERE id = $1", employee_id):
+            raise NotFound("There is no such employee.")
+    call_id = new_id()
+    await ask(db, tenant_id, Connect(call_id, employee_id, number))
+    async with db.tenant(tenant_id):
+        await audit.record(actor, "call.connect", call_id, after={"employee_id": str(employee_id)})
+    return MadeCall(call_id)
 
 
 async def _require_present(db: Database, actor: Actor, tenant_id: UUID, call_id: UUID) -> None:

@@ -10,7 +10,7 @@ import re
 from core.errors import FieldError
 from core.numbers import is_domestic, is_extension, normalize
 
-__all__ = ["email", "extension", "forwardable", "telephone"]
+__all__ = ["dialled", "email", "extension", "forwardable", "telephone"]
 
 # Deliberately strict: no quoted local parts, no CR/LF, no address literals.
 _EMAIL = re.compile(
@@ -32,6 +32,11 @@ def forwardable(text: str) -> str:
     if not is_domestic(number):
         raise FieldError("Calls are not forwarded abroad or to numbers that cost extra.")
     return number
+
+
+def dialled(text: str) -> str:
+    """What an employee may dial: an extension, or a telephone number. Raises FieldError."""
+    return text.strip() if is_extension(text.strip()) else forwardable(text)
 
 
 def extension(text: str) -> str:

@@ -4,8 +4,12 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
+from msgspec.structs import replace
 
 from core.contracts import Direction, Outcome, StepCode
+from core.errors import Invalid
+from tenants.services import callcontrol
+from tenants.services.callcontrol import ConnectCall
 from tests.e2e.test_calls import codes
 from tests.support.baresip import baresip
 from tests.support.desk import client, desk
@@ -176,3 +180,26 @@ async def test_by_keys_after_a_consultation_and_a_clients_keys_do_nothing(office
         await theirs.hang_up()
         await his.ended()
     assert codes(await office.call()).count(StepCode.JOINED) == 1
+
+
+async def test_click_to_call_rings_the_employee_and_then_the_client(office):
+    async with people(office) as (outside, anna, _):
+        actor = replace(office.here, employee_id=office.admin.id)
+        made = await callcontrol.connect(office.db, actor, ConnectCall("8 916 111-22-33"))
+        mine = await anna.answer()
+        assert b"89161112233" not in mine.sip.invite.header("From").encode()
+        assert "+79161112233" in mine.sip.invite.header("From")
+        ringing = await outside.rings()
+        await mine.heard(RINGBACK)
+        outside.ringing.put_nowait(ringing)
+        his = await outside.answer()
+        assert office.number.removeprefix("+") in his.sip.invite.header("From")
+        await asyncio.gather(mine.hears(CLIENT), his.hears(ANNA))
+        assert mine.reoffers == his.reoffers == 0
+        await his.hang_up()
+        await mine.ended()
+    card = await office.call()
+    assert (card.call.id, card.call.direction) == (made.call_id, Direction.OUTGOING)
+    assert (card.call.outcome, card.ended_by) == (Outcome.ANSWERED, "callee")
+    with pytest.raises(Invalid):
+        await callcontrol.connect(office.db, actor, ConnectCall("810442071234567"))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Controller, Request, delete, get, put
+from litestar import Controller, Request, delete, get, post, put
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,8 +15,10 @@ from core.contracts import Direction
 from core.errors import FieldError, Invalid
 from tenants.explain import Explanation
 from tenants.services import callcontrol, calls, contracts, decisions
+from tenants.services.callcontrol import ConnectCall, MadeCall
 from tenants.services.calls import CallCard, CallQuery, CallRow, PresentCall
 from web.api.access import TheActor, needs
+from web.api.bodies import body_of, command_of
 from web.api.schema import ApiOperation
 from web.i18n import language, negotiate
 from web.inject import TheContext
@@ -53,6 +55,9 @@ Under = Annotated[
         description=N_("The version of another configuration, or “now”; without it the call’s own.")
     ),
 ]
+
+
+NewCall = body_of(ConnectCall)
 
 
 class CallList(Struct, frozen=True):
@@ -116,6 +121,20 @@ class CallsController(Controller):
         Who rings and who talks now.
         """
         return PresentCallList(await calls.present(context.database, actor))
+
+    @post("/", status_code=202, operation_class=ApiOperation, **needs("calls:write"))
+    async def connect(
+        self,
+        context: TheContext,
+        actor: TheActor,
+        data: JSONBody[NewCall],  # type: ignore[valid-type]
+    ) -> MadeCall:
+        """Connect an employee with a number.
+
+        The employee’s telephones ring first; once he is there the number is dialled. The answer comes
+        before that: follow the call by its id among those of this moment, then in the history.
+        """
+        return await callcontrol.connect(context.database, actor, command_of(ConnectCall, data))
 
     @delete("/present/{call_id:uuid}", operation_class=ApiOperation, **needs("calls:write"))
     async def hang_up(self, context: TheContext, actor: TheActor, call_id: FromPath[UUID]) -> None:

@@ -25,6 +25,10 @@ class Calls:
         self.ended.append((call_id, who))
         return True
 
+    def call_for(self, tenant_id, call_id, employee_id, number) -> bool:
+        self.ended.append((call_id, number))
+        return True
+
 
 @pytest.fixture
 async def executor_of(database, listener):

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 import pytest
 
 from core.contracts import Direction
-from core.errors import Conflict, Forbidden, NotFound, Unavailable
+from core.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from core.ids import new_id
 from tenants.callcommands import CommandExecutor
 from tenants.listener import Listener
 from tenants.services import audit, callcontrol
 from tenants.services.actor import Actor, Role, operator
+from tenants.services.callcontrol import ConnectCall
 from tenants.tables import LiveCall, LiveCallState
 from tests.support.company import activate, person
 
@@ -23,6 +24,7 @@ class Calls:
 
     def __init__(self) -> None:
         self.ended = []
+        self.begun = []
         self.paused = None  # whether the recording is; nothing is recorded without
 
     def pause_recording(self, tenant_id, call_id, paused, who) -> bool | None:
@@ -33,6 +35,10 @@ class Calls:
 
     def hang_up(self, tenant_id, call_id, who) -> bool:
         self.ended.append((tenant_id, call_id, who))
+        return True
+
+    def call_for(self, tenant_id, call_id, employee_id, number) -> bool:
+        self.begun.append((tenant_id, call_id, employee_id, number))
         return True
 
 
@@ -165,3 +171,29 @@ async def test_a_recording_is_paused_by_administrators_and_by_whom_the_company_a
     others = await present(company)
     with pytest.raises(NotFound):
         await callcontrol.pause_recording(company.db, employee, others, True)
+
+
+async def test_employees_call_for_themselves_and_administrators_for_everybody(company, calls):
+    marina = await company.hire("Марина", extension="107")
+    herself, boss = person(marina, company.id), company.activated.employee
+    asked = [
+        (herself, ConnectCall("8 (916) 111-22-33"), (marina.id, "+79161112233")),
+        (company.admin, ConnectCall(" 107 ", marina.id), (marina.id, "107")),
+        (company.admin, ConnectCall("107"), (boss.id, "107")),
+    ]
+    for actor, command, wanted in asked:
+        made = await callcontrol.connect(company.db, actor, command)
+        assert calls.begun[-1] == (company.id, made.call_id, *wanted)
+        entry = next(iter(await audit.entries(company.db, company.admin)))
+        assert (entry.action, entry.object_id) == ("call.connect", made.call_id)
+    with pytest.raises(Forbidden):
+        await callcontrol.connect(company.db, herself, ConnectCall("107", boss.id))
+    for number in ("", "no number", "+14155550100", "5"):
+        with pytest.raises(Invalid) as refused:
+            await callcontrol.connect(company.db, herself, ConnectCall(number))
+        assert set(refused.value.errors) == {"number"}
+    with pytest.raises(Invalid):
+        await callcontrol.connect(company.db, operator("ops", company.id), ConnectCall("107"))
+    with pytest.raises(NotFound):
+        await callcontrol.connect(company.db, company.admin, ConnectCall("107", new_id()))
+    assert len(calls.begun) == len(asked)

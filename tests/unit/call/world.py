@@ -1,6 +1,7 @@
 """A telephone world without sockets: a caller, phones that follow a script, media that takes notes."""
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -144,6 +145,12 @@ class FakeMedia:
     async def connect(self, leg, answer=b""):
         await self._do("connect", leg)
         return b"joined " + answer.rpartition(b"=")[2]
+
+    async def begin(self):
+        await self._do("begin")
+
+    async def found(self, leg, answer):
+        await self._do("found", leg)
 
     async def park(self):
         await self._do("park")
@@ -338,6 +345,9 @@ class World:
 
     def talking(self, record, rings):
         self.talks.append([each.address for each in rings])
+
+    def for_caller(self):
+        return nullcontext()
 
     def codes(self):
         return DEFAULTS, {*self.extensions, "12", "123"}
