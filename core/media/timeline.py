@@ -18,7 +18,7 @@ RATE = 16_000
 LOUD = 650
 """Of 32768, about -34 dB: more than the noise of a line."""
 _HALF, _WHOLE = 1 << 15, 1 << 16
-_LEAP = 3000  # packets, a minute; a sequence that jumps further has begun anew
+_LATE = 2.0  # seconds; the same number again so much later is another packet
 _APART = 0.3  # seconds between clock and timestamps at which the clock is believed
 _OPUS_FRAMES = (10, 20, 40, 60), (10, 20), (2.5, 5, 10, 20)  # RFC 6716 §3.1, table 2
 
@@ -75,12 +75,11 @@ class _Stream:
         self.packets: dict[int, Packet] = {}
 
     def take(self, packet: Packet) -> bool:
-        """Keep a packet of this numbering; whether it is one."""
-        apart = (packet.sequence - self.last + _HALF) % _WHOLE - _HALF
-        if abs(apart) > _LEAP:
+        """Keep a packet of this numbering; whether it is one, and not the beginning of another."""
+        number = self.last + (packet.sequence - self.last + _HALF) % _WHOLE - _HALF
+        known = self.packets.setdefault(number, packet)
+        if packet.at - known.at > _LATE:
             return False
-        number = self.last + apart
-        self.packets.setdefault(number, packet)
         self.last = max(self.last, number)
         return True
 

@@ -53,8 +53,9 @@ def test_a_new_source_a_new_beginning_and_a_jump_go_by_the_clock():
     other = speech(1, 440, 1.0, at=START + 2, ssrc=8, sequence=5, stamp=77)
     anew = speech(1, 440, 1.0, at=START + 4, ssrc=8, sequence=40_000, stamp=5)
     jumped = speech(1, 440, 1.0, at=START + 6, ssrc=8, sequence=40_050, stamp=5_000_000)
-    found = placed([*first, *other, *anew, *jumped], CODECS, START)
-    assert sounds(found) == [(n * RATE, (n + 1) * RATE) for n in (0, 2, 4, 6)]
+    again = speech(1, 440, 1.0, at=START + 8, ssrc=8, sequence=40_000, stamp=9)
+    found = placed([*first, *other, *anew, *jumped, *again], CODECS, START)
+    assert sounds(found) == [(n * RATE, (n + 1) * RATE) for n in (0, 2, 4, 6, 8)]
 
 
 def test_keys_and_what_nobody_knows_are_not_heard():

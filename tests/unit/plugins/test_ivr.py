@@ -424,7 +424,7 @@ def left(cdr):
 @pytest.mark.parametrize(
     ("speaks", "script", "lasts"),
     [
-        (4, [(12, "5"), (13, "#")], 10),  # any other key ends nothing
+        (4, [(8, "5"), (13, "#")], 10),  # any other key ends nothing
         (4, [], 13),  # nothing is said for six seconds
         (1000, [], 183),  # the beep, and three minutes
         (4, [(11, Ended(True))], 8),
