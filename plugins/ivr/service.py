@@ -32,6 +32,7 @@ from sunsim import (
 __all__ = ["extensions", "menu", "message"]
 
 _BETWEEN_KEYS = 3.0  # seconds until what was dialled counts as complete
+_UNTIL_TOLD = 1.0  # seconds without a key after which a wrong extension is said to be one
 _MOST_MISTAKES = 10
 _MOST_KEYS = 60  # who presses on and on is no person
 _CLEAR = "*"
@@ -142,21 +143,24 @@ async def _extension(call: CallVerbs, block: _Block, found: ExtensionList, chose
     patience, mistakes = Patience(found.repeat_seconds, found.idle_seconds), 0
     instruction = chosen or Prompt.MENU_EXTENSION  # «стандартная» (EXT-01)
     say: UUID | Prompt = instruction
+    wait = patience.seconds
     while mistakes < _MOST_MISTAKES:
-        first = await _pressed(call, say, patience.seconds)
+        first = await _pressed(call, say, wait)
         if first is None:
-            patience.waited()
+            if wait:
+                patience.waited()
             if patience.over:
                 break
-            say = instruction
+            say, wait = instruction, patience.seconds
             continue
         patience.renew()
         digits = await _dialled(call, first, call.dialable(found.numbers))
         if digits:
             return await _reach(call, block, Addressee(AddresseeKind.EXTENSION, digits))
+        say, wait = instruction, patience.seconds
         if digits is None:
             mistakes += 1
-        say = (found.wrong or Prompt.WRONG_EXTENSION) if digits is None else instruction
+            say, wait = found.wrong or Prompt.WRONG_EXTENSION, 0.0
     return _leave(call, block)
 
 
@@ -171,12 +175,20 @@ async def _dialled(call: CallVerbs, first: str, known: frozenset[str]) -> str | 
             case Entry.WHOLE:
                 return digits
             case Entry.WRONG:
+                await _rest(call)
                 return None
         following = await _pressed(call, None, _BETWEEN_KEYS)
         if following is None:
             break
         key = following
     return digits if digits in known else None
+
+
+async def _rest(call: CallVerbs) -> None:
+    """Let the caller finish what is wrong already: he dials on until he hears it."""
+    for _ in range(_MOST_KEYS):
+        if await _pressed(call, None, _UNTIL_TOLD) in (None, END, _CLEAR):
+            return
 
 
 async def _reach(call: CallVerbs, block: _Block, addressee: Addressee) -> Next:

@@ -316,7 +316,16 @@ def test_an_extension_is_reached_as_soon_as_it_can_be_nothing_else(keys, reached
 def test_what_nobody_may_dial_is_wrong():
     world = Ivr(extensions=("101",))
     world.call_in((4, "2"), (12, "1"), (12.1, "0"), (12.2, "1"), step="ivr.extensions")
-    assert world.heard == ["extensions", "wrong", "ringback"]
+    assert world.heard == ["extensions", "wrong", "extensions", "ringback"]
+    assert world.dialled == [Addressee(AddresseeKind.EXTENSION, "101")]
+
+
+@pytest.mark.parametrize("typed", ["2222", "2#"])
+def test_who_mistypes_a_number_is_told_so_once(typed):
+    world = Ivr(extensions=("101",))
+    script = [(4 + at / 2, pressed) for at, pressed in enumerate(typed)]
+    world.call_in(*script, (9, "1"), (9.1, "0"), (9.2, "1"), step="ivr.extensions")
+    assert [heard for heard in world.heard if heard == "wrong"] == ["wrong"]
     assert world.dialled == [Addressee(AddresseeKind.EXTENSION, "101")]
 
 
