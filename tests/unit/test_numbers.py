@@ -36,6 +36,12 @@ def test_russian_forms_are_one_number(text):
     assert normalize(text) == "+74951234567"
 
 
+@pytest.mark.parametrize("text", ["19161112233", "99161112233", "+89161112233"])
+@pytest.mark.parametrize("form", [russian, compiled])
+def test_eleven_digits_that_begin_with_neither_7_nor_8_are_no_russian_form(form, text):
+    assert form(text) is None
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -54,6 +54,27 @@ async def test_a_scenario_is_made_changed_and_given_to_a_number(world: World):
     assert number["e164"] in problem["detail"]
 
 
+@pytest.mark.spec("FLT-04", at="rule")
+async def test_a_filter_takes_schedule_and_calendar_from_their_lists(world: World):
+    token, theirs = world.ours.token, world.theirs.token
+    lists = {"schedule_id": "/schedules", "calendar_id": "/calendars"}
+    (scenario,) = (await world.call("GET", "/scenarios", token)).json()["items"]
+    path, number = f"/scenarios/{scenario['id']}", scenario["version"]
+    moscow = {"name": "Москва", "filter": {"type": "regions", "regions": [77]}}
+    moscow["chain"] = forward("employee", world.ours.ids["employee_id"])
+    for field, listed in lists.items():
+        (own, *_), (other, *_) = [
+            (await world.call("GET", listed, each)).json()["items"] for each in (token, theirs)
+        ]
+        refused = {"version": number, "branches": [moscow | {field: other["id"]}]}
+        answer = await world.call("PATCH", path, token, json=refused)
+        assert check_problem(answer, 422, "invalid")["errors"][0]["field"] == f"branches[0].{field}"
+        moscow[field] = own["id"]
+    change = {"version": number, "branches": [moscow]}
+    (branch,) = (await world.call("PATCH", path, token, json=change)).json()["branches"]
+    assert {field: branch[field] for field in lists} == {field: moscow[field] for field in lists}
+
+
 async def test_every_save_tells_what_the_check_finds_since(world: World):
     token, me = world.ours.token, world.ours.ids["employee_id"]
     (scenario,) = (await world.call("GET", "/scenarios", token)).json()["items"]

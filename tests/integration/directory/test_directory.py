@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from uuid import UUID
 
 import pytest
@@ -81,6 +83,29 @@ async def test_a_switched_mode_is_live_and_no_change_of_the_configuration(
     await rename(database, company, "Петров")
     await until(lambda: directory.snapshot(company.id) is not before)
     assert directory.snapshot(company.id).version == before.version + 1
+
+
+@pytest.mark.parametrize("what", ["configuration", "mode"])
+async def test_a_change_is_known_soon(directory, database, company, what, record_property):
+    """Within a second on a machine that has time; how long it took is told (``--junitxml``, ``-s``)."""
+    took = []
+    for name, mode in (
+        ("Петров", AvailabilityMode.UNAVAILABLE),
+        ("Сидоров", AvailabilityMode.AVAILABLE),
+    ):
+        if what == "mode":
+            await switch(database, company, mode)
+        else:
+            await rename(database, company, name)
+        saved = time.monotonic()
+        while directory.modes(company.id) != {company.employee_id: mode} and (
+            directory.snapshot(company.id).employees[0].name != name
+        ):
+            assert time.monotonic() < saved + 60
+            await asyncio.sleep(0.001)
+        took.append(round(time.monotonic() - saved, 3))
+    record_property("seconds", took)
+    print(f"\n{what}: known {took} s after it was saved")
 
 
 async def test_card_and_mode_changed_at_once_arrive_together(directory, database, company):

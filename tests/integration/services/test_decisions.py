@@ -22,7 +22,7 @@ from tenants import snapshot as snapshots
 from tenants import tables
 from tenants.callstore import DatabaseCallStore
 from tenants.explain import Explanation
-from tenants.services import decisions
+from tenants.services import decisions, employees
 from tenants.services.decisions import NOW
 from tenants.services.dryrun import DryRun, EmployeeState, dry_run, moment
 from tests.support.company import activate, person
@@ -77,6 +77,19 @@ async def test_what_is_supposed_of_people_is_heard(company):
     told = await tried(company, live={"101": EmployeeState(busy=True)}, gettext=language("ru").gettext)
     assert told.steps[0].not_ringing[0].text.startswith("Ольга Иванова, ")
     assert told.steps[0].not_ringing[0].text.endswith(": занято, идёт другой разговор")
+
+
+@pytest.mark.spec("EMP-16", "AVL-02", at="rule")
+async def test_the_mode_of_a_card_decides_from_then_on(company):
+    owner = company.activated.employee
+    for mode, reasons in (
+        (AvailabilityMode.UNAVAILABLE, ["unavailable"]),
+        (AvailabilityMode.AVAILABLE, []),
+    ):
+        card = await employees.get(company.db, company.admin, owner.id)
+        change = employees.UpdateEmployee(owner.id, card.version, mode=mode)
+        await employees.update(company.db, company.admin, change)
+        assert [each.reason for each in (await tried(company)).steps[0].not_ringing] == reasons
 
 
 async def test_what_is_known_of_the_caller_is_said(company):

@@ -161,6 +161,13 @@ def test_no_change_of_any_zone_is_missed():
 
 
 @pytest.mark.parametrize("core", CORES, ids=["slow", "fast"])
+def test_the_dates_of_the_next_calendar_are_not_ones_own(core):
+    hours = core.Hours([], [[(5, 0)], [(9, 0)]])
+    assert [hours.open(-1, 0, 1440 * day) for day in (5, 9)] == [False, True]
+    assert [hours.open(-1, 1, 1440 * day) for day in (5, 9)] == [True, False]
+
+
+@pytest.mark.parametrize("core", CORES, ids=["slow", "fast"])
 def test_a_zone_that_nobody_knows_is_utc(core):
     assert core.Zone(*transitions("Mars/Olympus")).minute(3600.5) == 60
     assert transitions("../../etc/passwd") == ((), (0,))

@@ -86,6 +86,19 @@ def test_keys_lead_where_a_call_would_go(company, keys, expected):
     assert tried(company, keys) == expected
 
 
+@pytest.mark.spec("MNU-06", at="rule")
+@pytest.mark.parametrize(("otherwise", "rest"), [("next", ["ivanov-1:60"]), ("hang_up", [])])
+def test_trap_22_no_key_and_an_extension_that_is_not_reached_lead_to_the_same_step(
+    company, otherwise, rest
+):
+    block = PluginStep(EXTENSIONS, {"list_id": str(LIST), "otherwise": otherwise})
+    company.numbers, company.scenarios = [], []
+    company.number(NUMBER, company.scenario(block, Dial((company.addressee("ivanov"),))))
+    assert tried(company, "") == ["[]", *rest]
+    assert tried(company, "102") == ["[102]", "sidorov-1:60", *rest]
+    assert tried(company, "77") == ["[77]", *rest]
+
+
 def test_who_hides_the_number_is_not_called_back(company):
     assert tried(company, "5", caller=None) == ["[5]", "ivanov-1:60", "[]"]
 

@@ -96,6 +96,11 @@ def test_a_terminal_rings_for_as_long_as_it_is_told_each_time(made):
         assert translator.tree(numbers(Node.RING, 0, seconds), ()).seconds == seconds
 
 
+def test_a_terminal_may_be_told_to_ring_for_no_time_at_all(made):
+    _, translator = made
+    assert translator.tree(numbers(Node.RING, 1, 0), ()).seconds == 0
+
+
 def test_who_does_not_ring(made):
     company, translator = made
     terminal = company.terminals["b-1"]
