@@ -266,7 +266,7 @@ def _recording(words: Words, step: CallStep) -> Iterator[_Said]:
 def _not_recording(words: Words, step: CallStep) -> Iterator[_Said]:
     data, _ = step.data, words.gettext
     if data.get("reason") == "paused":
-        who = data.get("by")
+        who = words.who(str(data.get("by", "")))
         said = _("{who} pauses the recording") if who else _("The recording is paused")
         yield _Said(said.format(who=who))
     else:

@@ -210,6 +210,11 @@ class Words:
         owner = self.employee(employee_id or (terminal.employee_id if terminal else None))
         return owner, device if owner or device else self.gettext("telephone")
 
+    def who(self, named: str) -> str:
+        """An employee by the id, or somebody by the name that was given."""
+        employee_id = _id(named)
+        return self.employee(employee_id) if employee_id else named
+
     def address(self, terminal_id: UUID | None) -> str:
         """The login or the number of a telephone."""
         terminal = self._terminals.get(terminal_id) if terminal_id else None

@@ -123,6 +123,14 @@ def test_a_call_in_russian():
         (CallStep(1, StepCode.RINGING, OUTSIDE, IVANOV), "Иванов, +7 916 123-45-67: rings"),
         (CallStep(1, StepCode.RINGING, address="+79160000000"), "+7 916 000-00-00: rings"),
         (CallStep(1, StepCode.ANSWERED, SIP), "Иванов, SIP line: answered"),
+        (
+            CallStep(1, StepCode.NOT_RECORDING, data={"reason": "paused", "by": str(IVANOV)}),
+            "Иванов pauses the recording",
+        ),
+        (
+            CallStep(1, StepCode.NOT_RECORDING, data={"reason": "paused", "by": "Анна"}),
+            "Анна pauses the recording",
+        ),
         (CallStep(1, StepCode.LEG_ENDED, SIP, data={"status": 486}), "Иванов, SIP line: busy"),
         (
             CallStep(1, StepCode.LEG_ENDED, SIP, data={"reason": "elsewhere"}),
