@@ -373,6 +373,11 @@ class Office(Protocol):
         """What the company wants of its calls."""
         ...
 
+    async def call(self, number: str, employee_id: UUID | None = None) -> UUID:
+        """Have an employee, else the viewer, connected with a number, his telephones first; the id of
+        the call, which begins. Not within a transaction. Raises Invalid, Forbidden, Unavailable."""
+        ...
+
     async def note(
         self,
         action: str,

@@ -13,7 +13,7 @@ from core.contributions import Client, Consequences, Viewer
 from tenants.callers import contact_of
 from tenants.db import Database
 from tenants.engine import current_session
-from tenants.services import audit, calls, visibility
+from tenants.services import audit, callcontrol, calls, visibility
 from tenants.services.actor import Actor
 from tenants.services.constraints import fields_for
 
@@ -79,6 +79,11 @@ class DatabaseOffice:
         """As the company's settings say."""
         row = await current_session().fetchrow("SELECT auto_deals, check_duplicates FROM contracts")
         return Consequences(row["auto_deals"], row["check_duplicates"]) if row else Consequences()
+
+    async def call(self, number: str, employee_id: UUID | None = None) -> UUID:
+        """Click-to-call."""
+        wanted = callcontrol.ConnectCall(number, employee_id)
+        return (await callcontrol.connect(self._database, self._actor, wanted)).call_id
 
     async def note(
         self,

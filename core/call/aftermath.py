@@ -35,6 +35,10 @@ from core.numbers import EMERGENCY
 __all__ = ["Aftermath"]
 
 
+def _outside(number: str) -> Addressee:
+    return Addressee(AddresseeKind.EXTERNAL, number)
+
+
 class Aftermath:
     """Of one call. ``reached`` follows it through its chain, ``close`` is for its end."""
 
@@ -70,9 +74,10 @@ class Aftermath:
             self._not_reached()
 
     def _not_reached(self) -> None:
-        facts = self._record.facts
+        facts, dialled = self._record.facts, self._record.forwarding
         wanted = self._surroundings.snapshot.outgoing_tasks and facts.called not in EMERGENCY
-        if wanted and facts.employee_id is not None:
+        outside = dialled is not None and dialled.addressees == (_outside(facts.called),)
+        if wanted and outside and facts.employee_id is not None:  # he was there, the client was not
             caller = Addressee(AddresseeKind.EMPLOYEE, str(facts.employee_id))
             self._request(TaskRequest(TaskKind.OUTGOING, caller))
 

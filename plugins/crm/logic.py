@@ -14,6 +14,7 @@ from sunsim import Addressee, AddresseeKind, Cdr, Direction, FieldError, Invalid
 
 __all__ = [
     "OPEN",
+    "CalledBack",
     "CommentView",
     "CreateDeal",
     "CreateTask",
@@ -112,6 +113,13 @@ class TaskCard(Struct, frozen=True):
     task: TaskView
     calls: tuple[TaskCallView, ...]
     comments: tuple[CommentView, ...]
+
+
+class CalledBack(Struct, frozen=True):
+    """The call that begins, which is attached to the task."""
+
+    call_id: UUID
+    task: TaskView
 
 
 class TaskQuery(Struct, frozen=True):

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from plugins.crm import service
 from plugins.crm.logic import (
+    CalledBack,
     CreateDeal,
     CreateTask,
     DealView,
@@ -50,7 +51,7 @@ class DealList(Struct, frozen=True):
 
 
 class Taking(Struct, frozen=True, forbid_unknown_fields=True):
-    """Who takes a task; a program has to say so."""
+    """Which employee takes a task, or calls; a program has to say so."""
 
     employee_id: UUID | None = None
 
@@ -144,6 +145,16 @@ async def take_task(office: TheOffice, task_id: FromPath[UUID], data: JSONBody[T
     return await service.take(office, task_id, data.employee_id)
 
 
+@post("/tasks/{task_id:uuid}/call", status_code=202, opt=CONFLICT | {"scope": "calls:write"})
+async def call_back(office: TheOffice, task_id: FromPath[UUID], data: JSONBody[Taking]) -> CalledBack:
+    """Call the client of a task back.
+
+    The employee’s telephones ring first; once he is there the client is called. The call is attached to
+    the task and seen there once it is over.
+    """
+    return await service.call_back(office, task_id, data.employee_id)
+
+
 @post("/tasks/{task_id:uuid}/comments")
 async def comment_task(office: TheOffice, task_id: FromPath[UUID], data: JSONBody[Saying]) -> TaskCard:
     """Add a comment to a task."""
@@ -181,6 +192,7 @@ OPERATIONS = (
     task,
     change_task,
     take_task,
+    call_back,
     comment_task,
     deals,
     create_deal,

@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct, structs, to_builtins
 
 from plugins.crm.logic import (
     OPEN,
+    CalledBack,
     CommentView,
     CreateDeal,
     CreateTask,
@@ -53,6 +54,7 @@ from sunsim import (
 
 __all__ = [
     "after_call",
+    "call_back",
     "comment",
     "create_deal",
     "create_task",
@@ -214,6 +216,22 @@ async def take(office: Office, task_id: UUID, employee_id: UUID | None = None) -
             )
         await _change(office, "task.take", row, {"taken_by": who, "status": TaskStatus.IN_WORK})
         return await _card(office, await _row(office, task_id))
+
+
+async def call_back(office: Office, task_id: UUID, employee_id: UUID | None = None) -> CalledBack:
+    """«Перезвонить»: the viewer, or whom an administrator names, is connected with the client, his
+    telephones first; the call is attached. Raises Invalid, Forbidden, NotFound, Unavailable."""
+    async with office.transaction():
+        number = (await _row(office, task_id))["number"]
+    if number is None:
+        raise Conflict("This task has no number that could be called.")
+    call_id = await office.call(number, employee_id)
+    async with office.transaction():
+        row = await _row(office, task_id, lock=True)
+        await TaskCall.insert(TaskCall(task_id=task_id, call_id=call_id))
+        begun = {"status": TaskStatus.IN_WORK} if row["status"] == TaskStatus.NEW else {}
+        await _change(office, "task.call", row, begun)
+        return CalledBack(call_id, task_view(await _row(office, task_id)))
 
 
 async def comment(office: Office, task_id: UUID, text: str) -> TaskCard:

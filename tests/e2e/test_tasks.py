@@ -18,7 +18,7 @@ from core.library import Prompt, media_id
 from core.media.rtp import RtpPeer
 from core.scenarios import HangUp, KeyAction, MenuKey, PluginStep
 from plugins.crm import service
-from plugins.crm.logic import TaskQuery, TaskType
+from plugins.crm.logic import CreateTask, TaskQuery, TaskType
 from tenants.office import DatabaseOffice
 from tenants.services import company_settings, contacts, menus
 from tenants.services.company_settings import UpdateSettings
@@ -111,3 +111,27 @@ async def test_a_client_who_is_not_reached_is_a_task_of_who_called(company):
     (card,) = await tasks(company)
     assert (card.task.kind, card.task.executor) == (TaskType.OUTGOING, to(company.admin))
     assert card.task.number == CALLER
+
+
+@pytest.mark.spec("TSK-01", at="call")
+async def test_calling_back_connects_the_employee_and_then_the_client(company):
+    office = DatabaseOffice(company.db, Tenant(company.id, ""), company.here)
+    made = await service.create_task(
+        office, CreateTask("Перезвонить", executor=to(company.admin), number=CALLER)
+    )
+    picked = Script().wait_for("INVITE").answer(180, "Ringing")
+    picked = picked.answer(200, "OK", body=True, retrans=True).wait_for("ACK").wait_for("BYE").ok()
+    client = Script().wait_for("INVITE").answer(180, "Ringing")
+    client = client.answer(200, "OK", body=True, retrans=True).wait_for("ACK")
+    client = client.pause(300).bye().expect(200)
+    await company.sql("DELETE FROM terminals WHERE kind = 'external'")
+    async with company.phone(company.admin.sip, picked) as phone, company.outside(client) as outside:
+        done = await service.call_back(office, made.task.id, company.admin.id)
+        seen = await outside.finish()
+        await phone.finish()
+    assert f"INVITE sip:{CALLER}@" in seen
+    await company.recorded(1)
+    card = await service.task(office, made.task.id)
+    assert [each.call_id for each in card.calls] == [done.call_id]
+    call = await company.call()
+    assert (call.call.id, call.call.outcome) == (done.call_id, "answered")

@@ -227,3 +227,29 @@ async def test_rows_of_the_plugin_are_kept_apart_by_company(desk, issuer):
     async with desk.db.tenant(other.id) as session:
         for table in ("crm_tasks", "crm_deals", "crm_task_calls", "crm_comments"):
             assert await session.fetchval(f"SELECT count(*) FROM {table}") == 0
+
+
+async def test_calling_back_attaches_the_call_and_begins_the_task(desk):
+    anna, boris = await desk.company.hire(), await desk.company.hire("Борис Полевой")
+    task = await made(desk, executor=whom(anna), number=CALLER)
+    hidden = await made(desk, executor=whom(anna))
+    office, asked = desk.office(anna), []
+
+    async def call(number, employee_id=None):
+        asked.append((number, employee_id))
+        return new_id()
+
+    office.call = call
+    done = await service.call_back(office, task.id)
+    assert asked == [(CALLER, None)]
+    assert (done.task.status, done.task.version) == (TaskStatus.IN_WORK, 2)
+    attached = await desk.rows("SELECT call_id FROM crm_task_calls WHERE task_id = $1", task.id)
+    assert attached == [(done.call_id,)]
+    assert (await service.task(office, task.id)).calls == ()  # it is not over yet
+    with pytest.raises(Conflict):
+        await service.call_back(office, hidden.id)
+    other = desk.office(boris)
+    other.call = call
+    with pytest.raises(NotFound):
+        await service.call_back(other, task.id)
+    assert len(asked) == 1
