@@ -179,7 +179,7 @@ async def test_killed_at_each_statement_nothing_is_lost_or_doubled(desk, data_se
     assert pending == [(desk.me.id,)]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.proof) for n in range(1, 10))])
 async def test_killed_at_any_moment(desk, data_settings, seed):
     wanted = await store(desk, 12, seed)
     work(data_settings, AT_MOMENTS, str(seed))
@@ -195,7 +195,7 @@ async def test_a_database_that_stops_meanwhile(desk, data_settings, postgres):
     for cdr in cdrs[:4]:
         await desk.store.save(cdr)
     running = subprocess.Popen(
-        [sys.executable, "-c", WORKER + "child(seconds=2)", str(data_settings.dir), data_settings.dsn],
+        [sys.executable, "-c", WORKER + "child(seconds=1)", str(data_settings.dir), data_settings.dsn],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     postgres.embedded.stop()
