@@ -20,9 +20,10 @@ from core.scenarios import HangUp, KeyAction, MenuKey, PluginStep
 from plugins.crm import service
 from plugins.crm.logic import CreateTask, TaskQuery, TaskType
 from tenants.office import DatabaseOffice
-from tenants.services import company_settings, contacts, menus
+from tenants.services import callcontrol, calls, company_settings, contacts, menus
 from tenants.services.company_settings import UpdateSettings
 from tenants.services.contacts import ContactQuery
+from tests.e2e.test_calls import answering
 from tests.e2e.test_greeting import handled
 from tests.e2e.test_media_loss import offered
 from tests.support.sipp import Script
@@ -119,14 +120,16 @@ async def test_calling_back_connects_the_employee_and_then_the_client(company):
     made = await service.create_task(
         office, CreateTask("Перезвонить", executor=to(company.admin), number=CALLER)
     )
-    picked = Script().wait_for("INVITE").answer(180, "Ringing")
-    picked = picked.answer(200, "OK", body=True, retrans=True).wait_for("ACK").wait_for("BYE").ok()
-    client = Script().wait_for("INVITE").answer(180, "Ringing")
-    client = client.answer(200, "OK", body=True, retrans=True).wait_for("ACK")
-    client = client.pause(300).bye().expect(200)
     await company.sql("DELETE FROM terminals WHERE kind = 'external'")
-    async with company.phone(company.admin.sip, picked) as phone, company.outside(client) as outside:
+    async with (
+        company.phone(company.admin.sip, answering()) as phone,
+        company.outside(answering()) as outside,
+    ):
         done = await service.call_back(office, made.task.id, company.admin.id)
+        async with asyncio.timeout(60):
+            while not [c for c in await calls.present(company.db, company.here) if c.answered_at]:
+                await asyncio.sleep(0.1)
+        await callcontrol.hang_up(company.db, company.here, done.call_id)
         seen = await outside.finish()
         await phone.finish()
     assert f"INVITE sip:{CALLER}@" in seen

@@ -32,6 +32,7 @@ from core.contracts import (
     TaskRequest,
 )
 from core.contributions import Next, StepType
+from core.ids import new_id
 from core.numbers import normalize
 from core.routing.responsible import missed_manager
 from core.scenarios import Queue
@@ -324,3 +325,17 @@ def test_trap_14_tasks_and_managers_are_chosen_by_words_of_their_own():
     for word, kind in (("random", ExecutorKind), ("manager", MissedManager)):
         with pytest.raises(msgspec.ValidationError):
             msgspec.convert(word, kind)
+
+
+def test_an_employee_who_does_not_come_has_not_missed_the_client():
+    for comes in (True, False):
+        office = Office()
+        settle(office, outgoing_tasks=True)
+        office.phone(ANNA, rings(), answers(2) if comes else refuses(486, 2))
+        office.phone(CALLER, rings(), refuses(486, 2))
+
+        async def scene(office=office):
+            assert office.switchboard.call_for(TENANT, new_id(), ANNA, CALLER)
+
+        expected = (task(ANNA, TaskKind.OUTGOING),) if comes else ()
+        assert calls(office, act=scene).tasks == expected
