@@ -74,6 +74,7 @@ from web.host import build
 
 __all__ = ["PLUGIN", "Party", "World", "opened"]
 
+CLIENT = "+79162041833"
 PLUGIN = "payments"
 """The name under which the tests' own plugin stands in contracts: one that is installed."""
 
@@ -288,7 +289,7 @@ async def _own_things(company: Company) -> dict[str, UUID]:
 async def _errands(company: Company, contact_id: UUID) -> dict[str, UUID]:
     """A task and a deal of the plugin ``crm``."""
     async with company.db.tenant(company.id):
-        task = Task(kind="other", title=f"Task of {contact_id}", contact_id=contact_id)
+        task = Task(kind="other", title=f"Task of {contact_id}", contact_id=contact_id, number=CLIENT)
         await Task.insert(task)
         deal = Deal(title=f"Deal with {contact_id}", contact_id=contact_id)
         await Deal.insert(deal)
