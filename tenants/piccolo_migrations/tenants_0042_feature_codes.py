@@ -6,7 +6,7 @@ from piccolo.table import Table
 
 from tenants.schema import columns_added, tables_made
 
-ID = "2026-11-23T19:50:00:000042"
+ID = "2026-11-23T18:20:00:000042"
 VERSION = "1.38.0"
 DESCRIPTION = "Feature codes."
 

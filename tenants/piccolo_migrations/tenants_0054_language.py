@@ -6,7 +6,7 @@ from piccolo.table import Table
 
 from tenants.schema import columns_added, tables_made
 
-ID = "2026-11-23T19:20:00:000054"
+ID = "2026-11-23T18:50:00:000054"
 VERSION = "1.38.0"
 DESCRIPTION = "The language of callers."
 

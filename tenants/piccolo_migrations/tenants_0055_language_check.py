@@ -4,7 +4,7 @@ from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
 from tenants.schema import statements_run
 
-ID = "2026-11-23T19:20:00:000055"
+ID = "2026-11-23T18:50:00:000055"
 VERSION = "1.38.0"
 DESCRIPTION = "The languages that there are."
 
