@@ -43,12 +43,17 @@ LONGEST_PAGE = 200
 
 
 class CallQuery(Struct, frozen=True):
-    """A period [start, end) and what to show of it; ``cursor`` goes on after an earlier page."""
+    """A period [start, end) and what to show of it; ``cursor`` goes on after an earlier page.
+
+    ``missed_by`` is an employee whose telephone rang and who did not talk, even if others did (HIS-13,
+    HIS-14).
+    """
 
     start: datetime
     end: datetime
     direction: Direction | None = None
     unanswered: bool = False
+    missed_by: UUID | None = None
     cursor: str | None = None
     limit: int = PAGE
 
@@ -203,8 +208,24 @@ def _conditions(actor: Actor, query: CallQuery) -> tuple[str, list[Any]]:
         where += f" AND c.direction = ${len(args)}"
     if query.unanswered:
         where += f" AND c.outcome <> '{Outcome.ANSWERED}'"
+    if query.missed_by is not None:
+        args.append(query.missed_by)
+        where += f" AND {_took_part(len(args), _RANG)} AND NOT {_took_part(len(args), _TALKED)}"
     visible = visibility.calls(actor, len(args) + 1)
     return f"{where} AND {visible.sql}", [*args, *visible.args]
+
+
+_RANG = (StepCode.RINGING,)
+_TALKED = (StepCode.ANSWERED, StepCode.JOINED, StepCode.PICKED_UP)
+
+
+def _took_part(employee: int, how: tuple[StepCode, ...]) -> str:
+    """A condition: the log of the call has such a step of the employee in this argument."""
+    codes = ", ".join(f"'{code}'" for code in how)
+    return (
+        "EXISTS (SELECT FROM call_steps AS p WHERE p.tenant_id = c.tenant_id AND p.call_id = c.id"
+        f" AND p.employee_id = ${employee} AND p.code IN ({codes}))"
+    )
 
 
 _ROWS = """

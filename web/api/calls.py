@@ -47,6 +47,14 @@ Limit = Annotated[
 ]
 Way = Annotated[Direction | None, QueryParameter(description=N_("Only calls that go this way."))]
 Unanswered = Annotated[bool, QueryParameter(description=N_("Only calls that nobody answered."))]
+MissedBy = Annotated[
+    UUID | None,
+    QueryParameter(
+        description=N_(
+            "Only calls that rang this employee, who did not talk; others may have answered them."
+        )
+    ),
+]
 
 
 Under = Annotated[
@@ -94,6 +102,7 @@ class CallsController(Controller):
         end: End = None,
         direction: Way = None,
         unanswered: Unanswered = False,
+        missed_by: MissedBy = None,
         cursor: Cursor = None,
         limit: Limit = calls.PAGE,
     ) -> CallList:
@@ -108,6 +117,7 @@ class CallsController(Controller):
             end=_instant("end", end) or today.end,
             direction=direction,
             unanswered=unanswered,
+            missed_by=missed_by,
             cursor=cursor,
             limit=limit,
         )

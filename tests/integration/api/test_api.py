@@ -183,6 +183,8 @@ async def test_calls_come_in_pages_and_with_their_course(world: World):
     assert (seen, pages) == (made, 2)
     assert (await world.call("GET", f"/calls?{period}&direction=outgoing", token)).json()["items"] == []
     assert (await world.call("GET", f"/calls?{period}&unanswered=true", token)).json()["items"] == []
+    missed = f"/calls?{period}&missed_by={world.ours.ids['employee_id']}"
+    assert (await world.call("GET", missed, token)).json()["items"] == []
 
     card = (await world.call("GET", f"/calls/{made[0]}", token)).json()
     assert card["call"]["employee"]["name"] == "Ольга Иванова"

@@ -210,6 +210,32 @@ async def test_an_employee_sees_what_they_made_answered_or_were_rung_by(company,
         assert (await calls.card(company.db, his, seen)).call.id == seen
 
 
+@pytest.mark.spec("HIS-14", at="rule")
+async def test_trap_25_missed_by_an_employee_are_calls_that_others_answered_too(company, store):
+    boris, vera = await company.hire("Борис Кузнецов"), await company.hire("Вера Попова")
+    his = rang(boris, boris.lines[1])
+    taken, lost, *_others = await put(
+        store,
+        cdr(
+            company.id,
+            answered_employee_id=vera.id,
+            steps=[his, rang(vera, vera.lines[1]), rang(vera, vera.lines[1], code=StepCode.ANSWERED)],
+        ),
+        cdr(company.id, talked=0, at=NOON + timedelta(minutes=1), steps=[his, his]),
+        cdr(
+            company.id,
+            answered_employee_id=boris.id,
+            at=NOON + timedelta(minutes=2),
+            steps=[his, rang(boris, boris.lines[1], code=StepCode.ANSWERED)],
+        ),
+        cdr(company.id, talked=0, at=NOON + timedelta(minutes=3), steps=[rang(vera, vera.lines[1])]),
+    )
+    missed = structs.replace(calls.day(NOON, ZONE), missed_by=boris.id)
+    assert await ids(company, company.admin, missed) == [lost, taken]
+    assert await calls.count(company.db, company.admin, missed) == 2
+    assert await ids(company, person(vera, company.id), missed) == [taken]
+
+
 @pytest.mark.spec("CON-05", at="rule")
 @pytest.mark.spec("HIS-20", at="rule")
 async def test_trap_26_calls_of_personal_contacts_are_administrators(company, store):
