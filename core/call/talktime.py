@@ -3,19 +3,59 @@
 Today is the company's day by its own clock. Conversations that have ended are summed up for each
 employee; those that go on are counted up to the moment of asking; of one that began yesterday only what
 is of today counts. Calls in all directions count: who phones out is busy, too. What was said before
-this process began is read from the records of calls (``load``).
+this process began is read from the records of calls (``load``, ``turns``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
 
+from core.contracts import StepCode
 from core.routing.zones import day
 
-__all__ = ["TalkTime"]
+__all__ = ["TURNING", "TalkTime", "Turn", "turns"]
+
+TURNING = (
+    StepCode.ANSWERED,
+    StepCode.TRANSFER,
+    StepCode.TRANSFER_FAILED,
+    StepCode.JOINED,
+    StepCode.ENDED,
+)
+"""The steps of a call that say who talks from when on."""
+
+
+class Turn(NamedTuple):
+    """An employee talks from one instant to another, epoch seconds."""
+
+    employee_id: UUID
+    since: float
+    until: float
+
+
+def turns(caller: UUID | None, steps: Iterable[tuple[float, StepCode, UUID | None]]) -> Iterator[Turn]:
+    """Who talked when in an ended call, by its log: instant, step and employee of each of ``TURNING``.
+
+    Who passes the other one on talks until somebody else has him. Whoever comes into a conversation
+    that he is in already has merely changed his telephone.
+    """
+    began: dict[UUID, float] = {}
+    passes_on: UUID | None = None
+    for at, code, employee_id in steps:
+        if code is StepCode.ANSWERED:
+            began = {each: at for each in (caller, employee_id) if each is not None}
+        elif code is StepCode.JOINED and employee_id not in began:
+            if passes_on in began:
+                yield Turn(passes_on, began.pop(passes_on), at)
+            if employee_id is not None:
+                began[employee_id] = at
+        elif code is StepCode.ENDED:
+            yield from (Turn(each, since, at) for each, since in began.items())
+        passes_on = employee_id if code is StepCode.TRANSFER else None
 
 
 class _Day(Struct):
