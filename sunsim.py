@@ -195,7 +195,7 @@ __all__ = [
 
 def logger(plugin: str) -> Any:
     """A structured logger whose lines carry the plugin's name: ``log.info("event", key=value)``."""
-    return structlog.get_logger(f"plugins.{plugin}").bind(plugin=plugin)
+    return structlog.get_logger(f"plugins.{plugin}", plugin=plugin)
 
 
 @cache

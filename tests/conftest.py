@@ -4,6 +4,7 @@ import os
 import signal
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
@@ -35,3 +36,17 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("proof"):
             item.add_marker(pytest.mark.skip(reason="a long proof: make proof"))
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before(monkeypatch):
+    """A command sets logging up for its process: a test that runs one must leave no logger that way."""
+    before, configure = structlog.get_config(), structlog.configure
+
+    def configured(**how):
+        configure(**how | {"cache_logger_on_first_use": False})
+
+    monkeypatch.setattr(structlog, "configure", configured)
+    yield
+    configure(**before)
+    structlog.contextvars.clear_contextvars()
