@@ -35,6 +35,8 @@ ICONS = {
     StepCode.JOINED: "phone",
     StepCode.TAKEN_UP: "phone",
     StepCode.PICKED_UP: "phone",
+    StepCode.QUEUED: "clock",
+    StepCode.LEFT_QUEUE: "clock",
     StepCode.MEDIA_MOVED: "phone-call",
     StepCode.RECORDING: "headset",
     StepCode.NOT_RECORDING: "circle-x",

@@ -20,7 +20,8 @@ from core.ids import new_id
 from tenants.services.calls import CallCard, CallRow
 from tenants.trace import render
 from web.formats import Formats
-from web.timeline import course
+from web.icons import known
+from web.timeline import ICONS, RINGS, course
 
 BEGAN = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 PAGE = SimpleNamespace(
@@ -104,3 +105,14 @@ def test_a_call_without_a_scenario_is_marked():
     (entry,) = course(card(step(0, StepCode.UNROUTED, None, reason="disabled")), PAGE)
     assert (entry.icon, entry.tone) == ("circle-x", "is-bad")
     assert entry.text == "No scenario handles the call: the scenario is switched off"
+
+
+def test_every_step_of_a_call_has_its_icon():
+    assert ICONS.keys() | set(RINGS) == set(StepCode)
+    assert [known(icon) for icon in ICONS.values()] == list(ICONS.values())
+
+
+def test_a_callers_time_in_a_queue_is_on_the_card():
+    left = step(30, StepCode.LEFT_QUEUE, None, reason="answered", seconds=30)
+    entries = course(card(step(0, StepCode.QUEUED, None, place=2), left), PAGE)
+    assert [entry.icon for entry in entries] == ["clock", "clock"]
