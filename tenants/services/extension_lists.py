@@ -100,7 +100,7 @@ async def create(db: Database, actor: Actor, command: CreateExtensionList) -> Ex
         await uses.lock_references(session)
         row = ExtensionList(name="", body="{}")
         body = Body(row.id, **msgspec.structs.asdict(command))
-        body = await _verified(session, body, command.numbers)
+        body = await _verified(session, body)
         row.name, row.body = body.name, _json(body)
         await ExtensionList.insert(row)
         await audit.record(actor, "extension_list.create", row.id, after=msgspec.to_builtins(body))
@@ -117,8 +117,7 @@ async def update(db: Database, actor: Actor, command: UpdateExtensionList) -> Ex
             raise Conflict
         before = _body(row)
         body = msgspec.structs.replace(before, **given(command, "id", "version"))
-        added = set(body.numbers or ()) - set(before.numbers or ())  # others may be gone by now
-        body = await _verified(session, body, added)
+        body = await _verified(session, body, before.numbers or ())
         changed = {
             ExtensionList.name: body.name,
             ExtensionList.body: _json(body),
@@ -142,25 +141,29 @@ async def delete(db: Database, actor: Actor, list_id: UUID) -> None:
         await audit.record(actor, "extension_list.delete", list_id, before={"name": row["name"]})
 
 
-async def _verified(session: Session, body: Body, added: Collection[str] | None) -> Body:
-    """In stored form, with the numbers that were ``added`` held to those that there are.
+async def _verified(session: Session, body: Body, kept: Collection[str] = ()) -> Body:
+    """In stored form. Somebody must have each of the numbers, except those that are merely ``kept``,
+    whose owners may be gone by now.
 
     Raises Invalid with everything that is wrong.
     """
     errors = fields_wrong(body, await known())
     body = named(body, body.name, errors)
     if body.numbers is not None:
-        if not 1 <= len(body.numbers) <= _MOST_NUMBERS:
-            errors["numbers"] = FieldError("A list has 1 to {most} extensions.", most=_MOST_NUMBERS)
-        elif len(set(body.numbers)) < len(body.numbers):
-            errors["numbers"] = FieldError("An extension stands in a list once.")
+        numbers = []
         owned = await _owned(session)
-        for at, number in enumerate(body.numbers[:_MOST_NUMBERS]):
+        for at, text in enumerate(body.numbers[:_MOST_NUMBERS]):
             try:
-                if phones.extension(number) not in owned and number in (added or ()):
+                numbers.append(phones.extension(text))
+                if numbers[-1] not in owned and numbers[-1] not in kept:
                     raise FieldError("Nobody has this extension.")
             except FieldError as error:
                 errors[f"numbers[{at}]"] = error
+        if not 1 <= len(body.numbers) <= _MOST_NUMBERS:
+            errors["numbers"] = FieldError("A list has 1 to {most} extensions.", most=_MOST_NUMBERS)
+        elif len(set(numbers)) < len(numbers):
+            errors["numbers"] = FieldError("An extension stands in a list once.")
+        body = msgspec.structs.replace(body, numbers=tuple(numbers))
     if errors:
         raise Invalid(**errors)
     return body

@@ -90,6 +90,7 @@ async def test_what_a_list_names_must_be_there(company):
     for numbers, wrong in (
         ((), {"numbers"}),
         (("101", "101"), {"numbers"}),
+        (("101", " 101 "), {"numbers"}),
         (("101", "999", "x"), {"numbers[1]", "numbers[2]"}),
     ):
         with pytest.raises(Invalid) as caught:
@@ -98,6 +99,12 @@ async def test_what_a_list_names_must_be_there(company):
     with pytest.raises(Invalid) as caught:
         await create(company, "", instruction=new_id(), wrong=new_id())
     assert set(caught.value.errors) == {"name", "instruction", "wrong"}
+
+
+async def test_numbers_are_kept_as_callers_dial_them(company):
+    await permit(company, True)
+    made = await create(company, numbers=(" 101 ",))
+    assert (made.numbers, made.dialable) == (("101",), ("101",))
 
 
 async def test_a_number_that_is_gone_does_not_keep_a_list_from_being_edited(company):
