@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+from unicodedata import category
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
@@ -34,10 +35,12 @@ __all__ = [
     "executor_columns",
     "instant",
     "one_line",
+    "plain_text",
     "task_view",
 ]
 
 _LONGEST_TITLE = 200
+_LONGEST_COMMENT = 4000
 
 
 class TaskType(StrEnum):
@@ -235,6 +238,16 @@ def one_line(text: str) -> str:
     if not line or len(line) > _LONGEST_TITLE or not line.isprintable():
         raise FieldError("A title has 1 to 200 characters.")
     return line
+
+
+def plain_text(text: str) -> str:
+    """A comment in stored form: lines and tabs, no other control characters. Raises FieldError."""
+    plain = "\n".join(text.splitlines()).strip()
+    if not plain or len(plain) > _LONGEST_COMMENT:
+        raise FieldError("A comment has 1 to 4000 characters.")
+    if any(category(char) in ("Cc", "Cs") for char in plain if char not in "\n\t"):
+        raise FieldError("A comment has no control characters.")
+    return plain
 
 
 def task_view(row: dict[str, Any]) -> TaskView:

@@ -33,6 +33,7 @@ from plugins.crm.logic import (
     executor_columns,
     instant,
     one_line,
+    plain_text,
     task_view,
 )
 from plugins.crm.tables import Comment, Deal, Task, TaskCall
@@ -67,7 +68,6 @@ __all__ = [
 ]
 
 _LONGEST_PAGE = 200
-_LONGEST_COMMENT = 4000
 _REFUSALS = {
     "crm_tasks_employee_fkey": ("executor", "There is no such employee."),
     "crm_tasks_group_fkey": ("executor", "There is no such group."),
@@ -239,9 +239,10 @@ async def call_back(office: Office, task_id: UUID, employee_id: UUID | None = No
 
 async def comment(office: Office, task_id: UUID, text: str) -> TaskCard:
     """Tell colleagues something (TSK-09). Raises Invalid, NotFound."""
-    plain = text.strip()
-    if not plain or len(plain) > _LONGEST_COMMENT:
-        raise Invalid(text=FieldError("A comment has 1 to 4000 characters."))
+    try:
+        plain = plain_text(text)
+    except FieldError as error:
+        raise Invalid(text=error) from None
     async with office.transaction():
         row = await _row(office, task_id)
         said = Comment(task_id=task_id, employee_id=office.viewer.employee_id, text=plain)

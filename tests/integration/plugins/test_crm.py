@@ -46,7 +46,7 @@ async def test_a_task_is_made_by_hand_for_oneself_or_somebody(desk):
 
 async def test_what_is_wrong_with_a_task_is_said_by_field(desk):
     wrong = {
-        "title": CreateTask(" "),
+        "title": CreateTask("a\0b"),
         "executor": CreateTask("x", executor=Addressee(AddresseeKind.EXTERNAL, CALLER)),
         "number": CreateTask("x", number="nobody"),
         "contact_id": CreateTask("x", contact_id=new_id()),
@@ -173,8 +173,12 @@ async def test_status_due_executor_and_comments(desk):
         await service.take(desk.office(anna), task.id)
     card = await service.comment(desk.office(anna), task.id, " Не отвечает. ")
     assert [(said.employee_id, said.text) for said in card.comments] == [(anna.id, "Не отвечает.")]
-    with pytest.raises(Invalid):
-        await service.comment(desk.office(anna), task.id, " ")
+    for wrong in (" ", "а" * 4001, "\0", "Позвонить\x1b[2J", "\ud800"):
+        with pytest.raises(Invalid) as caught:
+            await service.comment(desk.office(anna), task.id, wrong)
+        assert set(caught.value.errors) == {"text"}
+    card = await service.comment(desk.office(anna), task.id, "Занято.\r\n\tПозже 👩‍💻")
+    assert card.comments[-1].text == "Занято.\n\tПозже 👩‍💻"
     # Whoever gives a task away sees it this once more.
     away = UpdateTask(4, executor=whom(desk.me))
     assert (await service.update_task(desk.office(anna), task.id, away)).task.executor == whom(desk.me)
