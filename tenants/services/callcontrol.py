@@ -125,7 +125,7 @@ async def connect(db: Database, actor: Actor, command: ConnectCall) -> MadeCall:
     there the number is dialled, with his caller ID and the limits of his own calls.
 
     An employee without rights over others calls for himself. Returns at once; how the call ended
-    stands in the history. Raises Invalid by field, NotFound, Forbidden, Unavailable.
+    stands in the history. Raises Invalid by field, Forbidden, Unavailable.
     """
     tenant_id = require_scope(actor, "calls:write")
     employee_id = command.employee_id or actor.employee_id
@@ -139,7 +139,7 @@ async def connect(db: Database, actor: Actor, command: ConnectCall) -> MadeCall:
         raise Invalid(number=error) from None
     async with db.tenant(tenant_id) as session:
         if not await session.fetchval("SELECT count(*) FROM employees WHERE id = $1", employee_id):
-            raise NotFound("There is no such employee.")
+            raise Invalid(employee_id=FieldError("There is no such employee."))
     call_id = new_id()
     await ask(db, tenant_id, Connect(call_id, employee_id, number))
     async with db.tenant(tenant_id):

@@ -194,6 +194,7 @@ async def test_employees_call_for_themselves_and_administrators_for_everybody(co
         assert set(refused.value.errors) == {"number"}
     with pytest.raises(Invalid):
         await callcontrol.connect(company.db, operator("ops", company.id), ConnectCall("107"))
-    with pytest.raises(NotFound):
+    with pytest.raises(Invalid) as refused:
         await callcontrol.connect(company.db, company.admin, ConnectCall("107", new_id()))
+    assert set(refused.value.errors) == {"employee_id"}
     assert len(calls.begun) == len(asked)
