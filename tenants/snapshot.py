@@ -282,10 +282,13 @@ FORMER_DAYS = 7
 may still go on, or wait in the journal to be stored."""
 
 _PRUNE = """
-WITH unused AS (
+WITH awaited AS MATERIALIZED ( -- configurations that came while a caller waited, of all calls once
+    SELECT DISTINCT jsonb_path_query(attempts, '$[*].snapshot_hash') #>> '{}' AS hash FROM calls
+), unused AS (
     SELECT v.hash FROM snapshot_versions AS v GROUP BY v.hash
     HAVING max(v.version) < (SELECT max(version) FROM snapshot_versions WHERE created_at < $1)
         AND NOT EXISTS (SELECT FROM calls AS c WHERE c.snapshot_hash = v.hash)
+        AND v.hash NOT IN (SELECT hash FROM awaited)
 ), versions AS (
     DELETE FROM snapshot_versions AS v USING unused WHERE v.hash = unused.hash
 ), gone AS (

@@ -58,7 +58,7 @@ _NOTHING: Mapping[str, Compiled] = MappingProxyType({})
 
 def replay(compiled: Compiled, evidence: Evidence, newer: Mapping[str, Compiled] = _NOTHING) -> Path:
     """The decisions of the call, and a stage for each dialling that came to pass. ``newer`` are the
-    configurations that attempts name by hash; of one that is missing the call's own is asked."""
+    configurations that attempts name by hash. Raises KeyError for one that is missing."""
     facts = evidence.facts
     decision = evidence.decision or route(compiled, facts, evidence.instant)
     regular = decision.chain.steps if decision else ()
@@ -69,7 +69,7 @@ def replay(compiled: Compiled, evidence: Evidence, newer: Mapping[str, Compiled]
         Stage(
             at,
             step,
-            plan(newer.get(key, compiled), step, facts, live, at, evidence.seed, only),
+            plan(newer[key] if key else compiled, step, facts, live, at, evidence.seed, only),
             net=step in net and step not in regular,
             manager=manager,
         )

@@ -47,7 +47,7 @@ async def of_call(
 ) -> Explanation:
     """The decisions of a past call again, or those of another configuration: a version, or ``NOW``.
 
-    Raises NotFound for a call that is not there or has nothing to be replayed from, Invalid for a
+    Raises NotFound for a call that is not there or has not all that it was decided from, Invalid for a
     version that was never in force or is none.
     """
     tenant_id = require_administrator(actor, "calls:read")
@@ -63,7 +63,7 @@ async def of_call(
             raise NotFound
         own = await snapshots.find(session, row["snapshot_hash"])
         modes = await snapshots.former_modes(session, row["snapshot_hash"])
-        newer = await _newer(session, row) if row["facts"] is not None else {}
+        newer = await _newer(session, row)
         other = await _of_version(session, version) if version is not None else None
     if own is None or row["facts"] is None:
         raise NotKept
@@ -73,13 +73,15 @@ async def of_call(
     about = evidence.facts, evidence.instant, gettext, zone
     compiled = routing.compile(own)
     if other is None:
+        if any(each.snapshot_hash not in {"", *newer} for each in evidence.attempts):
+            raise NotKept
         return explain(routing.replay(compiled, evidence, newer), own, *about)
     path, assumed = routing.replay_under(routing.compile(other), compiled, evidence, step_names())
     return explain(path, other, *about, assumed)
 
 
 async def _newer(session: Session, row: Mapping[str, Any]) -> dict[str, routing.Compiled]:
-    """The configurations that came while the caller waited."""
+    """The configurations that came while the caller waited, as far as they were kept."""
     hashes = {attempt.snapshot_hash for attempt in _attempts(row)} - {""}
     found = {key: await snapshots.find(session, key) for key in hashes}
     return {key: routing.compile(each) for key, each in found.items() if each is not None}

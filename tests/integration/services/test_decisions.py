@@ -10,10 +10,20 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from core import routing
 from core.call.record import CallRecord, seed_of
-from core.contracts import AvailabilityMode, CallFacts, Contact, ContactKind, Direction, Live, Outcome
+from core.contracts import (
+    AvailabilityMode,
+    CallFacts,
+    Contact,
+    ContactKind,
+    Direction,
+    Live,
+    Outcome,
+    Snapshot,
+)
 from core.errors import Forbidden, Invalid, NotFound
 from core.ids import new_id
 from core.routing.zones import day
@@ -187,8 +197,9 @@ async def store(database, tmp_path):
     await opened.close()
 
 
-async def called(company, store) -> UUID:
-    """A call under the present configuration: only the administrator's SIP line is there."""
+async def called(company, store, newer: Snapshot | None = None) -> UUID:
+    """A call under the present configuration: only the administrator's SIP line is there. He waits, and
+    is tried again under a ``newer`` one."""
     snapshot = await decisions.present_snapshot(company.db, company.id)
     await snapshots.store(company.db, snapshot)
     compiled = routing.compile(snapshot)
@@ -199,6 +210,9 @@ async def called(company, store) -> UUID:
     live = Live(frozenset({company.activated.employee.lines[1].id}))
     at = record.attempt(step, live)
     routing.plan(compiled, step, facts, live, at, seed_of(facts.call_id))
+    if newer is not None:
+        await snapshots.store(company.db, newer)
+        record.attempt(step, live, snapshot_hash=newer.hash)
     await store.save(record.finish(Outcome.NO_ANSWER, 480, "system"))
     return facts.call_id
 
@@ -289,6 +303,24 @@ async def test_who_may_not_see_it_and_what_was_not_kept(company, store):
     with pytest.raises(NotFound) as lost:
         await decisions.of_call(company.db, company.admin, call_id)
     assert "was not kept" in lost.value.message
+
+
+async def test_a_caller_who_waited_is_decided_again_under_what_came_meanwhile_or_not_at_all(
+    company, store
+):
+    present = await decisions.present_snapshot(company.db, company.id)
+    phoneless = snapshots.sealed(replace(present, version=present.version + 1, terminals=()))
+    call_id = await called(company, store, phoneless)
+    first, second = (await decisions.of_call(company.db, company.admin, call_id)).steps
+    assert {node.kind for node in first.rings} >= {"ring"}
+    assert "ring" not in {node.kind for node in second.rings}
+    async with company.db.tenant(company.id) as session:
+        for table in ("snapshot_versions", "snapshots"):
+            await session.execute(f"DELETE FROM {table} WHERE hash = $1", phoneless.hash)
+    with pytest.raises(NotFound) as lost:
+        await decisions.of_call(company.db, company.admin, call_id)
+    assert "was not kept" in lost.value.message
+    await decisions.of_call(company.db, company.admin, call_id, NOW)
 
 
 # --- the commands ---------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from core.contracts import Cdr, Direction, Media, Outcome
+from core.contracts import Attempt, Cdr, Direction, Media, Outcome
 from core.ids import new_id
 from tenants import snapshot as snapshots
 from tenants.callstore import DatabaseCallStore
@@ -51,7 +51,7 @@ async def versions(company) -> list[int]:
     return [row["version"] for row in rows]
 
 
-async def called(company, digest: str, folder) -> None:
+async def called(company, digest: str, folder, *attempts: Attempt) -> None:
     store = DatabaseCallStore(company.db, folder)
     store.start()
     await store.save(
@@ -61,6 +61,7 @@ async def called(company, digest: str, folder) -> None:
             ended_at=1e9,
             ended_by="system",
             snapshot_hash=digest,
+            attempts=attempts,
         )
     )
     await store.close()
@@ -79,6 +80,15 @@ async def test_what_a_call_refers_to_stays_with_all_its_versions(company, stored
     await called(company, stored[1].hash, tmp_path)
     await snapshots.prune_all(company.db)
     assert await versions(company) == [1, 3, 4, 5, 6]
+
+
+async def test_what_a_caller_who_waited_was_tried_under_stays_too(company, stored, tmp_path):
+    await called(
+        company, stored[1].hash, tmp_path, Attempt(1e9), Attempt(1e9, None, None, None, stored[2].hash)
+    )
+    await called(company, stored[6].hash, tmp_path)
+    await snapshots.prune_all(company.db)
+    assert await versions(company) == [1, 2, 3, 4, 5, 6]
 
 
 async def test_a_sound_that_only_they_have_named_goes(company, stored, tmp_path):
