@@ -357,7 +357,8 @@ class Office(Protocol):
 
     async def client(self, number: str, *, make: bool = False) -> Client | None:
         """The contact with this number, a new one «Не сохранен» with ``make`` (CON-01); ``None`` also
-        for telephones of the company itself. Until the transaction ends nobody else gets it."""
+        for telephones of the company itself, and for personal contacts if the viewer may not know of
+        them. Until the transaction ends nobody else gets it."""
         ...
 
     def visible(self, number: str, contact: str) -> str:

@@ -53,13 +53,16 @@ class DatabaseOffice:
         return frozenset(row["group_id"] for row in rows)
 
     async def client(self, number: str, *, make: bool = False) -> Client | None:
-        """The contact with this number, held until the transaction ends."""
+        """The contact with this number, held until the transaction ends; ``None`` too for a personal
+        one of which the viewer may not know."""
         session = current_session()
         contact = await contact_of(session, number, make=make)
         if contact is None:
             return None
         row = await session.fetchrow(
-            "SELECT id, kind, name, manager_id FROM contacts WHERE id = $1", contact
+            "SELECT id, kind, name, manager_id FROM contacts c"
+            f" WHERE id = $1 AND {self.visible('NULL', 'c.id')}",
+            contact,
         )
         return row and Client(row["id"], ContactKind(row["kind"]), row["name"], row["manager_id"])
 

@@ -259,8 +259,10 @@ async def _visible(office: Office) -> tuple[str, list[Any]]:
         return "FALSE", []
     groups = await office.groups(viewer.employee_id)
     own = "{} IN (t.executor_employee, t.taken_by, t.author_id) OR t.executor_group = ANY({})"
-    clients = office.visible("t.number", "t.contact_id")
-    return f"({own}) AND {clients}", [viewer.employee_id, list(groups)]
+    # Whoever wrote a number down himself learns nothing from seeing it again, and would from not.
+    client = f"t.author_id = {{}} OR {office.visible('t.number', 'NULL::uuid')}"
+    condition = f"({own}) AND {office.visible('NULL', 't.contact_id')} AND ({client})"
+    return condition, [viewer.employee_id, list(groups), viewer.employee_id]
 
 
 async def _row(
@@ -357,9 +359,12 @@ async def _deal(office: Office, deal_id: UUID) -> DealView:
 
 
 def _visible_deals(office: Office) -> tuple[str, list[Any]]:
-    """The one condition on rows ``d``: a private deal is its responsible's, by the letter (H-7)."""
-    mine = "NOT d.private OR d.responsible_id = {}"
-    return f"({mine}) AND {office.visible('NULL', 'd.contact_id')}", [office.viewer.employee_id]
+    """The one condition on rows ``d``: a private deal is its responsible's, by the letter (H-7). So is
+    one whose contact is gone, which may have been a personal one, and administrators'."""
+    viewer = office.viewer
+    kept = "d.private" if viewer.administrator else "(d.private OR d.contact_id IS NULL)"
+    mine = f"NOT {kept} OR d.responsible_id = {{}}"
+    return f"({mine}) AND {office.visible('NULL', 'd.contact_id')}", [viewer.employee_id]
 
 
 # --- checks ---------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from tenants.services.actor import Actor, require_administrator, require_scope
 from tenants.services.company_settings import default_manager
 from tenants.services.constraints import fields_for
 from tenants.services.forms import checked, given, proper_name
+from tenants.services.merging import merge
 from tenants.tables import Contact, ContactNumber, ContactTag, TagKind
 
 __all__ = [
@@ -199,11 +200,14 @@ async def _caller(session: Session, numbers: Sequence[str]) -> dict[str, Any]:
 async def _set_numbers(session: Session, contact_id: UUID, numbers: Sequence[str]) -> None:
     """Whoever merely called with one of them is this contact now."""
     if numbers:
-        await session.execute(
-            "DELETE FROM contacts c WHERE c.kind = $2 AND c.id <> $3 AND EXISTS (SELECT FROM"
-            " contact_numbers n WHERE n.contact_id = c.id AND n.e164 = ANY($1))",
+        callers = await session.fetch(
+            "SELECT c.id FROM contacts c WHERE c.kind = $2 AND c.id <> $3 AND EXISTS (SELECT FROM"
+            " contact_numbers n WHERE n.contact_id = c.id AND n.e164 = ANY($1))"
+            " ORDER BY c.id FOR UPDATE OF c",
             *(list(numbers), ContactKind.UNSAVED, contact_id),
         )
+        for caller in callers:
+            await merge(session, caller["id"], contact_id)
         rows = (ContactNumber(contact_id=contact_id, e164=e164) for e164 in numbers)
         await ContactNumber.insert(*rows)
 

@@ -117,6 +117,33 @@ async def test_trap_26_tasks_of_personal_contacts_are_administrators(desk):
     assert set(caught.value.errors) == {"contact_id"}
 
 
+@pytest.mark.spec("CON-05", at="rule")
+async def test_a_number_does_not_tell_whether_it_is_a_personal_contacts(desk):
+    anna = await desk.company.hire()
+    command = CreateContact("Мама", kind="personal", numbers=(CALLER,))
+    mother = await contacts.create(desk.db, desk.company.admin, command)
+    secret, plain = [await made(desk, who=anna, number=each) for each in (CALLER, "+79030000009")]
+    assert (secret.contact_id, secret.number, plain.contact_id) == (None, CALLER, None)
+    assert [each.id for each in await seen(desk.office(anna))] == [plain.id, secret.id]
+    assert (await service.task(desk.office(anna), secret.id)).task == secret
+    assert (await made(desk, number=CALLER)).contact_id == mother.id  # an administrator's
+
+
+@pytest.mark.spec("CON-05", at="rule")
+async def test_a_deal_without_its_contact_is_its_responsibles_and_administrators(desk):
+    anna, boris = await desk.company.hire(), await desk.company.hire("Борис Полевой")
+    command = CreateContact("Мама", kind="personal")
+    mother = await contacts.create(desk.db, desk.company.admin, command)
+    deal = await service.create_deal(desk.office(), CreateDeal(mother.id, responsible_id=anna.id))
+    for who in (anna, boris):
+        assert await service.deals(desk.office(who)) == []
+    await contacts.delete(desk.db, desk.company.admin, mother.id)
+    assert [each.id for each in await service.deals(desk.office())] == [deal.id]
+    assert [each.id for each in await service.deals(desk.office(anna))] == [deal.id]
+    with pytest.raises(NotFound):
+        await service.deal(desk.office(boris), deal.id)
+
+
 async def test_attached_calls_are_shown_to_those_who_may_see_them(desk):
     anna = await desk.company.hire()
     call = desk.call(asks(anna))

@@ -9,7 +9,7 @@ from core.ids import new_id
 from plugins.crm import service
 from plugins.crm.logic import TaskQuery, TaskStatus, TaskType, UpdateTask
 from tenants.services import contacts
-from tenants.services.contacts import CreateContact
+from tenants.services.contacts import CreateContact, UpdateContact
 from tests.integration.plugins.conftest import CALLER, asks, asks_group, whom
 
 TASKS = "SELECT kind, number FROM crm_tasks ORDER BY id"
@@ -160,3 +160,22 @@ async def test_personal_contacts_are_no_deals(desk):
     await contacts.create(desk.db, desk.company.admin, command)
     await desk.ended(desk.call(), desk.call(direction=Direction.INTERNAL, caller="101"))
     assert await desk.rows(DEALS) == []
+
+
+@pytest.mark.spec("CON-12", at="rule")
+@pytest.mark.parametrize("saved", [True, False], ids=["of a saved contact", "of a new one"])
+async def test_tasks_and_deals_follow_callers_who_turn_out_to_be_one_contact(desk, saved):
+    await desk.set(auto_deals=True)
+    numbers = (CALLER, "+79030000001", "+79030000002")
+    ivan = await contacts.create(desk.db, desk.company.admin, CreateContact("Иван")) if saved else None
+    await desk.ended(*(desk.call(asks(desk.me), caller=each) for each in numbers))
+    assert [each[0] for each in await desk.rows("SELECT count(contact_id) FROM crm_deals")] == [3]
+    if ivan:
+        command = UpdateContact(ivan.id, ivan.version, numbers=numbers)
+        ivan = await contacts.update(desk.db, desk.company.admin, command)
+    else:
+        command = CreateContact("Иван", numbers=numbers)
+        ivan = await contacts.create(desk.db, desk.company.admin, command)
+    assert [card.task.number for card in await cards(desk, contact_id=ivan.id)] == list(numbers)
+    deals = await service.deals(desk.office())
+    assert sorted(str(each.contact_id) for each in deals) == sorted([str(ivan.id), "None", "None"])
