@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import structlog
@@ -16,11 +16,12 @@ from msgspec import Struct, convert
 from msgspec.structs import replace
 
 from core import routing
-from core.call.dialling import InTurn, Place
+from core.call.admission import Admission, CallRefused
 from core.call.facts import dialled_by
 from core.call.moment import Moment
 from core.call.placing import Placing
 from core.call.record import CallRecord, seed_of
+from core.call.ways import InTurn, Place
 from core.contracts import (
     Addressee,
     AddresseeKind,
@@ -47,7 +48,7 @@ from core.contributions import CallVerbs, Next
 from core.errors import SunSimError
 from core.features import FeatureCode
 from core.library import BY_ID, Prompt, media_id
-from core.numbers import EMERGENCY, is_domestic, is_extension
+from core.numbers import is_extension
 from core.routing import recording, responsible
 from core.scenarios import performer
 from core.settings import SipSettings
@@ -63,30 +64,15 @@ if TYPE_CHECKING:
     from core.call.leg import Leg
     from core.ports import RecordingRoom, Sounds
 
-__all__ = ["CallContext", "CallRefused"]
+__all__ = ["CallContext"]
 
 log = structlog.get_logger(__name__)
 
-_FORBIDDEN = 403
 _NOT_FOUND = 404
-_BUSY = 486
-_NOT_ACCEPTABLE = 488
-_NOT_NOW = 503
 _RINGS = 25  # seconds, at an address without a terminal
 
 
 Find = Callable[[UUID, Replaces], "tuple[Conversation, Leg] | None"]
-
-
-class CallRefused(SunSimError):
-    """The call is not allowed: {reason}."""
-
-    code = "call_refused"
-    http_status: ClassVar[int] = 403
-
-    def __init__(self, sip_status: int, reason: str) -> None:
-        self.sip_status = sip_status
-        super().__init__(None, reason=reason)
 
 
 class CallContext:
@@ -115,11 +101,12 @@ class CallContext:
         ``outgoing`` is how many calls of the tenant went outside when this one came, ``external`` how
         many went there or came from there. ``find`` finds a dialog among a company's conversations."""
         self.snapshot = snapshot
-        self._usable = usable
+        self._admission = Admission(
+            snapshot, hooks, usable=usable, outgoing_calls=settings.outgoing_calls
+        )
         self._outgoing = outgoing
         self._external = external
         self._moment = moment
-        self._settings = settings
         self._compiled = compiled
         self._present = present
         self._hooks = hooks
@@ -137,7 +124,7 @@ class CallContext:
     def route(self, record: CallRecord) -> Chain:
         """Admission, then the scenario for incoming calls, what was dialled for others."""
         facts = record.facts
-        self._admit(facts, self._outgoing, self._external, record)
+        self._admission.check(facts, self._outgoing, self._external, record)
         if facts.direction is not Direction.INCOMING:
             record.add(StepCode.DIALLED, address=facts.called)
             return Chain((_as_dialled(facts),))
@@ -213,7 +200,7 @@ class CallContext:
         if facts is None:
             raise CallRefused(_NOT_FOUND, "not a number")
         tenant_id = facts.tenant_id
-        self._admit(facts, self._moment.outgoing(tenant_id), self._moment.external(tenant_id))
+        self._admission.check(facts, self._moment.outgoing(tenant_id), self._moment.external(tenant_id))
         if facts.direction is Direction.OUTGOING:
             self._moment.outside_too(self._facts)
         return _as_dialled(facts)
@@ -349,39 +336,6 @@ class CallContext:
     def answered(self, record: CallRecord, ring: Ring) -> None:
         """Show who talks."""
         self._moment.answered(record.facts, ring)
-
-    def _full(self, external: int) -> bool:
-        channels = self.snapshot.channels
-        return channels is not None and external >= channels
-
-    def _admit(
-        self, facts: CallFacts, outgoing: int, external: int, record: CallRecord | None = None
-    ) -> None:
-        if facts.direction is Direction.OUTGOING and facts.called in EMERGENCY:
-            return  # neither debts nor limits nor plugins stand between people and help
-        if self.snapshot.suspended:
-            raise CallRefused(_FORBIDDEN, "the contract is suspended")
-        if not self._usable:
-            raise CallRefused(_NOT_ACCEPTABLE, "this audio, or its encryption, cannot be used")
-        if facts.direction is Direction.OUTGOING:
-            if facts.number_id is None:
-                raise CallRefused(_FORBIDDEN, "the contract has no number to call from")
-            if not is_domestic(facts.called):
-                raise CallRefused(_FORBIDDEN, "only domestic destinations are open")
-            own = self.snapshot.outgoing_calls
-            if outgoing >= (self._settings.outgoing_calls if own is None else own):
-                raise CallRefused(_FORBIDDEN, "too many outgoing calls at once")
-        if facts.direction is not Direction.INTERNAL and self._full(external):
-            if record is not None:
-                record.add(StepCode.ADMISSION_REFUSED, reason="channels")
-            status = _BUSY if facts.direction is Direction.INCOMING else _NOT_NOW
-            raise CallRefused(status, "all channels of the contract are taken")
-        refused = self._hooks.admit_call(self.tenant, facts)
-        if refused is not None:
-            refusal = refused.item
-            if record is not None:
-                record.add(StepCode.ADMISSION_REFUSED, plugin=refused.plugin, reason=refusal.reason)
-            raise CallRefused(refusal.sip_status, refusal.reason)
 
 
 def _as_dialled(facts: CallFacts) -> Dial:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -20,24 +20,24 @@ import structlog
 from core.call.inbox import Inbox
 from core.call.leg import COMPLETED_ELSEWHERE, CalleeLeg, Leg
 from core.call.record import CallRecord
+from core.call.ways import InTurn, NoPlace, Place, Placer
 from core.contracts import Par, PlanNode, Ring, Seq, StepCode
-from core.errors import MediaRefused, MediaUnavailable, Unavailable
+from core.errors import MediaRefused, MediaUnavailable
 from core.numbers import is_outside
 from core.ports import MediaSession
-from core.sdp import PLAIN, Profile, connection
+from core.sdp import connection
 from core.sip._wire import WireError
 from core.sip.session import (
     Answered,
     Ended,
     Failed,
-    Listener,
     Progress,
     Reoffer,
     Session,
     SessionEvent,
 )
 
-__all__ = ["Answer", "Dialler", "InTurn", "NoPlace", "NotAnswered", "Placer", "Result"]
+__all__ = ["Answer", "Dialler", "NotAnswered", "Result"]
 
 log = structlog.get_logger(__name__)
 
@@ -48,42 +48,6 @@ _NO_CARRIER = 503
 _NO_AUDIO = 488  # answered, but without a description of audio that can be read
 _OF_CARRIER = frozenset({401, 407, 408})  # and 3xx, 5xx: said by a carrier, not by who is called
 _ELSEWHERE = frozenset({300, 301, 302, 305, 380})
-
-
-class Place(NamedTuple):
-    """One phone, or the carrier ``trunk_id``: ``invite`` sends the INVITE with an SDP that fits its
-    ``profile``."""
-
-    invite: Callable[[bytes, Listener], Session]
-    profile: Profile = PLAIN
-    trunk_id: UUID | None = None
-
-
-class NoPlace(Unavailable):
-    """All channels of the carrier are taken."""
-
-    code = "no_channel"
-
-
-class InTurn(NamedTuple):
-    """Ways to one number, tried one after another until the called side says anything at all."""
-
-    places: tuple[Place, ...]
-
-
-class Placer(Protocol):
-    """Turns a ring into INVITEs: one for each phone registered with the line, or one to a trunk."""
-
-    def place(self, ring: Ring) -> Sequence[Place] | InTurn:
-        """Each item sends an INVITE with the given SDP; none if the terminal cannot be reached.
-
-        Its INVITE raises NoPlace when its carrier takes no more calls.
-        """
-        ...
-
-    def redirected(self, ring: Ring, contacts: Sequence[str], record: CallRecord) -> PlanNode | None:
-        """What rings instead of a phone that answers 3xx with these contacts, if anything may."""
-        ...
 
 
 class Answer(NamedTuple):

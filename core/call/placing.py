@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
-from core.call.dialling import InTurn, NoPlace, Place
 from core.call.encryption import at, profile_of
 from core.call.facts import number_shown
+from core.call.ways import InTurn, NoPlace, Place
 from core.contracts import CallFacts, Direction, Encryption, Number, Ring, Snapshot, Trunk
 from core.contributions import DialOptions
 from core.numbers import is_domestic, is_extension, is_outside, normalize

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
-from core.call.dialling import InTurn, Place
 from core.call.record import CallRecord
+from core.call.ways import InTurn, Place
 from core.contracts import (
     Addressee,
     Chain,

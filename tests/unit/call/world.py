@@ -8,10 +8,10 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from core.call.admission import CallRefused
 from core.call.call import Call
-from core.call.context import CallRefused
-from core.call.dialling import Place
 from core.call.record import CallRecord
+from core.call.ways import Place
 from core.contracts import (
     Addressee,
     AddresseeKind,
