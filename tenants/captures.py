@@ -44,6 +44,10 @@ class Captures:
         found = await asyncio.to_thread(lambda: list(self.folder.glob(f"pcaps/{source}-*.pcap")))
         return sorted(path for path in found if _NAME.fullmatch(path.name))
 
+    async def seen(self) -> bool:
+        """Whether the folder with packets is there; one that is shared may be away."""
+        return await asyncio.to_thread((self.folder / "pcaps").is_dir)
+
     async def delete(self, source: str) -> None:
         """Forget all files of one call."""
         if _SOURCE.fullmatch(source):

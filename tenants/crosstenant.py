@@ -45,6 +45,7 @@ __all__ = [
     "purge_sessions",
     "recorded_calls",
     "recordings_due",
+    "recordings_failed",
     "recordings_in_state",
     "renew_lines",
     "talk_times",
@@ -485,12 +486,24 @@ async def talk_times(
 
 
 async def recordings_due(database: Database, limit: int) -> list[Row]:
-    """``tenant_id`` and ``id`` of recordings of which sound is to be made now, the oldest first."""
+    """``tenant_id`` and ``id`` of recordings of which sound is to be made now: those first that
+    failed least, then the oldest; so what fails again and again keeps nobody waiting."""
     async with database.directory() as session:
         return await session.fetch(
             "SELECT tenant_id, id FROM recordings WHERE state = 'waiting' AND retry_at <= now()"
-            " ORDER BY retry_at LIMIT $1",
+            " ORDER BY attempts, retry_at LIMIT $1",
             limit,
+        )
+
+
+async def recordings_failed(database: Database, tenant_id: UUID | None) -> list[Row]:
+    """``id``, ``tenant_id``, ``started_at``, ``reason`` of those that were given up, of all or of one
+    tenant; the latest first."""
+    async with database.directory() as session:
+        return await session.fetch(
+            "SELECT id, tenant_id, started_at, reason FROM recordings WHERE state = 'failed'"
+            " AND ($1::uuid IS NULL OR tenant_id = $1) ORDER BY started_at DESC, id DESC",
+            tenant_id,
         )
 
 

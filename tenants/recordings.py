@@ -27,7 +27,7 @@ import structlog
 
 from core.errors import Unavailable
 from core.media.mixdown import SOUND, Job, Result
-from core.media.render import NotRendered, render
+from core.media.render import NotRendered, RenderingPrevented, TooSlow, render
 from core.recordings import Part, RecordingKind
 from core.settings import RecordingSettings
 from tenants import crosstenant
@@ -45,8 +45,11 @@ ENDINGS = {"mp3": "mp3", "opus": "ogg"}
 """By the form of a recording, the ending of its file's name."""
 
 MOST_ATTEMPTS = 8
+SLOW_ATTEMPTS = 2
+"""Of what takes longer than it may: it keeps the others waiting."""
 CLAIM_SECONDS = 60.0
 _RETRY_SECONDS, _LONGEST_RETRY = 5, 3600
+_PREVENTED_SECONDS = 300
 _AT_ONCE = 20
 _EMPTY_SECONDS = 1.0
 _DAY = 24 * 3600.0
@@ -68,7 +71,7 @@ UPDATE recordings SET state = $2, reason = $3, form = $4, bytes = $5, millisecon
 WHERE id = $1 AND state = 'waiting' RETURNING true
 """
 _PUT_OFF = """
-UPDATE recordings SET reason = $2, retry_at = now() + make_interval(secs => $3)
+UPDATE recordings SET reason = $2, retry_at = now() + make_interval(secs => $3), attempts = $4
 WHERE id = $1 AND state = 'waiting'
 """
 _NEEDED = "SELECT EXISTS (SELECT FROM recordings WHERE call_id = $1 AND state IN ('waiting', 'failed'))"
@@ -111,7 +114,15 @@ class RecordingMaker:
         try:
             async with self._claimed(tenant_id, recording_id):
                 settled = await self._try(tenant_id, dict(row))
-        except (NotRendered, OSError, ValueError, msgspec.MsgspecError) as error:
+        except asyncio.CancelledError:  # we are stopped; the recording is not to blame
+            with suppress(Unavailable, *DATABASE_AWAY):
+                await self._put_off(tenant_id, dict(row), "", 0, counts=False)
+            raise
+        except (RenderingPrevented, OSError) as error:
+            log.warning("recording.prevented", recording=str(row["id"]), problem=str(error))
+            await self._put_off(tenant_id, dict(row), _reason(error), _PREVENTED_SECONDS, counts=False)
+            return
+        except (NotRendered, ValueError, msgspec.MsgspecError) as error:
             await self._failed(tenant_id, dict(row), error)
             return
         if settled:
@@ -121,6 +132,8 @@ class RecordingMaker:
         """Steps 2 and 3; whether the row says what became of it."""
         files = await self._captures.of(row["source"])
         if not files:
+            if not await self._captures.seen():
+                raise RenderingPrevented(problem="no folder")
             raise NotRendered(problem="no files")
         parts = msgspec.json.decode(row["parts"], type=tuple[Part, ...])
         job = Job(parts, tuple(str(path.resolve()) for path in files), row["form"])
@@ -157,14 +170,22 @@ class RecordingMaker:
         return bool(settled)
 
     async def _failed(self, tenant_id: UUID, row: dict[str, Any], error: Exception) -> None:
-        reason = str(error) if isinstance(error, NotRendered) else type(error).__name__
+        reason = _reason(error)
         log.warning("recording.not_made", recording=str(row["id"]), problem=reason)
-        if row["attempts"] >= MOST_ATTEMPTS:
+        most = SLOW_ATTEMPTS if isinstance(error, TooSlow) else MOST_ATTEMPTS
+        if row["attempts"] >= most:
             await self._settle(tenant_id, row, RecordingState.FAILED, reason=reason)
             return
         seconds = min(_RETRY_SECONDS * 4 ** (row["attempts"] - 1), _LONGEST_RETRY)
+        await self._put_off(tenant_id, row, reason, seconds, counts=True)
+
+    async def _put_off(
+        self, tenant_id: UUID, row: dict[str, Any], reason: str, seconds: float, *, counts: bool
+    ) -> None:
+        """Try again later; ``counts`` says whether this was one of the attempts that it has."""
+        attempts = row["attempts"] - (not counts)
         async with self._db.tenant(tenant_id) as session:
-            await session.execute(_PUT_OFF, row["id"], reason, seconds)
+            await session.execute(_PUT_OFF, row["id"], reason, seconds, attempts)
 
     @asynccontextmanager
     async def _claimed(self, tenant_id: UUID, recording_id: UUID) -> AsyncIterator[None]:
@@ -218,12 +239,9 @@ class RecordingMaker:
         async with self._db.tenant(tenant_id) as session:
             if not await session.fetchval("SELECT EXISTS (SELECT FROM contracts)"):
                 return
-            rows = await session.fetch(
-                "SELECT id::text || '.' || form AS name FROM recordings WHERE state = 'ready'"
-            )
-            waiting = await session.fetch("SELECT id::text FROM recordings WHERE state = 'waiting'")
-        kept = {row["name"] for row in rows}
-        begun = tuple(row["id"] for row in waiting)
+            rows = await session.fetch(_WITH_SOUND)  # one moment: what waits may be ready in the next
+        kept = {f"{row['id']}.{row['form']}" for row in rows if row["state"] == RecordingState.READY}
+        begun = tuple(str(row["id"]) for row in rows if row["state"] == RecordingState.WAITING)
         for name in old - kept:
             if not name.startswith(begun):
                 await self._storage.delete(tenant_id, name)
@@ -242,6 +260,7 @@ class RecordingMaker:
                 await asyncio.to_thread(each.path.unlink, missing_ok=True)
 
 
+_WITH_SOUND = "SELECT id, form, state FROM recordings WHERE state IN ('ready', 'waiting')"
 _EXPIRE = """
 UPDATE recordings SET state = 'deleted', reason = 'retention', bytes = 0, peaks = '[]'
 WHERE state = 'ready' AND started_at < now() - make_interval(days => coalesce(
@@ -254,3 +273,7 @@ def _state(kind: RecordingKind, made: Result) -> RecordingState:
     if kind is RecordingKind.MESSAGE and made.sounding < _EMPTY_SECONDS:
         return RecordingState.EMPTY
     return RecordingState.READY
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, NotRendered) else type(error).__name__

@@ -9,11 +9,13 @@ nothing where nobody sent anything. One party alone gives one channel, two give 
 
 from __future__ import annotations
 
+import errno
+import shutil
 import subprocess
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -25,8 +27,10 @@ from core.media.capture import Packet, packets
 from core.media.timeline import LOUD, RATE, Placed, placed
 from core.recordings import Channel, Part, Track
 
-__all__ = ["FORMATS", "POINTS", "SOUND", "Job", "Result", "main"]
+__all__ = ["FORMATS", "POINTS", "PREVENTED", "SOUND", "Job", "Result", "main"]
 
+PREVENTED = 75
+"""Status of the program when it could not do its work (EX_TEMPFAIL of sysexits.h)."""
 POINTS = 400
 """Peaks of each channel."""
 SOUND = "sound"
@@ -51,6 +55,9 @@ _DECODERS: dict[str, tuple[str, ...]] = {
 }
 _NO_VOICE = frozenset({"TELEPHONE-EVENT", "CN", "RED"})
 _FFMPEG = ("ffmpeg", "-nostdin", "-loglevel", "quiet", "-protocol_whitelist", "pipe", "-threads", "1")
+_TOLERANT = ("-max_error_rate", "1")  # what strangers sent may be rubbish throughout
+_ENOUGH = 0.9  # of what packets should sound; a decoder that complained of something gave the rest
+_SPACE = 1 << 20  # free bytes; with fewer a program failed for want of them
 _RAW = ("-ar", str(RATE), "-ac", "1", "-f", "s16le", "pipe:1")
 
 
@@ -75,9 +82,19 @@ class Result(Struct, frozen=True):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The program."""
-    job = msgspec.json.decode(Path(arguments[0]).read_bytes(), type=Job)
-    result = mix(job, Path(arguments[1]))
+    """The program. Its status is ``PREVENTED`` where the machine is to blame, not the recording."""
+    folder = Path(arguments[1])
+    try:
+        job = msgspec.json.decode(Path(arguments[0]).read_bytes(), type=Job)
+        result = mix(job, folder)
+    except OSError as error:
+        if error.errno == errno.EFBIG:  # beyond its bounds
+            raise
+        return PREVENTED
+    except subprocess.CalledProcessError:
+        if shutil.disk_usage(folder).free < _SPACE:
+            return PREVENTED
+        raise
     sys.stdout.buffer.write(msgspec.json.encode(result))
     return 0
 
@@ -136,8 +153,12 @@ def _codecs(track: Track) -> tuple[dict[int, tuple[str, int]], set[int]]:
 
 
 def _write(voice: list[Placed], file: BinaryIO, begins: int, length: int, folder: Path) -> None:
-    """Put one track of a part to its place in a channel."""
-    for run in _runs(voice):
+    """Put one track of a part to its place in a channel: one decoder for each codec, however often
+    the sender changes from one to another."""
+    runs: dict[str, list[Placed]] = {}
+    for each in voice:
+        runs.setdefault(each.codec, []).append(each)
+    for run in runs.values():
         with _decoded(run, folder) as sound:
             for each in run:
                 samples = sound.read(each.samples * _FRAME)
@@ -148,21 +169,10 @@ def _write(voice: list[Placed], file: BinaryIO, begins: int, length: int, folder
                     file.write(samples)
 
 
-def _runs(voice: list[Placed]) -> Iterator[list[Placed]]:
-    """What one decoder can do in one go."""
-    run: list[Placed] = []
-    for each in voice:
-        if run and run[-1].codec != each.codec:
-            yield run
-            run = []
-        run.append(each)
-    if run:
-        yield run
-
-
 @contextmanager
 def _decoded(run: list[Placed], folder: Path) -> Iterator[IO[bytes]]:
-    """What a run sounds like, without its gaps. What cannot be decoded is missing at the end."""
+    """What packets of one codec sound like, without gaps. What cannot be decoded is missing at the end.
+    CalledProcessError if the decoder did not come to the end."""
     coded, plain = folder / "coded", folder / "plain"
     payloads: Iterable[bytes] = (each.payload for each in run)
     if run[0].codec == "OPUS":
@@ -170,8 +180,11 @@ def _decoded(run: list[Placed], folder: Path) -> Iterator[IO[bytes]]:
     with coded.open("wb") as file:
         file.writelines(payloads)
     with coded.open("rb") as source, plain.open("wb") as target:
-        command = (*_FFMPEG, *_DECODERS[run[0].codec], "-i", "pipe:0", *_RAW)
-        subprocess.run(command, stdin=source, stdout=target, check=False)
+        command = (*_FFMPEG, *_TOLERANT, *_DECODERS[run[0].codec], "-i", "pipe:0", *_RAW)
+        status = subprocess.run(command, stdin=source, stdout=target, check=False).returncode
+    wanted = sum(each.samples for each in run) * _FRAME
+    if status < 0 or (status and plain.stat().st_size < wanted * _ENOUGH):
+        raise subprocess.CalledProcessError(status, command)
     with plain.open("rb") as sound:
         yield sound
     coded.unlink()
@@ -217,7 +230,7 @@ def _encode(files: Sequence[BinaryIO], meters: Sequence[_Meter], form: str, targ
             (*command, *FORMATS[form], "pipe:1"), stdin=subprocess.PIPE, stdout=out
         )
         assert coder.stdin is not None
-        with coder, coder.stdin as pipe:
+        with suppress(BrokenPipeError), coder, coder.stdin as pipe:  # its status says why
             for block in _interleaved(files, meters):
                 pipe.write(block)
     if coder.returncode:

@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 
 from core.errors import SunSimError
-from core.media.mixdown import SOUND, Job, Result
+from core.media.mixdown import PREVENTED, SOUND, Job, Result
 from core.supervisor import die_with_parent
 
-__all__ = ["LONGEST", "NotRendered", "render"]
+__all__ = ["LONGEST", "NotRendered", "RenderingPrevented", "TooSlow", "render"]
 
 LONGEST = 600.0
 """Seconds that the making of one recording may take."""
@@ -23,6 +23,8 @@ LONGEST = 600.0
 # Bytes of memory, seconds of CPU and bytes of a file of each process; open files.
 _LIMITS = ("--as=3000000000", "--cpu=600", "--fsize=2000000000", "--nofile=64")
 _BOUNDED = ("nice", "-n", "10", "prlimit", *_LIMITS)
+
+_NOT_DONE = (PREVENTED, 125, 126, 127)  # the last ones: ``nice`` found no ``prlimit``
 
 
 class NotRendered(SunSimError):
@@ -32,9 +34,22 @@ class NotRendered(SunSimError):
     http_status = 422
 
 
-async def render(job: Job, folder: Path, seconds: float = LONGEST) -> Result:
-    """Make ``folder / SOUND`` of what was recorded; the folder is there. Raises NotRendered.
+class TooSlow(NotRendered):
+    """The making of the sound took longer than it may ({problem})."""
 
+    code = "too_slow"
+
+
+class RenderingPrevented(NotRendered):
+    """The machine could not make the sound now, whatever was recorded ({problem})."""
+
+    code = "rendering_prevented"
+
+
+async def render(job: Job, folder: Path, seconds: float = LONGEST) -> Result:
+    """Make ``folder / SOUND`` of what was recorded; the folder is there.
+
+    Raises NotRendered: TooSlow, or RenderingPrevented and OSError where the machine is to blame.
     Cancelled, or when this process dies, its programs are gone, too.
     """
     order = folder / "job"
@@ -51,11 +66,15 @@ async def render(job: Job, folder: Path, seconds: float = LONGEST) -> Result:
     try:
         said, _ = await asyncio.wait_for(program.communicate(), seconds)
     except TimeoutError:
-        raise NotRendered(problem="too slow") from None
+        raise TooSlow(problem="too slow") from None
     finally:
         with suppress(ProcessLookupError):  # its decoders belong to its group
             os.killpg(program.pid, signal.SIGKILL)
         await program.wait()
+    if program.returncode == -signal.SIGXCPU:
+        raise TooSlow(problem="too slow")
+    if program.returncode in _NOT_DONE:
+        raise RenderingPrevented(problem=f"status {program.returncode}")
     if program.returncode:
         raise NotRendered(problem=f"status {program.returncode}")
     try:

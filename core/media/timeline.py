@@ -22,6 +22,8 @@ _LATE = 2.0  # seconds; the same number again so much later is another packet
 _APART = 0.3  # seconds between clock and timestamps at which the clock is believed
 _OPUS_FRAMES = (10, 20, 40, 60), (10, 20), (2.5, 5, 10, 20)  # RFC 6716 §3.1, table 2
 
+_OPUS_LARGEST = 48 * 1277  # bytes: 48 frames of 1275 and their lengths (§3.2)
+
 
 class Placed(NamedTuple):
     """What is heard from sample ``at`` on; ``codec`` is a name in upper case."""
@@ -64,7 +66,8 @@ def _opus_samples(payload: bytes) -> int:
     frames = {0: 1, 1: 2, 2: 2}.get(count) or (payload[1] & 63 if len(payload) > 1 else 0)
     mode = 0 if kind < 12 else 1 if kind < 16 else 2
     milliseconds = _OPUS_FRAMES[mode][kind % len(_OPUS_FRAMES[mode])] * frames
-    return int(milliseconds * RATE / 1000) if milliseconds <= 120 else 0
+    fits = milliseconds <= 120 and len(payload) <= _OPUS_LARGEST
+    return int(milliseconds * RATE / 1000) if fits else 0
 
 
 class _Stream:

@@ -11,15 +11,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from core.errors import NotFound
 from core.ids import new_id
 from core.media.mixdown import SOUND, Job, Result
+from core.media.render import NotRendered, RenderingPrevented, TooSlow
 from core.media.tones import heard_seconds
 from core.recordings import CallRecording, Channel, Part, RecordingKind, Track
 from core.settings import RecordingSettings
 from tenants import tables
 from tenants.callstore import DatabaseCallStore
 from tenants.captures import Captures
-from tenants.recordings import MOST_ATTEMPTS, RecordingMaker
+from tenants.db import _Connection
+from tenants.recordings import MOST_ATTEMPTS, SLOW_ATTEMPTS, RecordingMaker
+from tenants.services import failedrecordings
+from tenants.services.actor import operator
 from tenants.storage import Storage
 from tests.integration.directory.conftest import call_of
 from tests.rules.source import ROOT
@@ -167,6 +172,126 @@ async def test_what_cannot_be_made_is_tried_again_and_then_kept_for_the_operator
     assert file.exists()
     await maker(database, folder, failed_days=1).sweep()
     assert not file.exists()
+
+
+def failing(error):
+    async def render(job, folder):
+        raise error
+
+    return render
+
+
+async def test_what_takes_too_long_is_tried_twice_only(store, database, company, folder):
+    await recorded(store, company, folder)
+    works = maker(database, folder, render=failing(TooSlow(problem="too slow")))
+    for _ in range(SLOW_ATTEMPTS):
+        assert (await row_of(database, company))["state"] == "waiting"
+        await works.work()
+        await overdue(database, company)
+    assert (await row_of(database, company))["state"] == "failed"
+    assert len(left(folder)) == 2
+
+
+@pytest.mark.parametrize("trouble", ["render", "program", "folder", "stopped"])
+async def test_troubles_of_the_machine_are_no_attempts(store, database, company, folder, trouble):
+    await recorded(store, company, folder)
+    errors = {
+        "render": RenderingPrevented(problem="status 75"),
+        "program": FileNotFoundError("nice"),
+        "stopped": asyncio.CancelledError(),
+    }
+    works = maker(database, folder, render=failing(errors.get(trouble)))
+    if trouble == "folder":
+        (folder / "media").rename(folder / "away")
+    for _ in range(MOST_ATTEMPTS + 1):
+        if trouble == "stopped":
+            with pytest.raises(asyncio.CancelledError):
+                await works.work()
+        else:
+            assert await works.work() == 1
+            assert await works.work() == 0, "not at once"
+        row = await row_of(database, company)
+        assert (row["state"], row["attempts"]) == ("waiting", 0)
+        await overdue(database, company)
+    if trouble == "folder":
+        (folder / "away").rename(folder / "media")
+    await maker(database, folder, render=fake).work()
+    assert (await row_of(database, company))["state"] == "ready"
+
+
+async def test_what_fails_again_and_again_keeps_nobody_waiting(store, database, make_company, folder):
+    ours, theirs = await make_company(1), await make_company(2)
+    bad = await recorded(store, ours, folder)
+    order = []
+
+    async def render(job, folder):
+        order.append(job.files[0])
+        if str(bad.call_id) in job.files[0]:
+            raise NotRendered(problem="status 1")
+        return await fake(job, folder)
+
+    works = maker(database, folder, render=render)
+    await works.work()
+    good = await recorded(store, theirs, folder)
+    async with database.tenant(ours.id) as session:
+        await session.execute("UPDATE recordings SET retry_at = now() - interval '1 day'")
+    await works.work()
+    assert [str(good.call_id) in each for each in order] == [False, True, False]
+
+
+async def test_the_operator_has_failed_ones_tried_anew(store, database, company, folder):
+    await recorded(store, company, folder)
+    slow = maker(database, folder, render=failing(TooSlow(problem="too slow")))
+    for _ in range(SLOW_ATTEMPTS):
+        await slow.work()
+        await overdue(database, company)
+    row = await row_of(database, company)
+    (found,) = await failedrecordings.failed(database, operator(), company.id)
+    assert (found.id, found.tenant_id) == (row["id"], company.id)
+    assert "too slow" in found.reason
+    assert await failedrecordings.retry(database, operator(), None, found.id) == (found,)
+    with pytest.raises(NotFound):
+        await failedrecordings.retry(database, operator(), None, found.id)
+    assert await failedrecordings.failed(database, operator(), company.id) == ()
+    await maker(database, folder, render=fake).work()
+    assert (await row_of(database, company))["state"] == "ready"
+    async with database.tenant(company.id):
+        entries = await tables.AuditEntry.select(tables.AuditEntry.action)
+    assert [e["action"] for e in entries if e["action"].startswith("recording")] == ["recording.retry"]
+
+
+async def test_what_becomes_ready_during_the_sweep_is_kept(
+    store, database, company, folder, monkeypatch
+):
+    """Whichever question of the sweep to the database comes before that."""
+    await recorded(store, company, folder)
+    works, sweeping = maker(database, folder, render=fake), maker(database, folder)
+    put, old, fetch = works._storage.put, sweeping._storage.old, _Connection.fetch
+    stored, asked = asyncio.Event(), asyncio.Event()
+
+    async def put_and_wait(*args):
+        await put(*args)
+        stored.set()
+        await asked.wait()
+
+    async def all_are_old(tenant_id, age):
+        return await old(tenant_id, -1.0)
+
+    async def fetch_slowly(session, *args):
+        rows = await fetch(session, *args)
+        if asyncio.current_task() is not making and not asked.is_set():
+            asked.set()
+            await making
+        return rows
+
+    monkeypatch.setattr(works._storage, "put", put_and_wait)
+    monkeypatch.setattr(sweeping._storage, "old", all_are_old)
+    making = asyncio.create_task(works.work())
+    await stored.wait()
+    monkeypatch.setattr(_Connection, "fetch", fetch_slowly)
+    await sweeping._sweep_sound(company.id)
+    assert len(sounds(folder)) == 1
+    assert (await row_of(database, company))["state"] == "ready"
 
 
 async def test_days_pass_and_recordings_go(store, database, company, folder):

@@ -1,9 +1,14 @@
 """Recordings as sound: who is heard where and when, and what bounds the making."""
 
+import os
+import subprocess
+
+import msgspec
 import pytest
 
-from core.media.mixdown import POINTS, SOUND, Job, mix
-from core.media.render import NotRendered, render
+from core.media import mixdown
+from core.media.mixdown import POINTS, PREVENTED, SOUND, Job, main, mix
+from core.media.render import RenderingPrevented, TooSlow, render
 from core.media.tones import heard_seconds
 from core.recordings import Channel, Part, Track
 from tests.support.pcaps import decoded, speech, write_pcap
@@ -90,7 +95,68 @@ def test_damaged_audio_costs_at_most_itself(tmp_path):
 async def test_who_takes_too_long_is_ended(tmp_path):
     file = write_pcap(tmp_path / "a.pcap", speech(4000, 440, 1, at=T))
     job = Job((Part(T, T + 1, (CLIENT,)),), (str(file),))
-    with pytest.raises(NotRendered, match="too slow"):
+    with pytest.raises(TooSlow):
         await render(job, tmp_path, 0.0)
-    with pytest.raises(NotRendered, match="status"):
+    with pytest.raises(RenderingPrevented, match="status"):
         await render(Job(job.parts, ("/nowhere",)), tmp_path)
+
+
+@pytest.fixture
+def decoders(monkeypatch):
+    """The commands of the decoders that ran; ``fake`` stands for them."""
+    ran, real = [], subprocess.run
+
+    def run(command, **more):
+        ran.append(command)
+        return real(fakes.get("command", command), **more)
+
+    fakes = {}
+    monkeypatch.setattr(mixdown.subprocess, "run", run)
+    return ran, fakes
+
+
+def test_each_codec_of_a_track_is_decoded_in_one_go(tmp_path, decoders):
+    """However often the sender changes it; everything is heard when it was said."""
+    a_law, u_law = speech(4000, 440, 2, at=T), speech(4000, 440, 2, at=T, voice=PCMU)
+    said = [(a_law, u_law)[number % 2][number] for number in range(100)]
+    file = write_pcap(tmp_path / "a.pcap", said)
+    made = mix(Job((Part(T, T + 2, (CLIENT,)),), (str(file),)), tmp_path)
+    assert (len(decoders[0]), made.packets) == (2, 100)
+    (heard,) = decoded(tmp_path / SOUND, 1)
+    assert heard_seconds(heard, 440) >= 1.6
+
+
+@pytest.mark.parametrize(
+    ("script", "fails"),
+    [("kill -9 $$", True), ("exit 1", True), ("head -c 100; exit 1", True), ("exit 0", False)],
+)
+def test_a_decoder_that_dies_makes_no_silence(tmp_path, decoders, script, fails):
+    file = write_pcap(tmp_path / "a.pcap", speech(4000, 440, 1, at=T))
+    job = Job((Part(T, T + 1, (CLIENT,)),), (str(file),))
+    decoders[1]["command"] = ("sh", "-c", script)
+    if fails:
+        with pytest.raises(subprocess.CalledProcessError):
+            mix(job, tmp_path)
+    else:
+        assert mix(job, tmp_path).sounding == 0
+
+
+def test_rubbish_throughout_is_silence(tmp_path):
+    said = [each._replace(payload=b"\xff") for each in speech(4000, 440, 1, at=T, voice=Opus(111))]
+    huge = said[0]._replace(payload=bytes([4]) * 65_000, sequence=7)
+    file = write_pcap(tmp_path / "a.pcap", [*said, huge])
+    assert mix(Job((Part(T, T + 1, (CLIENT,)),), (str(file),)), tmp_path).sounding == 0
+
+
+@pytest.mark.parametrize("trouble", ["no program", "no space"])
+def test_the_machines_troubles_are_not_the_recordings(tmp_path, monkeypatch, decoders, trouble):
+    file = write_pcap(tmp_path / "a.pcap", speech(4000, 440, 1, at=T))
+    job = Job((Part(T, T + 1, (CLIENT,)),), (str(file),))
+    (tmp_path / "job").write_bytes(msgspec.json.encode(job))
+    if trouble == "no program":
+        monkeypatch.setenv("PATH", os.fspath(tmp_path))
+    else:
+        decoders[1]["command"] = ("sh", "-c", "exit 1")
+        usage = mixdown.shutil.disk_usage(tmp_path)._replace(free=0)
+        monkeypatch.setattr(mixdown.shutil, "disk_usage", lambda folder: usage)
+    assert main([os.fspath(tmp_path / "job"), os.fspath(tmp_path)]) == PREVENTED
