@@ -6,7 +6,7 @@ where records go (``tenants``) or what relays the audio (``core.media``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -355,7 +355,12 @@ class RecordingRoom(Protocol):
         ...
 
     def full(self) -> bool:
-        """Whether everybody's recordings must stop."""
+        """Whether everybody's recordings must stop, as it was when last looked at; asks nobody."""
+        ...
+
+    async def look(self, sources: Collection[str]) -> Mapping[str, int]:
+        """Look again; returns how many bytes were written of each of these calls, as far as is known.
+        It takes seconds at most, whatever the disk does."""
         ...
 
 

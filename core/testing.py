@@ -7,7 +7,7 @@ fakes implement ``core.ports`` in memory; ``docs/hooks.md`` shows a test of a pl
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -234,6 +234,10 @@ class MemoryRoom:
     def full(self) -> bool:
         """Whether there is one."""
         return bool(self.reason)
+
+    async def look(self, sources: Collection[str]) -> Mapping[str, int]:
+        """Nothing is written."""
+        return {}
 
 
 class MemorySounds:

@@ -53,6 +53,16 @@ class Captures:
         if _SOURCE.fullmatch(source):
             await asyncio.to_thread(self._delete, source)
 
+    def sizes(self, sources: frozenset[str]) -> dict[str, int]:
+        """How many bytes of packets there are of each of these calls now. Blocks."""
+        found: dict[str, int] = {}
+        for path in (self.folder / "pcaps").glob("*.pcap"):
+            named = _NAME.fullmatch(path.name)
+            if named is not None and named[1] in sources:
+                with suppress(FileNotFoundError):
+                    found[named[1]] = found.get(named[1], 0) + path.stat().st_size
+        return found
+
     async def all(self) -> list[Captured]:
         """Every file of every call."""
         return await asyncio.to_thread(lambda: list(self._all("*")))

@@ -73,6 +73,7 @@ REASONS = {
     "transfer_failed": N_("nobody took the transferred call"),
     "limit": N_("the longest duration of a call was reached"),
     "disk_full": N_("there is too little space on the disk"),
+    "flooded": N_("more was sent than can be said"),
     "recordings_full": N_("the company’s space for recordings is full"),
     "not_recorded": N_("the media server could not record"),
     "not_announced": N_("the caller could not be told of it"),

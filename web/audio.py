@@ -32,8 +32,7 @@ async def send(
 ) -> Response[Any]:
     """A recording, or the piece that the request wants. Raises NotFound."""
     asked = _RANGE.fullmatch(request.headers.get("range", "").replace(" ", ""))
-    begins = asked is None or asked[1] in ("", "0")
-    sound = await recordings.sound(actor, recording_id, begins=begins)
+    sound = await recordings.sound(actor, recording_id)
     size = (await asyncio.to_thread(sound.path.stat)).st_size
     headers = _HEADERS | {"content-disposition": f'inline; filename="{sound.name}"'}
     if asked is None or asked[0] == "bytes=-":  # what we do not understand we may ignore (§14.2)

@@ -16,6 +16,7 @@ from core.call.early import CallerLeft
 from core.call.ending import CANCELLED, FAILED, NOT_NOW, CallEnd, ended
 from core.call.leg import Leg
 from core.call.record import CallRecord
+from core.call.recording import Captured
 from core.call.state import CallState
 from core.call.surroundings import Surroundings
 from core.call.verbs import Verbs
@@ -109,6 +110,11 @@ class Call:
     def resume_recording(self) -> bool:
         """Record again; whether it was paused."""
         return self._state.recorder.resume()
+
+    @property
+    def captured(self) -> Captured | None:
+        """What is written of it, if it is recorded now."""
+        return self._state.recorder.captured
 
     def stop_recording(self, reason: str) -> None:
         """Record nothing of this call any more."""

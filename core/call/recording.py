@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 import structlog
@@ -27,7 +27,7 @@ from core.ids import new_id
 from core.ports import Loudness, MediaSession, RecordingRoom
 from core.recordings import CallRecording, Channel, Part, RecordingKind, Track
 
-__all__ = ["CALLER", "DISK_FULL", "NOT_ANNOUNCED", "Recorded", "Recorder", "RoomWatch"]
+__all__ = ["CALLER", "DISK_FULL", "Captured", "Recorded", "Recorder", "RoomWatch"]
 
 log = structlog.get_logger(__name__)
 
@@ -37,9 +37,20 @@ CALLER = "caller"
 DISK_FULL = "disk_full"
 _PAUSED = "paused"
 _NOT_RECORDED = "not_recorded"
-NOT_ANNOUNCED = "not_announced"
+_NOT_ANNOUNCED = "not_announced"
 _NOTHING_SAID = "nothing_said"
+_FLOODED = "flooded"
 _GLANCE = 5.0  # seconds
+_NEEDED, _BEARABLE = 2 * 25_000, 2 * 75_000
+"""Bytes in a second of two sides: of G.711 and G.722 in packets of 10 ms and more, and of anything."""
+_MARGIN = 2 << 20
+
+
+class Captured(NamedTuple):
+    """How the names of a call's files begin, and for how many seconds they were written to."""
+
+    source: str
+    seconds: float
 
 
 class Recorder:
@@ -51,8 +62,12 @@ class Recorder:
         self._surroundings = surroundings
         self._kept: dict[RecordingKind, CallRecording] = {}
         self._kind: RecordingKind | None = None  # what goes on now is to be recorded as this,
-        self._held = ""  # unless this says why not,
-        self._never = ""  # or this, for good
+        self._never = ""  # unless this says why not, for good,
+        self._unannounced = False  # or, of conversations, nobody was told of it
+        self._paused = False  # or it is to be left out
+        self._employees: set[UUID | None] = set()
+        self._since: float | None = None  # the server records, or is about to
+        self._seconds = 0.0  # it did before
         self._parties: dict[str, Channel] = {}
         self._running = False  # the server records
         self._part: Part | None = None  # the present one; its end is not known yet
@@ -65,6 +80,9 @@ class Recorder:
         """These two talk from now on, with the employees they are; ``options`` are the branch's."""
         self._cut()
         employees: set[UUID | None] = {key for key in parties.values() if key is not None}
+        if employees != self._employees:  # a pause was the other one's
+            self._paused = False
+        self._employees = employees
         wanted = self._surroundings.records(self._record, options, employees or {None})
         self._kind = RecordingKind.CONVERSATION if wanted else None
         client = self._client(parties)
@@ -83,27 +101,46 @@ class Recorder:
         """Another media server has the audio: it records a part of its own."""
         self._cut()
         self._running = False
+        self._rest()
         self._match()
 
     def pause(self, by: str = "") -> bool:
         """Leave out what is said now, if it is recorded; ``by`` is who wants it, for the log."""
-        if self._kind is not RecordingKind.CONVERSATION or self._held or self._never:
+        if self._kind is not RecordingKind.CONVERSATION or not self._wanted:
             return False
-        self._hold(_PAUSED, by)
+        self._paused = True
+        self._record.add(StepCode.NOT_RECORDING, reason=_PAUSED, by=by)
+        self._cut()
+        self._match()
         return True
 
     def resume(self) -> bool:
         """Record again; whether it was paused."""
-        if self._held != _PAUSED or self._never:
+        if not self._paused or self._never:
             return False
-        self._held = ""
+        self._paused = False
         self._match()
         return True
 
     @property
     def paused(self) -> bool:
         """Whether a recording goes on after ``resume`` only."""
-        return self._held == _PAUSED
+        return self._paused
+
+    @property
+    def captured(self) -> Captured | None:
+        """What the server has written since it began, if it records now."""
+        if self._since is None:
+            return None
+        return Captured(self._media.recorded_as, self._seconds + self._record.now() - self._since)
+
+    def unannounced(self) -> None:
+        """Nobody could be told of it: no conversation is recorded. A message needs no telling."""
+        self._unannounced = True
+        self._record.add(StepCode.NOT_RECORDING, reason=_NOT_ANNOUNCED)
+        self._surroundings.recorded(_NOT_ANNOUNCED)
+        self._cut()
+        self._match()
 
     def stop(self, reason: str) -> None:
         """Record nothing any more."""
@@ -152,6 +189,7 @@ class Recorder:
         self._cut()
         self._kind = None
         self._closed = True
+        self._rest()
         if self._asking is not None:
             self._asking.cancel()
         self._record.recordings = list(self._kept.values())
@@ -160,7 +198,9 @@ class Recorder:
 
     @property
     def _wanted(self) -> bool:
-        return self._kind is not None and not self._held and not self._never
+        if self._kind is None or self._never:
+            return False
+        return self._kind is RecordingKind.MESSAGE or not (self._unannounced or self._paused)
 
     def _match(self) -> None:
         """Have the server do what is wanted."""
@@ -182,6 +222,7 @@ class Recorder:
     async def _ask(self) -> None:
         if not self._wanted:
             self._running = False
+            self._rest()
             try:
                 await self._media.unrecord()
             except MediaUnavailable as error:  # what is written all the same belongs to no part
@@ -198,8 +239,15 @@ class Recorder:
             self.stop(_NOT_RECORDED)
             return
         self._running = True
+        self._since = self._record.now()
         if self._wanted:
             self._begin()
+
+    def _rest(self) -> None:
+        """The server writes no more."""
+        if self._since is not None:
+            self._seconds += self._record.now() - self._since
+            self._since = None
 
     def _begin(self) -> None:
         """A part begins, where somebody is heard whom we know how to find."""
@@ -222,12 +270,6 @@ class Recorder:
         )
         self._kept[self._kind] = replace(made, parts=(*made.parts, part))
 
-    def _hold(self, why: str, by: str = "") -> None:
-        self._held = why
-        self._record.add(StepCode.NOT_RECORDING, reason=why, by=by)
-        self._cut()
-        self._match()
-
     def _client(self, parties: Mapping[str, UUID | None]) -> str:
         """Who is on the left: the client; of two of the company who has called."""
         outside = [name for name, employee in parties.items() if employee is None]
@@ -249,13 +291,19 @@ class Recorder:
 class Recorded(Protocol):
     """A call, as far as its recording can be stopped."""
 
+    @property
+    def captured(self) -> Captured | None:
+        """What is written of it, if it is recorded now."""
+        ...
+
     def stop_recording(self, reason: str) -> None:
         """Record nothing of it any more."""
         ...
 
 
 class RoomWatch:
-    """Stops all recordings when there is too little space for them; calls go on."""
+    """Stops recordings when there is too little space for them: first of the calls of which more is
+    written than anybody can say, then all. A flood is stopped at any rate. Calls go on."""
 
     def __init__(self, room: RecordingRoom, calls: Callable[[], Iterable[Recorded]]) -> None:
         self._room = room
@@ -277,12 +325,23 @@ class RoomWatch:
         while True:
             await asyncio.sleep(_GLANCE)
             try:
-                self.look()
+                await self.look()
             except OSError as error:  # a folder that is away has no room; looked at again
                 log.warning("recording.room_unknown", problem=str(error))
 
-    def look(self) -> None:
-        """Stop them if need be."""
-        if self._room.full():
-            for call in self._calls():
-                call.stop_recording(DISK_FULL)
+    async def look(self) -> None:
+        """Stop what need be."""
+        calls = [(call, captured) for call in self._calls() if (captured := call.captured)]
+        written = await self._room.look([captured.source for _, captured in calls])
+        full = self._room.full()
+        bound = _NEEDED if full else _BEARABLE
+        floods = [
+            call
+            for call, captured in calls
+            if written.get(captured.source, 0) > captured.seconds * bound + _MARGIN
+        ]
+        for call in floods:
+            call.stop_recording(_FLOODED)
+        if full and not floods:
+            for each in self._calls():
+                each.stop_recording(DISK_FULL)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from core.call.ending import CallEnd
 from core.call.originate import originate
-from core.call.recording import NOT_ANNOUNCED
 from core.call.state import CallState
 from core.call.verbs import Verbs
 from core.contracts import Chain, Dial, HangUp, TaskKind
@@ -61,4 +60,4 @@ async def _announce(state: CallState, verbs: Verbs, chain: Chain) -> None:
         if await state.surroundings.clip(media) is not None:
             await verbs.play(media)
             return
-    state.recorder.stop(NOT_ANNOUNCED)
+    state.recorder.unannounced()

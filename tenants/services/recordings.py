@@ -145,15 +145,15 @@ class Recordings:
         channels = msgspec.json.decode(row["peaks"], type=tuple[tuple[int, ...], ...])
         return Peaks(row["milliseconds"], channels)
 
-    async def sound(self, actor: Actor, recording_id: UUID, *, begins: bool) -> Sound:
-        """The sound, for one piece of it; hearing is in the journal once it ``begins``.
+    async def sound(self, actor: Actor, recording_id: UUID) -> Sound:
+        """The sound, for one piece of it, whichever; the first one of an hour is in the journal.
 
         Raises NotFound if it is not there, or not to be heard any more.
         """
         tenant_id = require_scope(actor, "recordings:read")
         async with self._db.tenant(tenant_id) as session:
             row = await _ready(session, actor, recording_id)
-            if begins:
+            if not await session.fetchval(_HEARD, recording_id, actor.user_id, actor.name):
                 await audit.record(actor, "recording.heard", recording_id)
         path = await self._storage.get(tenant_id, f"{recording_id}.{row['form']}")
         if path is None:
@@ -176,6 +176,10 @@ class Recordings:
             await self._storage.delete(tenant_id, f"{recording_id}.{row['form']}")
 
 
+_HEARD = """
+SELECT EXISTS (SELECT FROM audit_entries WHERE action = 'recording.heard' AND object_id = $1
+    AND user_id IS NOT DISTINCT FROM $2 AND actor = $3 AND at > now() - interval '1 hour')
+"""
 _DELETE = (
     "UPDATE recordings SET state = 'deleted', reason = 'deleted', bytes = 0, peaks = '[]' WHERE id = $1"
 )

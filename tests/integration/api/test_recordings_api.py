@@ -95,13 +95,13 @@ async def test_who_may_not_see_the_call_finds_no_recording_of_it(world):
         employee = await listener(world, company, answered=answered)
         found = await service.find(employee, EVERYTHING)
         assert [each.id for each in found.recordings] == ([key] if answered else [])
-    assert (await service.sound(employee, key, begins=True)).path.exists()
+    assert (await service.sound(employee, key)).path.exists()
     with pytest.raises(Forbidden):
         await service.delete(employee, key)
     async with world.database.tenant(company.id) as session:
         await session.execute("UPDATE calls SET answered_employee_id = NULL")
     for refused in (
-        service.sound(employee, key, begins=False),
+        service.sound(employee, key),
         service.peaks(employee, key),
         service.get(employee, key),
         service.of_call(employee, (await service.get(company.admin, key)).call_id),
@@ -118,7 +118,7 @@ async def test_calls_with_personal_contacts_are_heard_by_administrators_only(wor
     personal = CreateContact("Мама", kind=ContactKind.PERSONAL, numbers=("+79162041833",))
     await contacts.create(world.database, company.admin, personal)
     with pytest.raises(NotFound):
-        await service.sound(employee, key, begins=False)
+        await service.sound(employee, key)
     assert (await service.find(employee, EVERYTHING)).recordings == ()
     await service.get(company.admin, key)
 
@@ -158,3 +158,16 @@ async def test_what_is_recorded_is_set_over_the_api(world):
     path = f"/numbers/{number['id']}"
     changed = await world.call("PATCH", path, world.ours.token, json=wish)
     assert (changed.json()["records"], changed.json()["announces"]) == (True, True)
+
+
+@pytest.mark.parametrize("wanted", ["bytes=1-", "bytes=00-", "bytes=-299", "bytes=0-"])
+async def test_whoever_hears_is_in_the_journal_once_an_hour(world, path, wanted):
+    """Whichever piece he begins with."""
+    company = world.ours.company
+    made = await tokens.create(world.database, company.admin, CreateToken("p", ("recordings:read",)))
+    for token in (world.ours.token, made.token):
+        for _ in range(2):
+            assert (await get(world, f"{path}/audio", token, Range=wanted)).status_code == 206
+    async with world.database.tenant(company.id) as session:
+        heard = await session.fetch("SELECT actor FROM audit_entries WHERE action = 'recording.heard'")
+    assert len(heard) == len({row["actor"] for row in heard}) == 2

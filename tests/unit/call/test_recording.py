@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from core.call.recording import RoomWatch
+from core.call.recording import Captured, RoomWatch
 from core.contracts import Direction, Options, Outcome, StepCode
 from core.recordings import Channel, RecordingKind
 from core.sip.session import Referred
@@ -145,6 +145,9 @@ def test_recordings_stop_where_there_is_no_room_any_more_and_calls_go_on():
         def full(self):
             return self.is_full
 
+        async def look(self, sources):
+            return {}
+
     here, room = world(), Room()
     watch = RoomWatch(room, lambda: [here.call])
 
@@ -161,6 +164,78 @@ def test_recordings_stop_where_there_is_no_room_any_more_and_calls_go_on():
     assert cdr.ended_at - cdr.started_at == pytest.approx(32)
     assert noted(cdr) == [STARTED, (StepCode.NOT_RECORDING, "disk_full")]
     assert asked(here) == ["record", "unrecord"]
+
+
+class Floods:
+    """A call of which ``rate`` bytes a second are written."""
+
+    def __init__(self, source, rate):
+        self.rate, self.stopped = rate, ""
+        self.known = Captured(source, 100.0)
+
+    @property
+    def captured(self):
+        return None if self.stopped else self.known
+
+    def stop_recording(self, reason):
+        self.stopped = self.stopped or reason
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_who_floods_is_stopped_before_all_others(is_full):
+    calls = [Floods("usual", 22_000), Floods("much", 90_000), Floods("flood", 900_000)]
+
+    class Room:
+        def full(self):
+            return is_full
+
+        async def look(self, sources):
+            return {each.known.source: each.rate * 100 for each in calls}
+
+    watch = RoomWatch(Room(), lambda: calls)
+    run(watch.look())
+    assert [each.stopped for each in calls] == ["", "flooded" if is_full else "", "flooded"]
+    run(watch.look())
+    assert calls[0].stopped == ("disk_full" if is_full else "")
+
+
+def test_a_call_says_for_how_long_it_is_written_down():
+    here, said = world(), []
+
+    def ask():
+        said.append(here.call.captured)
+
+    cdr = run(
+        here.run(
+            (1, ask),
+            (12, ask),
+            (13, lambda: here.call.pause_recording()),  # noqa: PLW0108 - made later
+            (20, ask),
+            (21, lambda: here.call.resume_recording()),  # noqa: PLW0108
+            (31, ask),
+        )
+    )
+    assert len(cdr.recordings) == 1
+    assert (said[0], said[2]) == (None, None)
+    assert [each.source for each in said[1::2]] == ["call-1", "call-1"]
+    assert [each.seconds for each in said[1::2]] == pytest.approx([10, 21], abs=0.5)
+
+
+@pytest.mark.parametrize(("employee", "parts"), [(UUID(int=7), 1), (UUID(int=8), 2)])
+def test_a_pause_ends_when_somebody_else_talks(employee, parts):
+    here = world()
+
+    def passed_on():
+        recorder = here.call._state.recorder
+        recorder.parted()
+        recorder.joined(here.options, {"caller": None, "another": employee})
+
+    cdr = run(here.run((6, lambda: here.call.pause_recording()), (10, passed_on)))  # noqa: PLW0108
+    made = cdr.recordings[0].parts
+    assert len(made) == parts
+    assert made[0].ended_at == pytest.approx(cdr.started_at + 6)
+    if parts == 2:
+        assert made[1].started_at == pytest.approx(cdr.started_at + 10, abs=0.5)
 
 
 @pytest.mark.spec("OPT-04", at="rule")

@@ -474,6 +474,17 @@ def test_who_cannot_leave_a_message_is_told_of_all_the_same(trouble):
     assert "beep" not in world.heard
 
 
+def test_a_message_needs_no_announcement():
+    """What could not be said of conversations does not keep anybody from leaving one."""
+    world = Mailbox()
+
+    def unannounced():
+        world.call._state.recorder.unannounced()
+
+    cdr = world.call_in((1, unannounced), (20, "#"), step="ivr.message")
+    assert left(cdr)[1] == [(TaskKind.MESSAGE, cdr.recordings[0].id)]
+
+
 @pytest.mark.spec("IVR-15", at="rule")
 def test_a_key_leads_to_a_message():
     menu = replace(
