@@ -8,10 +8,10 @@
 
 ``peer.heard`` are samples at 8 kHz, as ``RtpPeer`` and ``voices`` decode them from any codec; gaps are
 silence. A clip counts after about half a second of it, one that is joined in its middle after a second;
-it ends when it is cut. Loudness does not matter. What is played again is told again, but not what is
-listed in ``loops`` or is music of the library. A tone counts after 0.15 s. What is neither known nor a
-tone is not told. Of clips that begin alike the one is told that it turns out to be; if it is cut before
-that, the shortest: name only those in ``known`` that can come.
+it ends when it is cut. Loudness does not matter. What is played again from its beginning is told
+again, but not what is listed in ``loops`` or is music of the library. A tone counts after 0.15 s. What
+is neither known nor a tone is not told. Of clips that begin alike the one is told that it turns out to
+be; if it is cut before that, the shortest: name only those in ``known`` that can come.
 
 ``Hearing`` is the same for sound that comes in pieces: it calls ``on_heard(name)`` once it is sure.
 """
@@ -173,9 +173,9 @@ class Hearing:
         begun = {track.name for track, since in self._alive.items() if self._begins(track, since)}
         ages = [self._sounded - since.sounded for since in self._alive.values()]
         if len(begun) == 1 and max(ages) >= _SETTLED:
-            self._say(begun.pop())
+            self._say(begun.pop(), begins=True)
         elif not begun and len({track.name for track in self._alive}) == 1 and max(ages) >= _SURE:
-            self._say(next(iter(self._alive)).name)
+            self._say(next(iter(self._alive)).name, begins=False)
 
     def _begins(self, track: _Track, since: _Since) -> bool:
         return since.moment * _FINE + track.shift <= _BEGINNING * _FINE
@@ -232,12 +232,14 @@ class Hearing:
             if (begins := self._begins(track, since)) or self._sounded - since.sounded >= _SURE
         ]
         if self._told is None and sure:
-            self._say(min(sure)[2])
+            within, _, name = min(sure)
+            self._say(name, begins=not within)
         self._told = None
 
-    def _say(self, name: str) -> None:
+    def _say(self, name: str, *, begins: bool) -> None:
+        """Tell it, unless it only goes on: a loop, or a clip of which something was lost."""
         self._told = name
-        if name != self._last or name not in self._loops:
+        if name != self._last or (begins and name not in self._loops):
             self._tell(name)
         self._last = name
 

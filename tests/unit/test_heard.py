@@ -54,6 +54,14 @@ async def test_each_is_known_from_any_sample_on(known, name, late):
     assert heard(sound(known, late, name), known) == [name]
 
 
+@pytest.mark.parametrize("lost", [0.5, 1.0])
+async def test_a_clip_with_a_hole_is_one_clip(known, lost):
+    whole = sound(known, "greeting.connecting")
+    hole = array("h", bytes(2 * int(lost * 8000)))
+    said = whole[:16_000] + hole + whole[16_000:]
+    assert heard(said, known) == ["greeting.connecting"]
+
+
 async def test_music_counts_once_however_often_it_begins_anew(known):
     said = sound(known, ("music.morning_coffee", 4), ("music.morning_coffee", 4))
     assert heard(said, known) == ["music.morning_coffee"]
