@@ -4,7 +4,7 @@ How it works, in the words of rtpengine: the caller is the tag ``A``. While nobo
 joined to ``ivr``, a stub that sends nothing, so that prompts can be played to it. A callee ``X`` is
 offered from a stub of its own, ``ring-X``: its early media and its answer touch nobody else. When X
 answers, A is offered to X anew; thanks to ``port-latching`` neither side's port changes, so neither
-needs a re-INVITE. Tags are ours, not SIP's, and every leg has one via-branch. Each party has a
+needs a re-INVITE. Tags are ours, not SIP's. Each party has a
 profile (plain RTP, SDES, WebRTC): a caller's stands in its offer, a callee's is what it is offered
 until its answer tells.
 
@@ -19,29 +19,21 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
-
-import structlog
 
 from core import sdp
 from core.errors import MediaRefused, MediaUnavailable
-from core.media import profiles
 from core.media.bencode import Value
+from core.media.exchange import AT_ONCE, Exchange, Place
 from core.media.meter import Meter
 from core.media.node import packets
 from core.media.party import CALLER, Party
-from core.media.rtpengine import Reply
 from core.ports import Loudness, OnKey
 from core.sdp import PLAIN, Profile
 
 __all__ = ["RtpengineSession"]
 
-log = structlog.get_logger(__name__)
-
-_Codec = Mapping[str, tuple[str, ...]]
-
 # What a callee may speak that the caller does not; a codec that is offered anyway is not doubled.
-_TRANSCODE: _Codec = {"transcode": ("PCMA", "PCMU", "opus", "G722")}
+_TRANSCODE: Mapping[str, tuple[str, ...]] = {"transcode": ("PCMA", "PCMU", "opus", "G722")}
 
 
 # What a caller who made no offer is offered: what every telephone speaks.
@@ -54,19 +46,6 @@ _EVERYBODYS = (
 _DEAF = ("sendonly", "inactive")
 _FOR_EVER = 1_000_000
 _LISTENING: Mapping[str, Value] = {"flags": ("detect-DTMF",), "delay-buffer": 0}
-_AT_ONCE: Mapping[str, Value] = {"delete-delay": 0}
-
-
-class Place(Protocol):
-    """The server of one call."""
-
-    async def request(self, command: str, arguments: Mapping[str, Value]) -> Reply:
-        """As ``NgClient.request``; the first one chooses the server."""
-        ...
-
-    def leave(self) -> None:
-        """The call is deleted."""
-        ...
 
 
 class RtpengineSession:
@@ -78,19 +57,17 @@ class RtpengineSession:
     def __init__(self, call_id: str, engine: Callable[[], Place], captures: Path | None = None) -> None:
         """``captures`` is the folder where its recordings are written, if we see it."""
         self.call_id = call_id
-        self._engine = engine
         self._captures = captures
         self._meter: Meter | None = None  # of the present recording
-        self._client: Place | None = None
-        self._closed = False
+        self._exchange = Exchange(call_id, engine)
         self._middle = Party(CALLER)  # whom the others are joined with: the caller, as a rule
-        self._parties: dict[str, Party] = {CALLER: self._middle}
+        self._parties = self._exchange.parties
+        self._parties[CALLER] = self._middle
         self._connected: Party | None = None  # with whoever is in the middle
         self._joined: set[str] = set()  # those whose ringing stub is gone
         self._delayed = False  # the caller made no offer and has not answered ours yet
         self._silenced: set[str] = set()  # not heard by the other one, who hears a clip
         self._blocked: set[str] = set()  # not heard for whatever reason
-        self._injects = False  # keys are put into the audio
         self._on_key: OnKey = lambda party, key, milliseconds: None
 
     async def open(self, caller_sdp: bytes) -> bytes:
@@ -99,25 +76,25 @@ class RtpengineSession:
         caller.offered = caller_sdp
         caller.describe(caller_sdp)
         caller.body = sdp.cheapest_first(caller.with_events(sdp.audio_only(caller_sdp)))
-        self._client = self._engine()
+        self._exchange.begin()
         return await self._to_stub(caller)
 
     async def begin(self) -> None:
         """Callees may ring for a caller who is one of them."""
         self._middle.body = _EVERYBODYS
         self._middle.asked = True
-        self._client = self._engine()
+        self._exchange.begin()
 
     async def found(self, leg: str, answer: bytes) -> None:
         """Put the callee who answered into the middle, where nobody was."""
         party = self._party(leg)
         party.describe(answer)
         party.body = party.with_events(sdp.cheapest_first(answer))
-        await self._answer(party.ring, party.tag, party.body)
+        await self._exchange.answer(party.ring, party.tag, party.body)
         party.keep_codecs(sdp.codecs(party.body)[:1])
         party.note_hold(party.body)
         await self._to_stub(party)
-        await self._delete(party.ring)
+        await self._exchange.delete(party.ring)
         self._joined.add(party.tag)
         self._middle = party
 
@@ -126,9 +103,9 @@ class RtpengineSession:
         caller = self._middle
         caller.profile = profile
         caller.body = _EVERYBODYS
-        self._client = self._engine()
+        self._exchange.begin()
         self._delayed = caller.asked = True
-        caller.sent = await self._offer(caller.stub, caller.tag, _EVERYBODYS)
+        caller.sent = await self._exchange.offer(caller.stub, caller.tag, _EVERYBODYS)
         return caller.sent
 
     async def answered(self, leg: str | None, answer: bytes) -> None:
@@ -139,7 +116,7 @@ class RtpengineSession:
         caller = self._middle
         caller.describe(answer)
         caller.body = sdp.audio_only(answer)
-        await self._answer(caller.stub, caller.tag, caller.body)
+        await self._exchange.answer(caller.stub, caller.tag, caller.body)
         await self._listen(caller)
         caller.note_hold(caller.body)
         caller.keep_codecs(sdp.codecs(caller.body)[:1])
@@ -179,10 +156,10 @@ class RtpengineSession:
         if answer is not party.body:
             party.describe(answer)
         if party.tag not in self._joined:
-            await self._answer(party.ring, party.tag, answer)
+            await self._exchange.answer(party.ring, party.tag, answer)
         reply = await self._join(party, answer)
         if party.tag not in self._joined:
-            await self._delete(party.ring)
+            await self._exchange.delete(party.ring)
             self._joined.add(party.tag)
         self._connected, party.body = party, answer
         return caller.sent if caller.asked else caller.answer(reply)
@@ -197,8 +174,8 @@ class RtpengineSession:
         party.describe(offer)
         party.body = sdp.cheapest_first(party.with_events(sdp.audio_only(offer)))
         self._parties[leg] = party
-        await self._offer(party.tag, caller.tag, party.body, _TRANSCODE)
-        answer = party.answer(await self._answer(party.tag, caller.tag, caller.body))
+        await self._exchange.offer(party.tag, caller.tag, party.body, _TRANSCODE)
+        answer = party.answer(await self._exchange.answer(party.tag, caller.tag, caller.body))
         party.keep_codecs(sdp.codecs(answer))
         if caller.holding:
             await self._mute(party, caller.body)
@@ -257,15 +234,17 @@ class RtpengineSession:
         """Put a key into what the other side hears. The first one joins both anew for that."""
         if self._connected is None:
             return
-        if not self._injects:
-            self._injects = True
+        if not self._exchange.injects:
+            self._exchange.injects = True
             try:
                 await self._join(self._connected, self._connected.body)
             except BaseException:  # the next key tries again
-                self._injects = False
+                self._exchange.injects = False
                 raise
         tag = self._party(leg).tag
-        await self._request("play DTMF", {"from-tag": tag, "code": key, "duration": milliseconds})
+        await self._exchange.request(
+            "play DTMF", {"from-tag": tag, "code": key, "duration": milliseconds}
+        )
 
     async def play(self, clip: Path, *, again: bool = False, to: str | None = None) -> float:
         """Let a party hear a file, which the media server opens by itself; nobody else meanwhile."""
@@ -277,14 +256,14 @@ class RtpengineSession:
         arguments: dict[str, Value] = {"from-tag": party.tag, "file": str(clip)}
         if again:
             arguments["repeat-times"] = _FOR_EVER
-        reply = await self._request("play media", arguments)
+        reply = await self._exchange.request("play media", arguments)
         milliseconds = reply.get("duration")
         return milliseconds / 1000 if isinstance(milliseconds, int) else 0.0
 
     async def hush(self, of: str | None = None) -> None:
         """Stop at once what is played."""
         party = self._party(of)
-        await self._request("stop media", {"from-tag": party.tag})
+        await self._exchange.request("stop media", {"from-tag": party.tag})
         other = self._other(party)
         if other is not None and other.tag in self._silenced:
             self._silenced.remove(other.tag)
@@ -294,7 +273,7 @@ class RtpengineSession:
         """Packets from each party that ought to send now."""
         if self._connected is None:
             return {}
-        counted = packets(await self._request("query", {}))
+        counted = packets(await self._exchange.request("query", {}))
         return {
             None if party is self._middle else party.name: counted.get(party.tag, 0)
             for party in (self._middle, self._connected)
@@ -310,11 +289,11 @@ class RtpengineSession:
         """Write down packets from now on, in a file of their own."""
         if self._captures is not None:
             self._meter = Meter(self._captures, self.call_id, self._middle.sent, time.time())
-        await self._request("start recording", {})
+        await self._exchange.request("start recording", {})
 
     async def unrecord(self) -> None:
         """Write down no more."""
-        await self._request("stop recording", {})
+        await self._exchange.request("stop recording", {})
 
     async def loudness(self) -> Loudness:
         """As far as the files tell, which we may not see."""
@@ -327,10 +306,9 @@ class RtpengineSession:
         ``answered``, and for the connected callee ``ring_again`` and ``connect``.
         """
         caller = self._middle
-        if self._closed or self._client is None or caller.body is _EVERYBODYS:
+        if not self._exchange.open or caller.body is _EVERYBODYS:
             raise MediaUnavailable()  # nobody knows yet what the caller speaks
-        self._client.leave()
-        self._client = self._engine()
+        self._exchange.begin()
         self._joined.clear()
         self._silenced.clear()
         self._blocked.clear()
@@ -338,7 +316,7 @@ class RtpengineSession:
         if not answered:
             await self._to_stub(caller)
             return b""
-        body = await self._offer(caller.stub, caller.tag, sdp.hold(caller.body))
+        body = await self._exchange.offer(caller.stub, caller.tag, sdp.hold(caller.body))
         self._delayed = caller.asked = True
         return caller.again(body, caller.sent)
 
@@ -355,14 +333,18 @@ class RtpengineSession:
 
     async def drop(self, leg: str) -> None:
         """Free a callee's ports. If it was the connected one, the caller returns to the stub."""
-        if self._closed or self._client is None:
+        if not self._exchange.open:
             return
         party = self._party(leg)
         if party.tag not in self._joined:
-            await self._request("delete", {"from-tag": party.ring, "to-tag": party.tag, **_AT_ONCE})
+            await self._exchange.request(
+                "delete", {"from-tag": party.ring, "to-tag": party.tag, **AT_ONCE}
+            )
             return
         self._joined.remove(party.tag)
-        await self._request("delete", {"from-tag": self._middle.tag, "to-tag": party.tag, **_AT_ONCE})
+        await self._exchange.request(
+            "delete", {"from-tag": self._middle.tag, "to-tag": party.tag, **AT_ONCE}
+        )
         self._silenced.discard(party.tag)
         self._blocked.discard(party.tag)
         if party is self._connected:
@@ -374,16 +356,7 @@ class RtpengineSession:
         """Free everything. What happens to the server is no concern of an ended call."""
         if self._meter is not None:
             self._meter.close()
-        if self._closed or self._client is None:
-            self._closed = True
-            return
-        self._closed = True
-        try:
-            await self._client.request("delete", {"call-id": self.call_id, **_AT_ONCE})
-        except MediaUnavailable:
-            log.warning("media.close_failed", call_id=self.call_id)
-        finally:
-            self._client.leave()
+        await self._exchange.close()
 
     # --- parties ---------------------------------------------------------------------------------
 
@@ -403,16 +376,18 @@ class RtpengineSession:
 
     async def _ring(self, party: Party) -> bytes:
         """The stub that speaks what the one in the middle speaks offers a party to be rung."""
-        return await self._offer(party.ring, party.tag, sdp.hold(self._middle.body), _TRANSCODE)
+        return await self._exchange.offer(
+            party.ring, party.tag, sdp.hold(self._middle.body), _TRANSCODE
+        )
 
     async def _join(self, party: Party, answer: bytes) -> bytes:
         """Offer the caller to a callee that says this; what rtpengine answers the caller. Who is put on
         hold is not heard.
         """
         caller = self._middle
-        await self._offer(caller.tag, party.tag, caller.body, _TRANSCODE)
+        await self._exchange.offer(caller.tag, party.tag, caller.body, _TRANSCODE)
         fitting = sdp.answer_direction(answer, caller.body) if caller.holding else answer
-        reply = await self._answer(caller.tag, party.tag, fitting)
+        reply = await self._exchange.answer(caller.tag, party.tag, fitting)
         if caller.holding:
             await self._mute(party, caller.body)
         if party.holding:
@@ -426,8 +401,10 @@ class RtpengineSession:
         if other is None:
             raise MediaRefused()
         own = party.kept(body)
-        await self._offer(party.tag, other.tag, own, _TRANSCODE)
-        answer = await self._answer(party.tag, other.tag, sdp.answer_direction(other.body, body))
+        await self._exchange.offer(party.tag, other.tag, own, _TRANSCODE)
+        answer = await self._exchange.answer(
+            party.tag, other.tag, sdp.answer_direction(other.body, body)
+        )
         party.note_hold(body)
         await self._mute(other, body)
         party.body = own
@@ -439,7 +416,9 @@ class RtpengineSession:
 
     async def _block(self, party: Party, *, wanted: bool) -> None:
         (self._blocked.add if wanted else self._blocked.discard)(party.tag)
-        await self._request("block media" if wanted else "unblock media", {"from-tag": party.tag})
+        await self._exchange.request(
+            "block media" if wanted else "unblock media", {"from-tag": party.tag}
+        )
 
     async def _unblock(self, *parties: Party) -> None:
         """These part: who hears them next is another one."""
@@ -449,71 +428,13 @@ class RtpengineSession:
                 await self._block(party, wanted=False)
 
     async def _to_stub(self, party: Party) -> bytes:
-        offered = await self._offer(party.tag, party.stub, party.body)
+        offered = await self._exchange.offer(party.tag, party.stub, party.body)
         stub = sdp.hold(sdp.restrict_codecs(offered, {sdp.preferred(offered)}))
-        reply = await self._answer(party.tag, party.stub, stub)
+        reply = await self._exchange.answer(party.tag, party.stub, stub)
         await self._listen(party)
         return reply if party.asked else party.answer(reply)
 
     async def _listen(self, party: Party) -> None:
         """Keys of one who knows no events may be tones in the voice, which is decoded for that."""
         if party.tonal:
-            await self._request("unblock DTMF", {"from-tag": party.tag, **_LISTENING})
-
-    # --- rtpengine -------------------------------------------------------------------------------
-
-    async def _offer(
-        self, from_tag: str, to_tag: str, body: bytes, codec: _Codec | None = None
-    ) -> bytes:
-        arguments = profiles.for_offer(self._profile(from_tag), self._profile(to_tag))
-        if codec is not None:
-            arguments["codec"] = codec
-        return await self._exchange("offer", from_tag, to_tag, body, arguments)
-
-    async def _answer(self, from_tag: str, to_tag: str, body: bytes) -> bytes:
-        arguments = profiles.for_answer(self._profile(to_tag), self._profile(from_tag))
-        return await self._exchange("answer", from_tag, to_tag, body, arguments)
-
-    async def _exchange(
-        self, command: str, from_tag: str, to_tag: str, body: bytes, arguments: dict[str, Value]
-    ) -> bytes:
-        """An offer of ``from_tag`` to ``to_tag``, or the answer that goes the other way."""
-        sender, receiver = (from_tag, to_tag) if command == "offer" else (to_tag, from_tag)
-        # The address 0.0.0.0 of a stub, or of a browser before ICE, is not to look like hold.
-        if sender not in self._parties or self._profile(sender).ice:
-            arguments["flags"] = (*_words(arguments["flags"]), "original-sendrecv")
-        if self._injects:
-            arguments["flags"] = (*_words(arguments["flags"]), "inject-DTMF")
-        reply = await self._request(
-            command,
-            {
-                "from-tag": from_tag,
-                "to-tag": to_tag,
-                "via-branch": f"br-{to_tag}",
-                "replace": ("origin", "zero-address"),
-                "sdp": body,
-                **arguments,
-            },
-        )
-        told = reply.get("sdp")
-        if not isinstance(told, bytes):
-            raise MediaRefused()
-        if self._profile(sender).ice and not self._profile(receiver).ice:
-            told = sdp.without_webrtc(told)
-        return self._parties[receiver].without_events(told) if receiver in self._parties else told
-
-    def _profile(self, tag: str) -> Profile:
-        return self._parties[tag].profile if tag in self._parties else PLAIN
-
-    async def _delete(self, tag: str) -> None:
-        await self._request("delete", {"from-tag": tag, **_AT_ONCE})
-
-    async def _request(self, command: str, arguments: Mapping[str, Value]) -> Reply:
-        # A closed call must not come to life again: an offer makes a call that it does not find.
-        if self._closed or self._client is None:
-            raise MediaUnavailable()
-        return await self._client.request(command, {"call-id": self.call_id, **arguments})
-
-
-def _words(value: Value) -> tuple[Value, ...]:
-    return value if isinstance(value, tuple) else ()
+            await self._exchange.request("unblock DTMF", {"from-tag": party.tag, **_LISTENING})
