@@ -8,6 +8,7 @@ from msgspec import structs
 
 from core.settings import DataSettings
 
+ANOTHER = "01890000-0000-7000-8000-000000000000"
 CREATE = (
     "tenant",
     "create",
@@ -91,6 +92,14 @@ def test_a_password_may_be_given_on_stdin_but_not_as_an_argument(sunsim, as_json
     made = as_json(*CREATE, "--password-stdin", stdin="ladoga-4711\n")
     assert made["password"] is None
     sunsim(*CREATE, "--password=ladoga-4711", code=2)
+
+
+def test_failed_recordings_are_named_one_by_one_or_all(sunsim, as_json):
+    as_json(*CREATE)
+    assert as_json("recording", "failed", "--tenant=Ромашка") == []
+    assert "no recording has failed" in sunsim("recording", "retry", "--all").stdout
+    assert "Name one recording" in sunsim("recording", "retry", code=2).stderr
+    assert "No such recording" in sunsim("recording", "retry", ANOTHER, code=3).stderr
 
 
 def test_plugins_of_a_contract(sunsim, as_json):
