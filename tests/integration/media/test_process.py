@@ -57,12 +57,10 @@ async def test_start_answer_and_stop_with_calls(tmp_path):
 async def test_a_recording_survives_the_stop(tmp_path):
     async with running_media(tmp_path) as server:
         peer = await RtpPeer.open()
-        call = str(new_id())
         client = server.process.client
         session = server.session(new_id())
-        session.call_id = call
         peer.connect(await session.open(peer.sdp))
-        await client.request("start recording", {"call-id": call})
+        await client.request("start recording", {"call-id": session.call_id})
         peer.play([0] * 160)
         captures = tmp_path / "recordings/pcaps"
         await until(lambda: captures.is_dir() and list(captures.iterdir()))
