@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 import measures
+from core import background
 from core.bus import EventBus
 from core.call.recording import RoomWatch
 from core.call.switchboard import Switchboard
@@ -407,7 +408,7 @@ async def _open_worker(common: Common, stack: AsyncExitStack, state: State) -> N
         ),
         name="worker",
     )
-    stack.push_async_callback(_end, work)
+    stack.push_async_callback(background.end, work)
     work.add_done_callback(_leave_if_broken)
 
 
@@ -433,9 +434,3 @@ def _leave_if_broken(work: asyncio.Task[None]) -> None:
     if not work.cancelled() and work.exception() is not None:
         log.critical("worker.broken", exc_info=work.exception())
         os.kill(os.getpid(), signal.SIGTERM)
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

@@ -9,7 +9,6 @@ So what was reported as failed never happens later, and nothing is done twice.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -18,6 +17,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from core.background import end
 from core.errors import Unavailable
 from core.ids import new_id
 from tenants.crosstenant import tenants_with_commands
@@ -148,10 +148,7 @@ class CommandExecutor:
 
     async def close(self) -> None:
         """Leave what comes to others."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     async def _run(self) -> None:
         with self._listener.subscribe(COMMANDS) as subscription:

@@ -12,7 +12,6 @@ transaction; one that comes alone is written at once.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +23,7 @@ import asyncpg
 import msgspec
 import structlog
 
+from core.background import end
 from core.contracts import Cdr
 from core.ids import new_id
 from core.metrics import RECORD_SECONDS
@@ -95,10 +95,7 @@ class DatabaseCallStore:
         self._closing = True
         while unsaved := [each.done for each in (*self._writing.values(), *self._waiting.values())]:
             await asyncio.wait(unsaved)
-        if self._replayer is not None:
-            self._replayer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._replayer
+        await end(self._replayer)
         await self._journal.close()
 
     @property

@@ -23,6 +23,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from core.background import end
 from tenants.failures import DATABASE_AWAY
 
 __all__ = [
@@ -113,11 +114,8 @@ class Listener:
 
     async def stop(self) -> None:
         """Close the connection."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await end(self._task)
+        self._task = None
 
     async def wait_connected(self) -> None:
         """Return as soon as notices arrive."""

@@ -25,6 +25,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from core.background import end
 from core.errors import Unavailable
 from core.media.mixdown import SOUND, Job, Result
 from core.media.render import NotRendered, RenderingPrevented, TooSlow, render
@@ -194,9 +195,7 @@ class RecordingMaker:
         try:
             yield
         finally:
-            renewing.cancel()
-            with suppress(asyncio.CancelledError):
-                await renewing
+            await end(renewing)
 
     async def _renew(self, tenant_id: UUID, recording_id: UUID) -> None:
         while True:

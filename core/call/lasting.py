@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import structlog
 
+from core.background import end
 from core.call.leg import Leg, OfferRefused
 from core.errors import MediaRefused, MediaUnavailable, SunSimError
 from core.media.rtpengine import NoRoom
@@ -237,10 +238,7 @@ class LastingMedia:
     async def close(self) -> None:
         """Free the ports."""
         self._closed = True
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
         self._whole.set()
         await self._media.close()
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -19,6 +18,7 @@ import structlog
 from msgspec.structs import replace
 
 from core import sdp
+from core.background import end
 from core.call.record import CallRecord
 from core.call.surroundings import Surroundings
 from core.contracts import Direction, Options, StepCode
@@ -316,10 +316,7 @@ class RoomWatch:
 
     async def stop(self) -> None:
         """End."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     async def _keep(self) -> None:
         while True:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import structlog
 
+from core.background import end
 from core.call.leg import Leg
 from core.errors import MediaUnavailable
 
@@ -64,10 +64,7 @@ class VanishedSweep:
 
     async def stop(self) -> None:
         """End."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     async def _keep(self) -> None:
         while True:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import structlog
 
+from core.background import end
 from core.errors import MediaUnavailable
 from core.media.ports import PortRange
 from core.media.rtpengine import NgClient
@@ -98,11 +99,8 @@ class RtpengineProcess:
 
     async def stop(self) -> None:
         """Delete all calls, end the child and wait until it is gone."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._keeper
-            self._keeper = None
+        await end(self._keeper)
+        self._keeper = None
         client, self._client = self._client, None
         if client is not None:
             with suppress(MediaUnavailable):

@@ -17,6 +17,7 @@ from contextlib import suppress
 
 import structlog
 
+from core.background import end
 from core.errors import MediaUnavailable
 from core.media.node import MediaNode, Seat
 from core.media.rtpengine import ServerGone
@@ -67,10 +68,7 @@ class Watch:
 
     async def stop(self) -> None:
         """Look no more."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     async def _keep(self) -> None:
         suspected = self.node.suspected

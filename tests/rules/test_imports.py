@@ -18,7 +18,7 @@ LAYERS = (
         | {"errors", "events", "ids", "settings"},
     ),
     ("core", {"_russian", "library"}),
-    ("core", {"numbers", "clock", "sdp"}),
+    ("core", {"numbers", "background", "clock", "sdp"}),
     ("core", {"ports", "contributions", "hookspecs"}),
     ("core", {"_slowcodes", "_slowhours", "_slownumbering", "_slowplan", "_fastroute", "_slowroute"}),
     ("core", {"logs", "metrics", "supervisor", "control", "drain"}),
