@@ -6,6 +6,7 @@ from core.call.conversation import Conversation
 from core.call.dialling import Answer
 from core.call.ending import CallEnd
 from core.call.state import CallState
+from core.call.wishes import by_keys, referred
 from core.contracts import Outcome
 
 __all__ = ["connect"]
@@ -28,7 +29,7 @@ async def connect(state: CallState, answer: Answer) -> CallEnd:
         state.record.answered(leg.ring)
         state.surroundings.answered(state.record, leg.ring)
         await state.dialler.release()
-        state.talk = Conversation(state, leg)
+        state.talk = Conversation(state, leg, on_referral=referred, on_code=by_keys)
         parting = await state.talk.run()
     except BaseException:  # whatever happened, nobody stays on a line that leads nowhere
         leg.end(state.why())

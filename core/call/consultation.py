@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 
 from core.call.conversation import Conversation, LegLeft, Parting
-from core.call.dialling import NotAnswered, Result
+from core.call.dialling import NotAnswered
 from core.call.leg import CalleeLeg, Leg
-from core.call.ringing import planned, ring
+from core.call.ringing import ring_with_tone
 from core.call.transfer import Blind, final, note_transfer
 from core.contracts import Dial, StepCode
 from core.errors import MediaRefused
@@ -34,7 +34,8 @@ class Consultation:
         await talk.separate(by)
         await state.playing.music(await state.surroundings.hold_music(), waiting.name)
         try:
-            result = await talk.unless_left(waiting, talk.unless_left(by, self._ring(talk)))
+            ringing = ring_with_tone(state, self._step)
+            result = await talk.unless_left(waiting, talk.unless_left(by, ringing))
         except LegLeft as left:
             if left.leg is not by:
                 raise
@@ -57,12 +58,6 @@ class Consultation:
         state.record.add(StepCode.JOINED, leg.ring)
         await talk.dismiss(by)
         return None
-
-    async def _ring(self, talk: Conversation) -> Result:
-        state = talk.state
-        plan = planned(state, self._step)
-        await state.playing.music(state.surroundings.ringback())
-        return await ring(state, plan, self._step.ring_seconds)
 
     async def _met(self, talk: Conversation, leg: CalleeLeg, body: bytes) -> bool:
         try:

@@ -8,7 +8,7 @@ Whoever is put on hold by the company hears music.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -53,8 +53,18 @@ class LegLeft(Exception):
 class Conversation:
     """One for each call whose parties have been connected; ``pair`` are the two who talk."""
 
-    def __init__(self, state: CallState, other: Leg) -> None:
+    def __init__(
+        self,
+        state: CallState,
+        other: Leg,
+        *,
+        on_referral: Callable[[Conversation, Leg, Referral], None],
+        on_code: Callable[[Conversation, Leg, Feature, str], None],
+    ) -> None:
+        """``on_referral`` is told when one of the two refers the other one, ``on_code`` when one
+        of them pressed a feature code and a number."""
         self.state = state
+        self._on_referral, self._on_code = on_referral, on_code
         self.pair: tuple[Leg, Leg] = (state.media.middle, other)
         self.sides: dict[Leg, Side] = {}
         self.choosing: tuple[Leg, asyncio.Future[bool]] | None = None  # who consults: to pass on now?
@@ -218,17 +228,13 @@ class Conversation:
         await state.playing.music(music, state.party(self.other(holder)))
 
     def _referred(self, leg: Leg, referral: Referral) -> None:
-        from core.call.transfer import referred  # which knows what a conversation is
-
         if leg in self.pair:
-            referred(self, leg, referral)
+            self._on_referral(self, leg, referral)
         else:
             referral.decline()
 
     def _obey(self, leg: Leg, feature: Feature, number: str) -> bool:
         """What somebody of the company wants by his keys; whether no number need follow."""
-        from core.call.transfer import by_keys
-
         if self.choosing is not None:  # he, and nobody else, may say how to go on
             who, choice = self.choosing
             if leg is who and not choice.done():
@@ -238,7 +244,7 @@ class Conversation:
             self._toggle_recording(leg)
             return True
         if number and leg in self.pair:
-            by_keys(self, leg, feature, number)
+            self._on_code(self, leg, feature, number)
         return bool(number)
 
     def _toggle_recording(self, leg: Leg) -> None:

@@ -9,7 +9,7 @@ from core.call.ending import nobody
 from core.call.state import CallState
 from core.contracts import Dial, DialPlan, StepCode
 
-__all__ = ["planned", "ring"]
+__all__ = ["planned", "ring", "ring_with_tone"]
 
 
 def planned(state: CallState, step: Dial, only: Collection[str] | None = None) -> DialPlan:
@@ -46,3 +46,13 @@ async def ring(
         return NotAnswered(nobody(plan))
     state.surroundings.ringing(state.record, plan)
     return await state.dialler.dial(plan.root, seconds, on_progress, grows=grows)
+
+
+async def ring_with_tone(
+    state: CallState, step: Dial, on_progress: Callable[[int], None] = lambda status: None
+) -> Result:
+    """Ring whom a step names; the one for whom they ring hears the ringback tone meanwhile. Raises
+    MediaUnavailable."""
+    plan = planned(state, step)
+    await state.playing.music(state.surroundings.ringback())
+    return await ring(state, plan, step.ring_seconds, on_progress)

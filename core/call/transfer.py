@@ -7,21 +7,16 @@ back; one who hung up meanwhile is called, and the call ends if he does not answ
 
 from __future__ import annotations
 
-import structlog
-
 from core.call.conversation import Conversation, LegLeft, Parting
 from core.call.dialling import Answer, NotAnswered, Result
 from core.call.ending import UNAVAILABLE
 from core.call.leg import CalleeLeg, Leg
-from core.call.ringing import planned, ring
+from core.call.ringing import ring_with_tone
 from core.contracts import Dial, StepCode
 from core.errors import MediaRefused, SunSimError
-from core.features import Feature
 from core.sip.refer import Referral
 
-__all__ = ["Attended", "Blind", "by_keys", "final", "note_transfer", "referred"]
-
-log = structlog.get_logger(__name__)
+__all__ = ["Attended", "Blind", "final", "note_transfer"]
 
 FAILED = "transfer_failed"
 TRANSFERRED = "transferred"
@@ -29,43 +24,6 @@ TRANSFERRED = "transferred"
 _CANCELLED = 487
 _NO_DIALOG = 481
 _NO_AUDIO = 488
-_FORBIDDEN = 403
-
-
-def referred(talk: Conversation, leg: Leg, referral: Referral) -> None:
-    """A telephone wants to pass on whom it talks with; one from outside may not."""
-    surroundings = talk.state.surroundings
-    if leg.employee_id is None or leg.trunk_id is not None:
-        referral.decline()
-    elif referral.replaces is not None:
-        found = surroundings.dialog(referral.replaces)
-        if found is None or found[0] is talk:
-            referral.decline(_NO_DIALOG)
-        elif found[1].employee_id != leg.employee_id:
-            referral.decline(_FORBIDDEN)
-        else:
-            referral.accept()
-            talk.want(Attended(leg, *found, referral))
-    else:
-        try:
-            step = surroundings.transfer(leg.ring, referral.target)
-        except SunSimError as error:
-            referral.decline(error.sip_status)
-            return
-        referral.accept()
-        talk.want(Blind(leg, step, referral))
-
-
-def by_keys(talk: Conversation, leg: Leg, feature: Feature, number: str) -> None:
-    """Somebody pressed a code and the number of whom he passes the other one on to, or asks first."""
-    from core.call.consultation import Consultation  # which ends as a blind one, too
-
-    try:
-        step = talk.state.surroundings.transfer(leg.ring, number)
-    except SunSimError as error:
-        log.info("call.transfer_refused", code=error.code)
-        return
-    talk.want(Consultation(leg, step) if feature is Feature.CONSULT else Blind(leg, step))
 
 
 class Blind:
@@ -85,7 +43,8 @@ class Blind:
         if self._referral is None:
             by.end()
         try:
-            result = await talk.unless_left(staying, self._ring(talk))
+            ringing = ring_with_tone(talk.state, self._step, self._report)
+            result = await talk.unless_left(staying, ringing)
         except LegLeft:
             self._report(_CANCELLED)
             raise
@@ -97,12 +56,6 @@ class Blind:
         self._report(200)
         await talk.dismiss(by)
         return None
-
-    async def _ring(self, talk: Conversation) -> Result:
-        state = talk.state
-        plan = planned(state, self._step)
-        await state.playing.music(state.surroundings.ringback())
-        return await ring(state, plan, self._step.ring_seconds, self._report)
 
     async def _back(self, talk: Conversation, staying: Leg) -> Parting | None:
         state, by = talk.state, self._by
