@@ -44,7 +44,7 @@ class Exchange:
     def __init__(self, call_id: str, engine: Callable[[], Place]) -> None:
         self.parties: dict[str, Party] = {}
         self.injects = False  # keys are put into the audio
-        self._call_id = call_id
+        self.call_id = call_id
         self._engine = engine
         self._client: Place | None = None
         self._closed = False
@@ -114,7 +114,7 @@ class Exchange:
         # A closed call must not come to life again: an offer makes a call that it does not find.
         if self._closed or self._client is None:
             raise MediaUnavailable()
-        return await self._client.request(command, {"call-id": self._call_id, **arguments})
+        return await self._client.request(command, {"call-id": self.call_id, **arguments})
 
     async def close(self) -> None:
         """Free everything. What happens to the server is no concern of an ended call."""
@@ -123,9 +123,9 @@ class Exchange:
             return
         self._closed = True
         try:
-            await self._client.request("delete", {"call-id": self._call_id, **AT_ONCE})
+            await self._client.request("delete", {"call-id": self.call_id, **AT_ONCE})
         except MediaUnavailable:
-            log.warning("media.close_failed", call_id=self._call_id)
+            log.warning("media.close_failed", call_id=self.call_id)
         finally:
             self._client.leave()
 

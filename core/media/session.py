@@ -49,14 +49,10 @@ _LISTENING: Mapping[str, Value] = {"flags": ("detect-DTMF",), "delay-buffer": 0}
 
 
 class RtpengineSession:
-    """Implements ``core.ports.MovableMediaSession``; ``engine`` gives a place when the call opens.
-
-    ``call_id`` is what rtpengine calls it.
-    """
+    """Implements ``core.ports.MovableMediaSession``; ``engine`` gives a place when the call opens."""
 
     def __init__(self, call_id: str, engine: Callable[[], Place], captures: Path | None = None) -> None:
         """``captures`` is the folder where its recordings are written, if we see it."""
-        self.call_id = call_id
         self._captures = captures
         self._meter: Meter | None = None  # of the present recording
         self._exchange = Exchange(call_id, engine)
@@ -279,6 +275,11 @@ class RtpengineSession:
             for party in (self._middle, self._connected)
             if sdp.direction(party.body) == "sendrecv"
         }
+
+    @property
+    def call_id(self) -> str:
+        """What rtpengine calls it."""
+        return self._exchange.call_id
 
     @property
     def recorded_as(self) -> str:

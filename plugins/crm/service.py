@@ -225,10 +225,7 @@ async def call_back(office: Office, task_id: UUID, employee_id: UUID | None = No
         number = (await _row(office, task_id))["number"]
     if number is None:
         raise Conflict("This task has no number that could be called.")
-    try:
-        call_id = await office.call(number, employee_id)
-    except NotFound:
-        raise Invalid(employee_id=FieldError("There is no such employee.")) from None
+    call_id = await office.call(number, employee_id)
     async with office.transaction():
         row = await _row(office, task_id, lock=True)
         await TaskCall.insert(TaskCall(task_id=task_id, call_id=call_id))
