@@ -31,9 +31,18 @@ def town():
     listen = f"127.0.0.1:{free_port('127.0.0.1')}"
     environ = {"SUNSIM_SIP_CALLS_PER_TENANT": "15"}  # its RTP ports are for some fifty calls
     with own_instance("storm", "--sip", listen, environ=environ, end=signal.SIGKILL) as instance:
-        phones = asyncio.run(lines(instance, LINES))
-        time.sleep(2)  # until the directory of the SIP process knows them
-        yield instance, phones
+        yield instance, asyncio.run(known(instance))
+
+
+async def known(instance):
+    """The phones of lines that the SIP process knows."""
+    phones = await lines(instance, LINES)
+    database = await Database.open(instance.settings.data)
+    try:
+        await instance.settled(database)
+    finally:
+        await database.close()
+    return phones
 
 
 async def storm(instance, phones):

@@ -139,6 +139,23 @@ class Instance:
         assert done.returncode == status, f"{done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout if status == 0 else done.stderr
 
+    async def settled(self, db, seconds=30):
+        """Wait until the SIP process knows every change that was made so far.
+
+        It compares itself with the database when told of a change of nobody in particular. The first
+        comparison that is seen may have begun before that; the second one cannot have.
+        """
+        async with asyncio.timeout(seconds):
+            for _ in range(2):
+                before = self._comparisons()
+                async with db.directory() as session:
+                    await session.execute("SELECT pg_notify($1, '{}')", CONFIG)
+                while self._comparisons() == before:
+                    await asyncio.sleep(0.01)
+
+    def _comparisons(self):
+        return self.metrics()["sunsim_directory_comparisons_total"]
+
     def metrics(self, role="sip"):
         """The role's metrics as name{labels} → value."""
         text = httpx.get(f"http://{self.endpoints['roles'][role]['http']}/metrics", timeout=30).text
@@ -252,21 +269,8 @@ class Company:
         return rows
 
     async def settled(self, seconds=30):
-        """Wait until the SIP process knows every change that was made so far.
-
-        It compares itself with the database when told of a change of nobody in particular. The first
-        comparison that is seen may have begun before that; the second one cannot have.
-        """
-        async with asyncio.timeout(seconds):
-            for _ in range(2):
-                before = self._comparisons()
-                async with self.db.directory() as session:
-                    await session.execute("SELECT pg_notify($1, '{}')", CONFIG)
-                while self._comparisons() == before:
-                    await asyncio.sleep(0.01)
-
-    def _comparisons(self):
-        return self.instance.metrics()["sunsim_directory_comparisons_total"]
+        """Wait until the SIP process knows every change that was made so far."""
+        await self.instance.settled(self.db, seconds)
 
     async def online(self, count, seconds=60):
         """Wait until so many of its lines have a phone; those of other companies do not matter."""
