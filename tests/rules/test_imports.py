@@ -14,7 +14,17 @@ from tests.rules.source import ROOT, Import, imports_of, is_within, python_files
 LAYERS = (
     (
         "core",
-        {"contracts", "features", "hours", "peers", "scenarios", "recordings", "regions"}
+        {
+            "contracts",
+            "configuration",
+            "decisions",
+            "records",
+            "scenarios",
+            "hours",
+            "peers",
+            "features",
+        }
+        | {"recordings", "regions"}
         | {"errors", "events", "ids", "settings"},
     ),
     ("core", {"_russian", "library"}),
