@@ -51,7 +51,7 @@ from tenants.bindings import DatabaseBindings
 from tenants.callcommands import CommandExecutor
 from tenants.callstore import DatabaseCallStore
 from tenants.captures import Captures
-from tenants.crosstenant import talk_times
+from tenants.crosstenant.talktime import talk_times
 from tenants.db import Database
 from tenants.directory import MemoryDirectory
 from tenants.jobs import run_worker

@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from core.contracts import Line
 from core.sip.binding import Contact
-from tenants import crosstenant
+from tenants.crosstenant import Row, lines
 from tenants.db import Database
 from tenants.failures import DATABASE_AWAY
 
@@ -54,7 +54,7 @@ class DatabaseBindings:
         self._secret = secret
         # By terminal; None if it is to be forgotten.
         self._waiting: dict[UUID, tuple[Line, Sequence[Contact]] | None] = {}
-        self._stored: list[crosstenant.Row] = []
+        self._stored: list[Row] = []
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -65,7 +65,7 @@ class DatabaseBindings:
 
     async def load(self) -> None:
         """Read what an earlier process kept."""
-        self._stored = await crosstenant.bindings(self._database)
+        self._stored = await lines.bindings(self._database)
 
     def restored(self, line: Callable[[str], Line | None]) -> Iterator[tuple[Line, list[Contact]]]:
         """What was read, of lines that ``line`` still knows with the same password; once."""
@@ -121,7 +121,7 @@ class DatabaseBindings:
         rows = [self._row(*kept) for kept in batch.values() if kept is not None]
         rows = [row for row in rows if row.contacts]
         gone = list(batch.keys() - {row.terminal_id for row in rows})
-        await crosstenant.write_bindings(self._database, msgspec.json.encode(rows).decode(), gone)
+        await lines.write_bindings(self._database, msgspec.json.encode(rows).decode(), gone)
 
     def _row(self, line: Line, contacts: Sequence[Contact]) -> _Row:
         lasting = [contact for contact in contacts if _lasts(contact)]

@@ -20,7 +20,7 @@ from msgspec import Struct
 from core.background import end
 from core.errors import Unavailable
 from core.ids import new_id
-from tenants.crosstenant import tenants_with_commands
+from tenants.crosstenant.calls import tenants_with_commands
 from tenants.db import Database, Session
 from tenants.failures import DATABASE_AWAY
 from tenants.listener import COMMANDS, Listener

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from core.contracts import Contact, ContactKind
-from tenants.crosstenant import Row, contact_versions, known_contacts
+from tenants.crosstenant import Row
+from tenants.crosstenant.contacts import contact_versions, known_contacts
 from tenants.db import Database
 
 __all__ = ["ContactIndex"]

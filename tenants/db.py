@@ -112,7 +112,7 @@ class Database:
     async def directory(self) -> AsyncIterator[Session]:
         """A transaction of the role that reads across tenants.
 
-        For ``tenants.crosstenant`` and ``tenants.directory`` only; a test enforces it.
+        For ``tenants.crosstenant`` only; a test enforces it.
         """
         outer = own_session()
         if outer is None:

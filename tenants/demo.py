@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from core.contracts import TerminalKind
 from core.settings import Settings
-from tenants import crosstenant
+from tenants.crosstenant import credentials
 from tenants.db import Database
 from tenants.secrets import SealBroken, Vault, new_password, verify_password
 from tenants.services import accounts, activation, employees, lines, numbers, trunks
@@ -113,7 +113,7 @@ async def _carrier(db: Database, port: int) -> tuple[str, int]:
 async def _company(db: Database, issuer: LineIssuer, kept: _Passwords) -> UUID:
     """The company is known by its administrator's e-mail, which is unique."""
     email = str(ADMINISTRATOR.email)
-    account = await crosstenant.account(db, email)
+    account = await credentials.account(db, email)
     if account is not None:
         return account.tenant_id
     everywhere = operator("demo")
@@ -152,7 +152,7 @@ async def _people(
 
 async def _login(db: Database, person: EmployeeView, kept: _Passwords) -> DemoLogin:
     email = str(person.email)
-    account, password = await crosstenant.account(db, email), kept.get(email)
+    account, password = await credentials.account(db, email), kept.get(email)
     fits = account and password and await verify_password(account.password_hash, password)
     return DemoLogin(person.name, email, person.role, person.extension, password if fits else None)
 

@@ -31,15 +31,14 @@ from core.contracts import (
 )
 from tenants import snapshot as snapshots
 from tenants.contacts import ContactIndex
-from tenants.crosstenant import (
+from tenants.crosstenant.carriers import number_routes, trunks
+from tenants.crosstenant.configuration import (
     configuration_versions,
     configurations,
     kept_snapshots,
-    number_routes,
-    numbering_plan,
     present_modes,
-    trunks,
 )
+from tenants.crosstenant.numbering import numbering_plan
 from tenants.db import Database
 from tenants.failures import DATABASE_AWAY
 from tenants.held import ALL_ON_SCHEDULE, Held, SealedLine, held_of, trunk_of

@@ -26,7 +26,7 @@ from core.contracts import (
     TrunkTransport,
 )
 from tenants import snapshot as snapshots
-from tenants.crosstenant import Configuration
+from tenants.crosstenant.configuration import Configuration
 from tenants.secrets import SealBroken, Vault, open_trunk_password
 from tenants.tables import TerminalState
 

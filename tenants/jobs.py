@@ -27,7 +27,7 @@ from core.errors import Unavailable
 from core.host import Host
 from core.settings import DataSettings
 from tenants import callers
-from tenants.crosstenant import tenants_with_plugin
+from tenants.crosstenant.configuration import tenants_with_plugin
 from tenants.db import APP_ROLE, Database
 from tenants.embedded import endpoint
 from tenants.jobs_schema import SCHEMA

@@ -23,7 +23,8 @@ import structlog
 from msgspec import Struct
 
 from core.contracts import CallFacts, Direction, Line
-from tenants.crosstenant import clear_board, renew_lines
+from tenants.crosstenant.calls import clear_board
+from tenants.crosstenant.lines import renew_lines
 from tenants.db import Database, Session
 from tenants.failures import DATABASE_AWAY
 from tenants.listener import LIVE, NOBODY, Listener

@@ -30,7 +30,8 @@ from core.contracts import Tenant
 from core.contributions import OutboxConsumer, Owned
 from core.errors import Unavailable
 from core.events import Event
-from tenants.crosstenant import Row, events_to_do, forget_events
+from tenants.crosstenant import Row
+from tenants.crosstenant.outbox import events_to_do, forget_events
 from tenants.db import Database, Session
 from tenants.failures import DATABASE_AWAY
 from tenants.listener import CALLS, LIVE, RESYNC, Listener, Subscription

@@ -31,8 +31,13 @@ from core.media.mixdown import SOUND, Job, Result
 from core.media.render import NotRendered, RenderingPrevented, TooSlow, render
 from core.recordings import Part, RecordingKind
 from core.settings import RecordingSettings
-from tenants import crosstenant
 from tenants.captures import Captures
+from tenants.crosstenant.recordings import (
+    recorded_calls,
+    recordings_due,
+    recordings_in_state,
+    tenants_with_recordings,
+)
 from tenants.db import Database
 from tenants.failures import DATABASE_AWAY
 from tenants.storage import Storage
@@ -102,7 +107,7 @@ class RecordingMaker:
 
     async def work(self) -> int:
         """Make what is due; how many there were."""
-        due = await crosstenant.recordings_due(self._db, _AT_ONCE)
+        due = await recordings_due(self._db, _AT_ONCE)
         for row in due:
             await self._make(row["tenant_id"], row["id"])
         return len(due)
@@ -213,14 +218,14 @@ class RecordingMaker:
 
     async def count(self) -> None:
         """For the metrics."""
-        found = await crosstenant.recordings_in_state(self._db)
+        found = await recordings_in_state(self._db)
         self.states = {RecordingState.WAITING: 0, RecordingState.FAILED: 0, **found}
 
     # --- what need not be kept --------------------------------------------------------------------
 
     async def expire(self) -> None:
         """Forget the recordings that are older than their companies want; then ``sweep``."""
-        for tenant_id in await crosstenant.tenants_with_recordings(self._db):
+        for tenant_id in await tenants_with_recordings(self._db):
             async with self._db.tenant(tenant_id) as session:
                 await session.execute(_EXPIRE, self._settings.days)
         await self.sweep()
@@ -248,7 +253,7 @@ class RecordingMaker:
     async def _sweep_captures(self) -> None:
         found = await self._captures.all()
         old = [each for each in found if each.age > _YOUNG]
-        states = await crosstenant.recorded_calls(self._db, {each.call_id for each in old})
+        states = await recorded_calls(self._db, {each.call_id for each in old})
         for each in old:
             now = states.get(each.call_id)
             # Without a row the call may go on, or its record may wait in the journal.

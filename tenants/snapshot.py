@@ -37,7 +37,7 @@ from core.contracts import (
 )
 from core.features import DEFAULTS, Feature, FeatureCode
 from core.hours import Calendar, CalendarDay, ExtraPeriod, Interval, Minute, Schedule
-from tenants.crosstenant import tenants_with_former_snapshots
+from tenants.crosstenant.configuration import tenants_with_former_snapshots
 from tenants.db import Database, Session
 from tenants.tables import TagKind, TenantStatus, TerminalState
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from core.trunk.board import TrunkState
-from tenants.crosstenant import note_trunk_states
+from tenants.crosstenant.carriers import note_trunk_states
 from tenants.db import Database
 from tenants.failures import DATABASE_AWAY
 

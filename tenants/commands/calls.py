@@ -8,8 +8,8 @@ from uuid import UUID
 import click
 
 from core.errors import FieldError, Invalid, NotFound
-from tenants import crosstenant
 from tenants.commands.frame import Office, Output, gettext, office_command, table
+from tenants.crosstenant.calls import tenant_of_call
 from tenants.explain import lines
 from tenants.services import callcontrol, contracts, decisions
 from tenants.services.actor import operator
@@ -71,7 +71,7 @@ async def hangup(office: Office, call: str | None, tenant: str | None, everythin
 @click.option("--snapshot", help="Another configuration: the number of its version, or now.")
 async def decision(office: Office, call: UUID, snapshot: str | None) -> Output:
     """Decide a past CALL again: by the configuration that it had, or by another one."""
-    tenant_id = await crosstenant.tenant_of_call(office.db, call)
+    tenant_id = await tenant_of_call(office.db, call)
     if tenant_id is None:
         raise NotFound("There is no record of this call.")
     company = await contracts.get(office.db, office.actor, tenant_id)

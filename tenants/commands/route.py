@@ -8,9 +8,9 @@ from uuid import UUID
 import click
 
 from core.contracts import Contact
-from tenants import crosstenant
 from tenants.commands.frame import Office, Output, gettext, office_command
 from tenants.contacts import ContactIndex
+from tenants.crosstenant.numbering import numbering_plan
 from tenants.explain import lines
 from tenants.regions import Regions
 from tenants.services import contracts, dryrun
@@ -30,7 +30,7 @@ class _Callers(NamedTuple):
 
     async def read(self, office: Office, tenant_id: UUID) -> None:
         """Read what calls know from memory."""
-        if (row := await crosstenant.numbering_plan(office.db, None)) is not None:
+        if (row := await numbering_plan(office.db, None)) is not None:
             self.plan.put(row["id"], row["edges"], row["subjects"])
         await self.contacts.load([tenant_id])
 

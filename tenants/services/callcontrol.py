@@ -13,8 +13,8 @@ from msgspec import Struct
 from core.contracts import Direction
 from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Unavailable
 from core.ids import new_id
-from tenants import crosstenant
 from tenants.callcommands import Answer, Connect, HangUp, PauseRecording, ask
+from tenants.crosstenant.calls import present_calls
 from tenants.db import Database
 from tenants.services import audit, phones, visibility
 from tenants.services.actor import (
@@ -168,7 +168,7 @@ async def everywhere(
     """The calls of this moment of all companies, or of one; the oldest first."""
     require_operator(actor, "calls:read")
     by_call: dict[UUID, list[dict[str, Any]]] = {}
-    for row in await crosstenant.present_calls(db, tenant_id):
+    for row in await present_calls(db, tenant_id):
         by_call.setdefault(row["call_id"], []).append(dict(row))
     return [_present(rows) for rows in by_call.values()]
 

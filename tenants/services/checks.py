@@ -21,8 +21,8 @@ from msgspec.structs import replace
 from core.contracts import AvailabilityMode, Snapshot
 from core.errors import NotFound
 from core.routing.check import Origins, Report, Severity, check, fresh
-from tenants import crosstenant
 from tenants.checktext import Checked, CheckView, SaveCheck, describe
+from tenants.crosstenant.numbering import numbering_plan
 from tenants.db import Database
 from tenants.failures import DATABASE_AWAY
 from tenants.listener import CONFIG, CONTACTS, MODES, Listener
@@ -84,7 +84,7 @@ class Checks:
         return report
 
     async def _compare_plan(self) -> None:
-        row = await crosstenant.numbering_plan(self._database, self._plan_id)
+        row = await numbering_plan(self._database, self._plan_id)
         if row is not None:
             found = await asyncio.to_thread(origins_of, row["edges"], row["subjects"])
             self._plan_id, self._origins = row["id"], found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tenants import crosstenant
+from tenants.crosstenant.calls import purge_commands
+from tenants.crosstenant.credentials import purge_sessions
 from tenants.db import Database
 from tenants.jobs import Chore
 from tenants.recordings import RecordingMaker
@@ -25,8 +26,8 @@ def chores(
         Chore("lines.renew", _DAY, lambda: lines.renew_digests(db, issuer)),
         Chore("trunks.reseal", _DAY, lambda: trunks.reseal(db, issuer.vault)),
         Chore("lines.activate", 10, lambda: lines.activate_all_pending(db, issuer)),
-        Chore("commands.purge", 3600, lambda: crosstenant.purge_commands(db)),
-        Chore("sessions.purge", 3600, lambda: crosstenant.purge_sessions(db)),
+        Chore("commands.purge", 3600, lambda: purge_commands(db)),
+        Chore("sessions.purge", 3600, lambda: purge_sessions(db)),
         Chore("snapshots.prune", _DAY, lambda: prune_all(db)),
         Chore("sounds.sweep", _DAY, lambda: sweep(db, storage)),
         Chore("recordings.make", 2, recordings.work),

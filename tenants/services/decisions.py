@@ -18,7 +18,7 @@ from core.contracts import Attempt, AvailabilityMode, CallFacts, Decision, Snaps
 from core.errors import FieldError, Invalid, NotFound
 from core.routing import Evidence
 from tenants import snapshot as snapshots
-from tenants.crosstenant import configurations
+from tenants.crosstenant.configuration import configurations
 from tenants.db import Database, Session
 from tenants.explain import Explanation, explain
 from tenants.services import visibility

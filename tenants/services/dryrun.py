@@ -32,7 +32,7 @@ from core.contracts import (
 from core.errors import FieldError, Invalid
 from core.numbers import normalize
 from core.routing.zones import clock, day
-from tenants import crosstenant
+from tenants.crosstenant.talktime import talk_times
 from tenants.db import Database
 from tenants.explain import Explanation, explain
 from tenants.live import talking_seconds
@@ -198,7 +198,7 @@ async def _talked(db: Database, snapshot: Snapshot) -> dict[UUID, int]:
     start, _ = day(snapshot.timezone, time.time())
     since = datetime.fromtimestamp(start, UTC)
     talked = await talking_seconds(db, snapshot.tenant_id, since)
-    for _, who, seconds in await crosstenant.talk_times(db, {snapshot.tenant_id: since}):
+    for _, who, seconds in await talk_times(db, {snapshot.tenant_id: since}):
         talked[who] = talked.get(who, 0.0) + seconds
     return {who: round(seconds) for who, seconds in talked.items()}
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from core.errors import NotFound
-from tenants import crosstenant
+from tenants.crosstenant.recordings import recordings_failed
 from tenants.db import Database
 from tenants.services import audit
 from tenants.services.actor import Actor, operator, require_operator
@@ -30,7 +30,7 @@ async def failed(
 ) -> tuple[FailedRecording, ...]:
     """Those of all companies, or of one; the latest first."""
     require_operator(actor, "recordings:read")
-    rows = await crosstenant.recordings_failed(db, tenant_id)
+    rows = await recordings_failed(db, tenant_id)
     return tuple(
         FailedRecording(row["id"], row["tenant_id"], row["started_at"], row["reason"]) for row in rows
     )

@@ -21,7 +21,8 @@ from msgspec import Struct
 from core.contracts import Encryption, TerminalKind
 from core.errors import Conflict, NotFound, Unavailable
 from core.sip.digest import ha1
-from tenants.crosstenant import configuration_versions, tenants_with_pending_lines
+from tenants.crosstenant.configuration import configuration_versions
+from tenants.crosstenant.lines import tenants_with_pending_lines
 from tenants.db import Database
 from tenants.secrets import SealBroken, Vault, new_password, open_ha1, seal_ha1
 from tenants.services import accounts, audit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from core.regions import SUBJECTS
-from tenants import crosstenant
+from tenants.crosstenant.numbering import has_numbering_plan
 from tenants.db import Database
 from tenants.services.actor import Actor, require_scope
 
@@ -30,6 +30,6 @@ class RegionsView(Struct, frozen=True):
 async def regions(db: Database, actor: Actor) -> RegionsView:
     """The 89 federal subjects by name, and whether mobile numbers have one here."""
     require_scope(actor, "scenarios:read")
-    known = await crosstenant.has_numbering_plan(db)
+    known = await has_numbering_plan(db)
     found = (RegionView(code, subject.name) for code, subject in SUBJECTS.items())
     return RegionsView(tuple(sorted(found, key=lambda region: region.name)), known)

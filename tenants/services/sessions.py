@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from core.contracts import AvailabilityMode
 from core.errors import Unauthenticated
-from tenants import crosstenant
+from tenants.crosstenant import credentials
 from tenants.db import Database
 from tenants.secrets import hash_password, hash_token, needs_rehash, new_token, verify_password
 from tenants.services import audit
@@ -66,7 +66,7 @@ async def login(db: Database, throttle: LoginThrottle, command: Login, session_h
     email = command.email.strip().lower()[:254]
     throttle.check(command.address, email)
     throttle.attempt(command.address, email)
-    account = await crosstenant.account(db, email)
+    account = await credentials.account(db, email)
     hashed = account.password_hash if account else None
     fits = await verify_password(hashed, command.password)
     if account is None or not fits or not account.may_sign_in:
@@ -111,7 +111,7 @@ async def authenticate(db: Database, token: str, session_hours: int, address: st
 
     The role is read anew each time, so that a demoted administrator loses it with the next click.
     """
-    tenant_id = await crosstenant.tenant_of_session(db, hash_token(token))
+    tenant_id = await credentials.tenant_of_session(db, hash_token(token))
     if tenant_id is None:
         raise Unauthenticated
     async with db.tenant(tenant_id) as session:
@@ -134,7 +134,7 @@ async def authenticate(db: Database, token: str, session_hours: int, address: st
 async def logout(db: Database, token: str) -> None:
     """End the session with this token, if there is one."""
     hashed = hash_token(token)
-    tenant_id = await crosstenant.tenant_of_session(db, hashed)
+    tenant_id = await credentials.tenant_of_session(db, hashed)
     if tenant_id is not None:
         async with db.tenant(tenant_id):
             await LoginSession.delete().where(LoginSession.token_hash == hashed)

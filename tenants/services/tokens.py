@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from core.errors import FieldError, Forbidden, Invalid, NotFound, Unauthenticated
 from tenants import crosstenant
+from tenants.crosstenant import credentials
 from tenants.db import Database
 from tenants.secrets import hash_token, new_token
 from tenants.services import audit
@@ -149,12 +150,12 @@ async def authenticate(db: Database, token: str, address: str = "") -> Actor:
     """Who has this token. Raises Unauthenticated, alike for every reason."""
     hashed = hash_token(token)
     if token.startswith(OPERATOR_PREFIX):
-        row = await crosstenant.operator_token(db, hashed)
+        row = await credentials.operator_token(db, hashed)
         if row is None:
             raise Unauthenticated
         scopes = frozenset(row["scopes"])
         return Actor(None, Role.OPERATOR, name=row["name"], scopes=scopes, source=address)
-    tenant_id = await crosstenant.tenant_of_token(db, hashed)
+    tenant_id = await credentials.tenant_of_token(db, hashed)
     if tenant_id is None:
         raise Unauthenticated
     async with db.tenant(tenant_id) as session:

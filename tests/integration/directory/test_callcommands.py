@@ -9,7 +9,7 @@ import pytest
 from core.errors import Unavailable
 from core.ids import new_id
 from tenants.callcommands import Answer, CommandExecutor, HangUp, ask
-from tenants.crosstenant import purge_commands
+from tenants.crosstenant.calls import purge_commands
 
 
 class Calls:

@@ -9,7 +9,7 @@ from core.contracts import CallStep, Direction, StepCode
 from core.ids import new_id
 from core.routing.zones import day
 from tenants.callstore import DatabaseCallStore
-from tenants.crosstenant import talk_times
+from tenants.crosstenant.talktime import talk_times
 from tests.integration.directory.conftest import call_of
 
 NOON = datetime(2026, 11, 23, 9, tzinfo=UTC).timestamp()  # in Moscow

@@ -13,7 +13,7 @@ from core.ids import new_id
 from core.media import clip
 from core.media.clip import NotPlayable
 from tenants import snapshot as snapshots
-from tenants.crosstenant import configurations
+from tenants.crosstenant.configuration import configurations
 from tenants.services import audit, media
 from tenants.services.media import (
     LARGEST_FILE,

@@ -1,0 +1,67 @@
+"""Recordings: of which sound is to be made, and how that went."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from uuid import UUID
+
+from tenants.crosstenant import Row
+from tenants.db import Database
+
+__all__ = [
+    "recorded_calls",
+    "recordings_due",
+    "recordings_failed",
+    "recordings_in_state",
+    "tenants_with_recordings",
+]
+
+
+async def recordings_due(database: Database, limit: int) -> list[Row]:
+    """``tenant_id`` and ``id`` of recordings of which sound is to be made now: those first that
+    failed least, then the oldest; so what fails again and again keeps nobody waiting."""
+    async with database.directory() as session:
+        return await session.fetch(
+            "SELECT tenant_id, id FROM recordings WHERE state = 'waiting' AND retry_at <= now()"
+            " ORDER BY attempts, retry_at LIMIT $1",
+            limit,
+        )
+
+
+async def recordings_failed(database: Database, tenant_id: UUID | None) -> list[Row]:
+    """``id``, ``tenant_id``, ``started_at``, ``reason`` of those that were given up, of all or of one
+    tenant; the latest first."""
+    async with database.directory() as session:
+        return await session.fetch(
+            "SELECT id, tenant_id, started_at, reason FROM recordings WHERE state = 'failed'"
+            " AND ($1::uuid IS NULL OR tenant_id = $1) ORDER BY started_at DESC, id DESC",
+            tenant_id,
+        )
+
+
+async def recordings_in_state(database: Database) -> dict[str, int]:
+    """How many recordings wait for their sound, and how many got none."""
+    async with database.directory() as session:
+        rows = await session.fetch(
+            "SELECT state, count(*) AS recordings FROM recordings"
+            " WHERE state IN ('waiting', 'failed') GROUP BY state"
+        )
+    return {row["state"]: row["recordings"] for row in rows}
+
+
+async def recorded_calls(database: Database, calls: Collection[UUID]) -> dict[UUID, set[str]]:
+    """In which states the recordings of these calls are; calls without any are left out."""
+    async with database.directory() as session:
+        rows = await session.fetch(
+            "SELECT call_id, array_agg(DISTINCT state) AS states FROM recordings"
+            " WHERE call_id = ANY($1) GROUP BY call_id",
+            calls,
+        )
+    return {row["call_id"]: set(row["states"]) for row in rows}
+
+
+async def tenants_with_recordings(database: Database) -> list[UUID]:
+    """Companies of which some are kept."""
+    async with database.directory() as session:
+        rows = await session.fetch("SELECT DISTINCT tenant_id FROM recordings WHERE state = 'ready'")
+    return [row["tenant_id"] for row in rows]
