@@ -129,6 +129,10 @@ class LiveBoard(LineBoard, Protocol):
         """The employees whose terminals ring now."""
         ...
 
+    def call_rang_out(self, facts: CallFacts) -> None:
+        """Nobody rings any more, and nobody answered: the caller hears what comes next."""
+        ...
+
     def call_answered(
         self, facts: CallFacts, at: float, employee_id: UUID | None, terminal_id: UUID | None
     ) -> None:

@@ -189,6 +189,11 @@ class MemoryBoard:
         self.calls[facts.call_id] = "ringing"
         self.ringing[facts.call_id] = frozenset(employees)
 
+    def call_rang_out(self, facts: CallFacts) -> None:
+        """The call is ``started``, as before it rang."""
+        self.calls[facts.call_id] = "started"
+        self.ringing.pop(facts.call_id, None)
+
     def call_answered(
         self, facts: CallFacts, at: float, employee_id: UUID | None, terminal_id: UUID | None
     ) -> None:
@@ -203,6 +208,8 @@ class MemoryBoard:
     def call_left_queue(self, facts: CallFacts) -> None:
         """The call is in no queue."""
         self.queued.pop(facts.call_id, None)
+        if self.calls.get(facts.call_id) != "answered":
+            self.call_rang_out(facts)
 
     def call_ended(self, facts: CallFacts) -> None:
         """The call is gone."""

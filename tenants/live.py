@@ -213,6 +213,13 @@ class DatabaseLiveBoard:
         shown.parties = dict.fromkeys(employees)
         self._touch_call(facts)
 
+    def call_rang_out(self, facts: CallFacts) -> None:
+        """Nobody rings any more, and nobody answered."""
+        shown = self._calls.get(facts.call_id)
+        if shown is not None:
+            shown.state, shown.parties = LiveCallState.STARTED, {}
+            self._touch_call(facts)
+
     def call_answered(
         self, facts: CallFacts, at: float, employee_id: UUID | None, terminal_id: UUID | None
     ) -> None:
@@ -235,8 +242,8 @@ class DatabaseLiveBoard:
         shown = self._calls.get(facts.call_id)
         if shown is not None and shown.queued is not None:
             shown.queued = None
-            if shown.state is LiveCallState.WAITING:
-                shown.state = LiveCallState.STARTED
+            if shown.state is not LiveCallState.TALKING:
+                shown.state, shown.parties = LiveCallState.STARTED, {}
             self._touch_call(facts)
 
     def call_ended(self, facts: CallFacts) -> None:

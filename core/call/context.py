@@ -300,6 +300,10 @@ class CallContext:
         employees = {ring.employee_id for ring in _rings(plan.root) if ring.employee_id}
         self._moment.ringing(record.facts, record.started_at, employees)
 
+    def rang_out(self, record: CallRecord) -> None:
+        """Show it."""
+        self._moment.rang_out(record.facts)
+
     def executor(self, wanted: Executor, record: CallRecord, step: Dial | None) -> Addressee | None:
         """By the rules of ``routing.responsible``."""
         return responsible.executor(self._compiled, wanted, record.facts, step, record.rung)

@@ -113,6 +113,10 @@ class Moment:
         """The terminals of these employees ring."""
         self._show(self._board.call_ringing, facts, at, employees)
 
+    def rang_out(self, facts: CallFacts) -> None:
+        """Nobody rings any more, and nobody answered."""
+        self._show(self._board.call_rang_out, facts)
+
     def answered(self, facts: CallFacts, ring: Ring) -> None:
         """Two parties talk: their terminals are busy, and the board shows who talks."""
         at = self._clock.now()

@@ -105,6 +105,10 @@ class Surroundings(Protocol):
         """These terminals ring now."""
         ...
 
+    def rang_out(self, record: CallRecord) -> None:
+        """Nobody rings any more, and nobody answered."""
+        ...
+
     def answered(self, record: CallRecord, ring: Ring) -> None:
         """The parties are connected."""
         ...

@@ -187,6 +187,8 @@ class Verbs:
         state.fallback = unanswered(self.facts, result.statuses)
         if self._queued is not None:
             state.surroundings.queued(state.record, *self._shown)
+        else:
+            state.surroundings.rang_out(state.record)
         return False
 
     def dial_also(self, step: Dial, only: Collection[str]) -> bool:

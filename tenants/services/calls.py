@@ -28,6 +28,7 @@ __all__ = [
     "CallPage",
     "CallQuery",
     "CallRow",
+    "LiveCallState",
     "Party",
     "PresentCall",
     "card",
@@ -111,7 +112,11 @@ class CallCard(Struct, frozen=True):
 
 
 class PresentCall(Struct, frozen=True):
-    """A call that goes on now, with the employees it rings or talks with."""
+    """A call that goes on now, with the employees it rings or talks with.
+
+    An incoming one that only ``started`` hears a greeting, a menu or other media; one that has
+    ``queued_at`` waits in a queue since then, also while phones ring for it.
+    """
 
     call_id: UUID
     direction: Direction
@@ -120,6 +125,7 @@ class PresentCall(Struct, frozen=True):
     state: LiveCallState
     started_at: datetime
     answered_at: datetime | None
+    queued_at: datetime | None
     parties: tuple[Party, ...]
 
 
@@ -333,6 +339,7 @@ def _present(rows: list[dict[str, Any]]) -> PresentCall:
         state=LiveCallState(first["state"]),
         started_at=first["started_at"],
         answered_at=first["answered_at"],
+        queued_at=first["queued_at"],
         parties=tuple(
             Party(r["employee_id"], r["name"]) for r in rows if r["employee_id"] and r["name"]
         ),

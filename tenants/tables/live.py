@@ -19,7 +19,7 @@ __all__ = ["CallCommand", "LineBindings", "LiveCall", "LiveCallState", "LiveLine
 class LiveCallState(StrEnum):
     """Where a present call stands."""
 
-    STARTED = "started"
+    STARTED = "started"  # nobody rings: who has called hears a greeting, a menu, a media
     RINGING = "ringing"
     WAITING = "waiting"  # in a queue, and nobody rings
     TALKING = "talking"

@@ -128,7 +128,7 @@ class CallsController(Controller):
     async def present(self, context: TheContext, actor: TheActor) -> PresentCallList:
         """List the calls of this moment.
 
-        Who rings and who talks now.
+        Who rings, who waits in a queue or listens to a menu, and who talks now.
         """
         return PresentCallList(await calls.present(context.database, actor))
 

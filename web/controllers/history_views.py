@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from core.contracts import Direction, Outcome
 from core.recordings import RecordingKind
-from tenants.services.calls import CallCard, CallRow, PresentCall
+from tenants.services.calls import CallCard, CallRow, LiveCallState, PresentCall
 from tenants.services.recordings import Peaks, RecordingView
 from web.forms import Chip
 from web.pages import N_, Page
@@ -29,6 +29,18 @@ OUTCOMES = {
 KINDS = {
     RecordingKind.CONVERSATION: N_("Recording of the conversation"),
     RecordingKind.MESSAGE: N_("Voice message"),
+}
+STATES = {
+    LiveCallState.STARTED: N_("hears a greeting or a menu"),
+    LiveCallState.WAITING: N_("waits in a queue"),
+    LiveCallState.RINGING: N_("rings"),
+    LiveCallState.TALKING: N_("talks"),
+}
+STATE_ICONS = {
+    LiveCallState.STARTED: "dialpad",
+    LiveCallState.WAITING: "clock",
+    LiveCallState.RINGING: "phone-calling",
+    LiveCallState.TALKING: "phone-call",
 }
 _BARS = 200
 _HEIGHT = 20  # of one channel, in units of the drawing
@@ -53,10 +65,13 @@ class Row(Struct, frozen=True):
 
 
 class Now(Struct, frozen=True):
-    """A call that goes on."""
+    """A call that goes on: ``state`` in words, and for how long it has been in it unless it rings."""
 
     client: str
     who: str
+    state: str
+    icon: str
+    rings: bool
     talking: bool
     since: float
     lasts: str
@@ -119,8 +134,8 @@ def _who_note(call: CallRow, page: Page, answered: bool) -> str:
 def present(call: PresentCall, page: Page) -> Now:
     """A call that goes on, and since when."""
     incoming = call.direction is Direction.INCOMING
-    talking = call.answered_at is not None
-    since = (call.answered_at or call.started_at).timestamp()
+    state = _state(call)
+    since = (call.answered_at or call.queued_at or call.started_at).timestamp()
     other = call.caller if incoming else call.called
     client, who = page.formats.phone(other), ", ".join(party.name for party in call.parties)
     if call.direction is Direction.INTERNAL:
@@ -128,10 +143,22 @@ def present(call: PresentCall, page: Page) -> Now:
     return Now(
         client=client or page.text("Hidden number"),
         who=who,
-        talking=talking,
+        state=page.text(STATES[state]),
+        icon=STATE_ICONS[state],
+        rings=state is LiveCallState.RINGING,
+        talking=state is LiveCallState.TALKING,
         since=since,
         lasts=page.formats.span(page.now - since),
     )
+
+
+def _state(call: PresentCall) -> LiveCallState:
+    """What is to be said of it: a call of our own that has only begun is as good as ringing."""
+    if call.answered_at is not None:
+        return LiveCallState.TALKING
+    if call.state is LiveCallState.STARTED and call.direction is not Direction.INCOMING:
+        return LiveCallState.RINGING
+    return call.state
 
 
 class Heard(Struct, frozen=True):

@@ -177,6 +177,40 @@ def test_a_call_between_colleagues_has_their_names(visit: Open, stage: Stage, co
     expect(page.locator("#now li")).to_have_count(0)
 
 
+@pytest.mark.parametrize(
+    ("language", "menu", "queue", "rings"),
+    [
+        ("ru", "слушает приветствие или меню", "ждёт в очереди", "звонит"),
+        ("en", "hears a greeting or a menu", "waits in a queue", "rings"),
+    ],
+)
+def test_who_waits_is_not_said_to_ring(
+    visit: Open, stage: Stage, company: Company, language: str, menu: str, queue: str, rings: str
+) -> None:
+    stage.run(stage.speaks(company.email, language))
+    page = visit("/history", company.email)
+    facts, now = stage.facts(company, "+74994083178"), time.time()
+    call = page.locator("#now li", has_text="+7 499 408-31-78")
+    clock = call.locator("[data-since]")
+    try:
+        stage.run(stage.on_board("call_started", facts, now - 100))
+        expect(call).to_contain_text(menu)
+        expect(clock).to_have_text(re.compile(r"1:[45]\d"))
+        stage.run(stage.on_board("call_queued", facts, now - 40, f"{facts.call_id}/open/0", 0))
+        expect(call).to_contain_text(queue)
+        expect(clock).to_have_text(re.compile(r"(0:[45]|1:)\d"))
+        stage.run(stage.on_board("call_ringing", facts, now, []))
+        expect(call).to_contain_text(rings)
+        expect(clock).to_have_count(0)
+        stage.run(stage.on_board("call_left_queue", facts))
+        expect(call).to_contain_text(menu)
+        expect(call).not_to_contain_text(rings)
+    finally:
+        stage.run(stage.on_board("call_ended", facts))
+        stage.run(stage.speaks(company.email, "ru"))
+    expect(call).to_have_count(0)
+
+
 def test_who_talks_now_changes_by_itself(visit: Open, stage: Stage, company: Company) -> None:
     person = stage.run(stage.person(company, "Илья Сафронов"))
     page = visit("/history", company.email)

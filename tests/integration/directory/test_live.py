@@ -82,10 +82,12 @@ async def test_a_line_comes_is_renewed_and_goes(board, database, company, listen
         return await live_lines(database, company.id)
 
     line = line_of(company)
-    board.line_registered(line, NOW, NOW + 3600, "Phone/1", "udp:192.0.2.1:5060")
-    [present] = await eventually(lines, len)
-    assert (present.terminal_id, present.user_agent) == (company.terminal_id, "Phone/1")
     with listener.subscribe(LIVE, company.id) as subscription:
+        board.line_registered(line, NOW, NOW + 3600, "Phone/1", "udp:192.0.2.1:5060")
+        [present] = await eventually(lines, len)
+        assert (present.terminal_id, present.user_agent) == (company.terminal_id, "Phone/1")
+        async with asyncio.timeout(60):
+            await subscription.take()  # it may come later than the row is seen
         board.line_registered(line, NOW + 30, NOW + 7200, "Phone/1", "udp:192.0.2.1:5060")
         renewed = await eventually(lines, lambda found: found[0].expires_at > present.expires_at)
         assert renewed[0].registered_at == present.registered_at
@@ -228,3 +230,25 @@ async def test_who_waits_in_which_queue_is_seen_in_order(board, database, compan
     present = await live_calls(database, company.id)
     states = {call.call_id: call.state for call in present}
     assert (states[vip.call_id], states[late.call_id]) == ("started", "waiting")
+
+
+async def test_a_call_that_rang_in_vain_rings_nobody(board, database, company):
+    facts, queued, talking = (facts_of(company) for _ in range(3))
+    for each in (facts, queued, talking):
+        board.call_queued(each, NOW, "q", 0) if each is not facts else board.call_started(each, NOW)
+        board.call_ringing(each, NOW, [company.employee_id])
+    board.call_rang_out(facts)
+    board.call_answered(talking, NOW, company.employee_id, None)
+    board.call_left_queue(queued)
+    board.call_left_queue(talking)
+
+    async def seen():
+        present = await live_calls(database, company.id)
+        return {call.call_id: (call.state, call.employee_id) for call in present}
+
+    expected = {
+        facts.call_id: ("started", None),
+        queued.call_id: ("started", None),
+        talking.call_id: ("talking", company.employee_id),
+    }
+    await eventually(seen, lambda found: found == expected)

@@ -391,6 +391,9 @@ class World:
     def ringing(self, record, plan):
         self.rung.append(plan)
 
+    def rang_out(self, record):
+        self.rung.append(None)
+
     def answered(self, record, ring):
         self.connected.append(ring.address)
 
