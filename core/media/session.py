@@ -8,44 +8,30 @@ needs a re-INVITE. Tags are ours, not SIP's. Each party has a
 profile (plain RTP, SDES, WebRTC): a caller's stands in its offer, a callee's is what it is offered
 until its answer tells.
 
-Two traps, both measured. Without ``zero-address`` rtpengine leaves the stub's 0.0.0.0 in what it gives
-to the other side, which a phone takes for being put on hold. And whoever was told an SDP must be told
-the same codec in the next one, hence ``told``.
+Here is who is in the middle and who is joined with him; how two are joined stands in ``joining``, who
+is not heard in ``hearing``, what is written down in ``tape``.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from core import sdp
 from core.errors import MediaRefused, MediaUnavailable
 from core.media.bencode import Value
 from core.media.exchange import AT_ONCE, Exchange, Place
-from core.media.meter import Meter
+from core.media.hearing import Hearing
+from core.media.joining import EVERYBODYS, Joining
 from core.media.node import packets
 from core.media.party import CALLER, Party
+from core.media.tape import Tape
 from core.ports import Loudness, OnKey
 from core.sdp import PLAIN, Profile
 
 __all__ = ["RtpengineSession"]
 
-# What a callee may speak that the caller does not; a codec that is offered anyway is not doubled.
-_TRANSCODE: Mapping[str, tuple[str, ...]] = {"transcode": ("PCMA", "PCMU", "opus", "G722")}
-
-
-# What a caller who made no offer is offered: what every telephone speaks.
-_EVERYBODYS = (
-    b"v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n"
-    b"m=audio 9 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\n"
-    b"a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
-    b"a=fmtp:101 0-16\r\na=sendrecv\r\n"
-)
-_DEAF = ("sendonly", "inactive")
 _FOR_EVER = 1_000_000
-_LISTENING: Mapping[str, Value] = {"flags": ("detect-DTMF",), "delay-buffer": 0}
 
 
 class RtpengineSession:
@@ -53,17 +39,16 @@ class RtpengineSession:
 
     def __init__(self, call_id: str, engine: Callable[[], Place], captures: Path | None = None) -> None:
         """``captures`` is the folder where its recordings are written, if we see it."""
-        self._captures = captures
-        self._meter: Meter | None = None  # of the present recording
         self._exchange = Exchange(call_id, engine)
+        self._hearing = Hearing(self._exchange)
+        self._joining = Joining(self._exchange, self._hearing)
+        self._tape = Tape(self._exchange, captures)
         self._middle = Party(CALLER)  # whom the others are joined with: the caller, as a rule
         self._parties = self._exchange.parties
         self._parties[CALLER] = self._middle
         self._connected: Party | None = None  # with whoever is in the middle
         self._joined: set[str] = set()  # those whose ringing stub is gone
         self._delayed = False  # the caller made no offer and has not answered ours yet
-        self._silenced: set[str] = set()  # not heard by the other one, who hears a clip
-        self._blocked: set[str] = set()  # not heard for whatever reason
         self._on_key: OnKey = lambda party, key, milliseconds: None
 
     async def open(self, caller_sdp: bytes) -> bytes:
@@ -73,11 +58,11 @@ class RtpengineSession:
         caller.describe(caller_sdp)
         caller.body = sdp.cheapest_first(caller.with_events(sdp.audio_only(caller_sdp)))
         self._exchange.begin()
-        return await self._to_stub(caller)
+        return await self._joining.to_stub(caller)
 
     async def begin(self) -> None:
         """Callees may ring for a caller who is one of them."""
-        self._middle.body = _EVERYBODYS
+        self._middle.body = EVERYBODYS
         self._middle.asked = True
         self._exchange.begin()
 
@@ -89,7 +74,7 @@ class RtpengineSession:
         await self._exchange.answer(party.ring, party.tag, party.body)
         party.keep_codecs(sdp.codecs(party.body)[:1])
         party.note_hold(party.body)
-        await self._to_stub(party)
+        await self._joining.to_stub(party)
         await self._exchange.delete(party.ring)
         self._joined.add(party.tag)
         self._middle = party
@@ -98,10 +83,10 @@ class RtpengineSession:
         """An offer for a caller who made none; ``answered`` follows, and only then ``connect``."""
         caller = self._middle
         caller.profile = profile
-        caller.body = _EVERYBODYS
+        caller.body = EVERYBODYS
         self._exchange.begin()
         self._delayed = caller.asked = True
-        caller.sent = await self._exchange.offer(caller.stub, caller.tag, _EVERYBODYS)
+        caller.sent = await self._exchange.offer(caller.stub, caller.tag, EVERYBODYS)
         return caller.sent
 
     async def answered(self, leg: str | None, answer: bytes) -> None:
@@ -113,7 +98,7 @@ class RtpengineSession:
         caller.describe(answer)
         caller.body = sdp.audio_only(answer)
         await self._exchange.answer(caller.stub, caller.tag, caller.body)
-        await self._listen(caller)
+        await self._joining.listen(caller)
         caller.note_hold(caller.body)
         caller.keep_codecs(sdp.codecs(caller.body)[:1])
         self._delayed = False
@@ -128,14 +113,14 @@ class RtpengineSession:
         """The offer for the callee ``leg``, from a stub that speaks what the caller speaks."""
         party = self._parties[leg] = Party(Party.tag_of(leg), profile)
         party.asked = True
-        party.sent = await self._ring(party)
+        party.sent = await self._joining.ring(party, self._middle)
         return party.sent
 
     async def adopt(self, leg: str, sent: bytes) -> bytes:
         """The offer for a party of another session, which was ``sent`` this body last."""
         party = self._parties[leg] = Party(leg, sdp.profile(sent))
         party.asked = True
-        return party.again(await self._ring(party), sent)
+        return party.again(await self._joining.ring(party, self._middle), sent)
 
     async def connect(self, leg: str, answer: bytes = b"") -> bytes:
         """Join the caller with a callee, be it for early media or the answer that follows it.
@@ -153,7 +138,7 @@ class RtpengineSession:
             party.describe(answer)
         if party.tag not in self._joined:
             await self._exchange.answer(party.ring, party.tag, answer)
-        reply = await self._join(party, answer)
+        reply = await self._joining.join(party, answer, caller)
         if party.tag not in self._joined:
             await self._exchange.delete(party.ring)
             self._joined.add(party.tag)
@@ -170,11 +155,7 @@ class RtpengineSession:
         party.describe(offer)
         party.body = sdp.cheapest_first(party.with_events(sdp.audio_only(offer)))
         self._parties[leg] = party
-        await self._exchange.offer(party.tag, caller.tag, party.body, _TRANSCODE)
-        answer = party.answer(await self._exchange.answer(party.tag, caller.tag, caller.body))
-        party.keep_codecs(sdp.codecs(answer))
-        if caller.holding:
-            await self._mute(party, caller.body)
+        answer = await self._joining.admit(party, caller)
         self._joined.add(party.tag)
         self._connected = party
         return answer
@@ -184,9 +165,9 @@ class RtpengineSession:
         parted, self._connected = self._connected, None
         if parted is not None:
             parted.keep_codecs(sdp.codecs(parted.body)[:1])
-            await self._to_stub(parted)
-            await self._to_stub(self._middle)
-            await self._unblock(parted, self._middle)
+            await self._joining.to_stub(parted)
+            await self._joining.to_stub(self._middle)
+            await self._hearing.part(parted, self._middle)
 
     async def promote(self, leg: str) -> None:
         """Put this one, who was joined before, into the middle; who was there is parked."""
@@ -205,7 +186,7 @@ class RtpengineSession:
         if self._other(party) is None and (party is self._middle or party.tag in self._joined):
             party.body, party.offered = party.kept(offer), offer
             party.note_hold(offer)
-            answer = sdp.answer_direction(await self._to_stub(party), offer)
+            answer = sdp.answer_direction(await self._joining.to_stub(party), offer)
         else:
             answer = await self._renegotiate(party, offer)
         answer = sdp.successor(sdp.with_rejected(answer, offer), before)
@@ -232,8 +213,9 @@ class RtpengineSession:
             return
         if not self._exchange.injects:
             self._exchange.injects = True
+            other = self._connected
             try:
-                await self._join(self._connected, self._connected.body)
+                await self._joining.join(other, other.body, self._middle)
             except BaseException:  # the next key tries again
                 self._exchange.injects = False
                 raise
@@ -246,9 +228,8 @@ class RtpengineSession:
         """Let a party hear a file, which the media server opens by itself; nobody else meanwhile."""
         party = self._party(to)
         other = self._other(party)
-        if other is not None and other.tag not in self._silenced:
-            self._silenced.add(other.tag)
-            await self._block(other, wanted=True)
+        if other is not None:
+            await self._hearing.cover(other)
         arguments: dict[str, Value] = {"from-tag": party.tag, "file": str(clip)}
         if again:
             arguments["repeat-times"] = _FOR_EVER
@@ -261,9 +242,8 @@ class RtpengineSession:
         party = self._party(of)
         await self._exchange.request("stop media", {"from-tag": party.tag})
         other = self._other(party)
-        if other is not None and other.tag in self._silenced:
-            self._silenced.remove(other.tag)
-            await self._block(other, wanted=party.holding)
+        if other is not None:
+            await self._hearing.uncover(other, held=party.holding)
 
     async def received(self) -> dict[str | None, int]:
         """Packets from each party that ought to send now."""
@@ -288,17 +268,15 @@ class RtpengineSession:
 
     async def record(self) -> None:
         """Write down packets from now on, in a file of their own."""
-        if self._captures is not None:
-            self._meter = Meter(self._captures, self.call_id, self._middle.sent, time.time())
-        await self._exchange.request("start recording", {})
+        await self._tape.start(self._middle)
 
     async def unrecord(self) -> None:
         """Write down no more."""
-        await self._exchange.request("stop recording", {})
+        await self._tape.stop()
 
     async def loudness(self) -> Loudness:
         """As far as the files tell, which we may not see."""
-        return await asyncio.to_thread(self._meter.read) if self._meter else Meter.unknown()
+        return await self._tape.loudness()
 
     async def renew(self, *, answered: bool) -> bytes:
         """The server forgot the call: begin anew elsewhere, with nobody but who is in the middle.
@@ -307,15 +285,14 @@ class RtpengineSession:
         ``answered``, and for the connected callee ``ring_again`` and ``connect``.
         """
         caller = self._middle
-        if not self._exchange.open or caller.body is _EVERYBODYS:
+        if not self._exchange.open or caller.body is EVERYBODYS:
             raise MediaUnavailable()  # nobody knows yet what the caller speaks
         self._exchange.begin()
         self._joined.clear()
-        self._silenced.clear()
-        self._blocked.clear()
+        self._hearing.begin()
         self._connected = None
         if not answered:
-            await self._to_stub(caller)
+            await self._joining.to_stub(caller)
             return b""
         body = await self._exchange.offer(caller.stub, caller.tag, sdp.hold(caller.body))
         self._delayed = caller.asked = True
@@ -325,7 +302,7 @@ class RtpengineSession:
         """The offer for a callee whose first one went with the server, for a re-INVITE."""
         party = self._party(leg)
         party.asked = True
-        return party.again(await self._ring(party), party.sent)
+        return party.again(await self._joining.ring(party, self._middle), party.sent)
 
     def sent(self, leg: str | None) -> bytes:
         """Our last body to a party: what a re-INVITE without one is offered."""
@@ -346,17 +323,15 @@ class RtpengineSession:
         await self._exchange.request(
             "delete", {"from-tag": self._middle.tag, "to-tag": party.tag, **AT_ONCE}
         )
-        self._silenced.discard(party.tag)
-        self._blocked.discard(party.tag)
+        self._hearing.forget(party)
         if party is self._connected:
             self._connected = None
-            await self._to_stub(self._middle)
-            await self._unblock(self._middle)
+            await self._joining.to_stub(self._middle)
+            await self._hearing.part(self._middle)
 
     async def close(self) -> None:
         """Free everything. What happens to the server is no concern of an ended call."""
-        if self._meter is not None:
-            self._meter.close()
+        self._tape.close()
         await self._exchange.close()
 
     # --- parties ---------------------------------------------------------------------------------
@@ -375,67 +350,8 @@ class RtpengineSession:
             return self._connected
         return self._middle if party is self._connected else None
 
-    async def _ring(self, party: Party) -> bytes:
-        """The stub that speaks what the one in the middle speaks offers a party to be rung."""
-        return await self._exchange.offer(
-            party.ring, party.tag, sdp.hold(self._middle.body), _TRANSCODE
-        )
-
-    async def _join(self, party: Party, answer: bytes) -> bytes:
-        """Offer the caller to a callee that says this; what rtpengine answers the caller. Who is put on
-        hold is not heard.
-        """
-        caller = self._middle
-        await self._exchange.offer(caller.tag, party.tag, caller.body, _TRANSCODE)
-        fitting = sdp.answer_direction(answer, caller.body) if caller.holding else answer
-        reply = await self._exchange.answer(caller.tag, party.tag, fitting)
-        if caller.holding:
-            await self._mute(party, caller.body)
-        if party.holding:
-            party.note_hold(answer)
-            await self._mute(caller, answer)
-        return reply
-
     async def _renegotiate(self, party: Party, body: bytes) -> bytes:
-        """Join the two anew with what one of them says now; returns what rtpengine answers it."""
         other = self._other(party)
         if other is None:
             raise MediaRefused()
-        own = party.kept(body)
-        await self._exchange.offer(party.tag, other.tag, own, _TRANSCODE)
-        answer = await self._exchange.answer(
-            party.tag, other.tag, sdp.answer_direction(other.body, body)
-        )
-        party.note_hold(body)
-        await self._mute(other, body)
-        party.body = own
-        return answer
-
-    async def _mute(self, other: Party, body: bytes) -> None:
-        # rtpengine passes audio on whatever the directions say (measured), so it is told to stop.
-        await self._block(other, wanted=sdp.direction(body) in _DEAF or other.tag in self._silenced)
-
-    async def _block(self, party: Party, *, wanted: bool) -> None:
-        (self._blocked.add if wanted else self._blocked.discard)(party.tag)
-        await self._exchange.request(
-            "block media" if wanted else "unblock media", {"from-tag": party.tag}
-        )
-
-    async def _unblock(self, *parties: Party) -> None:
-        """These part: who hears them next is another one."""
-        for party in parties:
-            self._silenced.discard(party.tag)
-            if party.tag in self._blocked:
-                await self._block(party, wanted=False)
-
-    async def _to_stub(self, party: Party) -> bytes:
-        offered = await self._exchange.offer(party.tag, party.stub, party.body)
-        stub = sdp.hold(sdp.restrict_codecs(offered, {sdp.preferred(offered)}))
-        reply = await self._exchange.answer(party.tag, party.stub, stub)
-        await self._listen(party)
-        return reply if party.asked else party.answer(reply)
-
-    async def _listen(self, party: Party) -> None:
-        """Keys of one who knows no events may be tones in the voice, which is decoded for that."""
-        if party.tonal:
-            await self._exchange.request("unblock DTMF", {"from-tag": party.tag, **_LISTENING})
+        return await self._joining.renegotiate(party, other, body)
