@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from plugins.crm import routes, service
+from plugins.crm import aftermath, routes
 from sunsim import CallEnded, Manifest, OutboxConsumer, Routes, Tables, hookimpl
 
 __all__ = ["manifest", "register_outbox", "register_routes", "register_tables"]
@@ -33,4 +33,4 @@ def register_routes() -> Routes:
 @hookimpl
 def register_outbox() -> Sequence[OutboxConsumer]:
     """What calls leave behind."""
-    return [OutboxConsumer("crm.calls", (CallEnded,), service.after_call)]
+    return [OutboxConsumer("crm.calls", (CallEnded,), aftermath.after_call)]

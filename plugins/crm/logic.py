@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct, UnsetType
 from sunsim import Addressee, AddresseeKind, Cdr, Direction, FieldError, Invalid
 
 __all__ = [
+    "LONGEST_PAGE",
     "OPEN",
     "CalledBack",
     "CommentView",
@@ -39,6 +40,7 @@ __all__ = [
     "task_view",
 ]
 
+LONGEST_PAGE = 200
 _LONGEST_TITLE = 200
 _LONGEST_COMMENT = 4000
 
@@ -233,20 +235,20 @@ def instant(name: str, given: datetime) -> datetime:
 
 
 def one_line(text: str) -> str:
-    """A title in stored form. Raises FieldError."""
+    """A title in stored form. Raises Invalid."""
     line = " ".join(text.split())
     if not line or len(line) > _LONGEST_TITLE or not line.isprintable():
-        raise FieldError("A title has 1 to 200 characters.")
+        raise Invalid(title=FieldError("A title has 1 to 200 characters."))
     return line
 
 
 def plain_text(text: str) -> str:
-    """A comment in stored form: lines and tabs, no other control characters. Raises FieldError."""
+    """A comment in stored form: lines and tabs, no other control characters. Raises Invalid."""
     plain = "\n".join(text.splitlines()).strip()
     if not plain or len(plain) > _LONGEST_COMMENT:
-        raise FieldError("A comment has 1 to 4000 characters.")
+        raise Invalid(text=FieldError("A comment has 1 to 4000 characters."))
     if any(category(char) in ("Cc", "Cs") for char in plain if char not in "\n\t"):
-        raise FieldError("A comment has no control characters.")
+        raise Invalid(text=FieldError("A comment has no control characters."))
     return plain
 
 

@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
-from plugins.crm import service
+from plugins.crm import deals, tasks
 from plugins.crm.logic import (
     CalledBack,
     CreateDeal,
@@ -63,7 +63,7 @@ class Saying(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @get("/tasks")
-async def tasks(
+async def list_tasks(
     office: TheOffice,
     start: Annotated[
         datetime | None,
@@ -106,7 +106,7 @@ async def tasks(
         after=after,
         limit=limit,
     )
-    return TaskList(await service.tasks(office, query))
+    return TaskList(await tasks.tasks(office, query))
 
 
 @post("/tasks")
@@ -115,14 +115,14 @@ async def create_task(office: TheOffice, data: JSONBody[CreateTask]) -> Response
 
     By hand; those of calls are made by themselves.
     """
-    made = await service.create_task(office, data)
+    made = await tasks.create_task(office, data)
     return Response(made, headers={"location": f"/api/v1/tasks/{made.task.id}"})
 
 
 @get("/tasks/{task_id:uuid}")
-async def task(office: TheOffice, task_id: FromPath[UUID]) -> TaskCard:
+async def get_task(office: TheOffice, task_id: FromPath[UUID]) -> TaskCard:
     """Get a task with its calls and comments."""
-    return await service.task(office, task_id)
+    return await tasks.task(office, task_id)
 
 
 @patch("/tasks/{task_id:uuid}", opt=CONFLICT)
@@ -133,7 +133,7 @@ async def change_task(
 
     Its status, when it is due, who is to do it. Send the version that you have read.
     """
-    return await service.update_task(office, task_id, data)
+    return await tasks.update_task(office, task_id, data)
 
 
 @post("/tasks/{task_id:uuid}/take", status_code=200, opt=CONFLICT)
@@ -142,7 +142,7 @@ async def take_task(office: TheOffice, task_id: FromPath[UUID], data: JSONBody[T
 
     Of a group it is then the employee’s who takes it; nobody else can.
     """
-    return await service.take(office, task_id, data.employee_id)
+    return await tasks.take(office, task_id, data.employee_id)
 
 
 @post("/tasks/{task_id:uuid}/call", status_code=202, opt=CONFLICT | {"scope": "calls:write"})
@@ -152,22 +152,22 @@ async def call_back(office: TheOffice, task_id: FromPath[UUID], data: JSONBody[T
     The employee’s telephones ring first; once he is there the client is called. The call is attached to
     the task and seen there once it is over.
     """
-    return await service.call_back(office, task_id, data.employee_id)
+    return await tasks.call_back(office, task_id, data.employee_id)
 
 
 @post("/tasks/{task_id:uuid}/comments")
 async def comment_task(office: TheOffice, task_id: FromPath[UUID], data: JSONBody[Saying]) -> TaskCard:
     """Add a comment to a task."""
-    return await service.comment(office, task_id, data.text)
+    return await tasks.comment(office, task_id, data.text)
 
 
 @get("/deals")
-async def deals(office: TheOffice, after: After = None, limit: Limit = 50) -> DealList:
+async def list_deals(office: TheOffice, after: After = None, limit: Limit = 50) -> DealList:
     """List the deals.
 
     The latest first. A private one is seen by its responsible alone.
     """
-    return DealList(await service.deals(office, after, limit))
+    return DealList(await deals.deals(office, after, limit))
 
 
 @post("/deals")
@@ -176,25 +176,25 @@ async def create_deal(office: TheOffice, data: JSONBody[CreateDeal]) -> Response
 
     A contact has one at most.
     """
-    made = await service.create_deal(office, data)
+    made = await deals.create_deal(office, data)
     return Response(made, headers={"location": f"/api/v1/deals/{made.id}"})
 
 
 @get("/deals/{deal_id:uuid}")
-async def deal(office: TheOffice, deal_id: FromPath[UUID]) -> DealView:
+async def get_deal(office: TheOffice, deal_id: FromPath[UUID]) -> DealView:
     """Get a deal."""
-    return await service.deal(office, deal_id)
+    return await deals.deal(office, deal_id)
 
 
 OPERATIONS = (
-    tasks,
+    list_tasks,
     create_task,
-    task,
+    get_task,
     change_task,
     take_task,
     call_back,
     comment_task,
-    deals,
+    list_deals,
     create_deal,
-    deal,
+    get_deal,
 )

@@ -17,7 +17,7 @@ from core.contracts import (
 from core.library import Prompt, media_id
 from core.media.rtp import RtpPeer
 from core.scenarios import HangUp, KeyAction, MenuKey, PluginStep
-from plugins.crm import service
+from plugins.crm import tasks
 from plugins.crm.logic import CreateTask, TaskQuery, TaskType
 from tenants.office import DatabaseOffice
 from tenants.services import callcontrol, calls, company_settings, contacts, menus
@@ -31,14 +31,14 @@ from tests.support.sipp import Script
 CALLER = "+79160000001"
 
 
-async def tasks(company, count=1, seconds=60):
+async def cards(company, count=1, seconds=60):
     """The cards of the company's tasks, once there are so many."""
     office = DatabaseOffice(company.db, Tenant(company.id, ""), company.here)
     start, end = office.today()
     async with asyncio.timeout(seconds):
-        while len(found := await service.tasks(office, TaskQuery(start, end))) < count:
+        while len(found := await tasks.tasks(office, TaskQuery(start, end))) < count:
             await asyncio.sleep(0.1)
-    return [await service.task(office, each.id) for each in found]
+    return [await tasks.task(office, each.id) for each in found]
 
 
 def busy():
@@ -65,7 +65,7 @@ async def test_a_missed_call_is_a_task_of_the_last_one_who_rang(company):
         await first.finish()
         await second.finish()
     call = await company.call()
-    (card,) = await tasks(company)
+    (card,) = await cards(company)
     assert (card.task.kind, card.task.executor) == (TaskType.MISSED, to(boris))
     assert (card.task.number, [each.call_id for each in card.calls]) == (CALLER, [call.call.id])
     assert any("Missed call" in line.text and "Борис Полевой" in line.text for line in call.trace)
@@ -94,7 +94,7 @@ async def test_a_key_leaves_a_wish_to_be_called_back(company):
         await caller.press("5")
         await at_caller.finish()
     caller.close()
-    (card,) = await tasks(company)
+    (card,) = await cards(company)
     assert (card.task.kind, card.task.executor) == (TaskType.CALLBACK, to(company.admin))
     assert (card.task.number, len(card.calls)) == (CALLER, 1)
 
@@ -109,7 +109,7 @@ async def test_a_client_who_is_not_reached_is_a_task_of_who_called(company):
         script = company.dialler(company.admin.sip, CALLER).expect(486).ack_refusal()
         await script.run(company.instance.sip)
         await outside.finish()
-    (card,) = await tasks(company)
+    (card,) = await cards(company)
     assert (card.task.kind, card.task.executor) == (TaskType.OUTGOING, to(company.admin))
     assert card.task.number == CALLER
 
@@ -117,7 +117,7 @@ async def test_a_client_who_is_not_reached_is_a_task_of_who_called(company):
 @pytest.mark.spec("TSK-01", at="call")
 async def test_calling_back_connects_the_employee_and_then_the_client(company):
     office = DatabaseOffice(company.db, Tenant(company.id, ""), company.here)
-    made = await service.create_task(
+    made = await tasks.create_task(
         office, CreateTask("Перезвонить", executor=to(company.admin), number=CALLER)
     )
     await company.sql("DELETE FROM terminals WHERE kind = 'external'")
@@ -125,7 +125,7 @@ async def test_calling_back_connects_the_employee_and_then_the_client(company):
         company.phone(company.admin.sip, answering()) as phone,
         company.outside(answering()) as outside,
     ):
-        done = await service.call_back(office, made.task.id, company.admin.id)
+        done = await tasks.call_back(office, made.task.id, company.admin.id)
         async with asyncio.timeout(60):
             while not [c for c in await calls.present(company.db, company.here) if c.answered_at]:
                 await asyncio.sleep(0.1)
@@ -134,7 +134,7 @@ async def test_calling_back_connects_the_employee_and_then_the_client(company):
         await phone.finish()
     assert f"INVITE sip:{CALLER}@" in seen
     await company.recorded(1)
-    card = await service.task(office, made.task.id)
+    card = await tasks.task(office, made.task.id)
     assert [each.call_id for each in card.calls] == [done.call_id]
     call = await company.call()
     assert (call.call.id, call.call.outcome) == (done.call_id, "answered")

@@ -6,7 +6,7 @@ import pytest
 
 from core.contracts import Direction, Outcome, TaskKind, TaskRequest
 from core.ids import new_id
-from plugins.crm import service
+from plugins.crm import deals, tasks
 from plugins.crm.logic import TaskQuery, TaskStatus, TaskType, UpdateTask
 from tenants.services import contacts
 from tenants.services.contacts import CreateContact, UpdateContact
@@ -18,8 +18,8 @@ TASKS = "SELECT kind, number FROM crm_tasks ORDER BY id"
 async def cards(desk, **query):
     start, end = desk.office().today()
     office = desk.office()
-    found = await service.tasks(office, TaskQuery(start, end, **query))
-    return [await service.task(office, each.id) for each in reversed(found)]
+    found = await tasks.tasks(office, TaskQuery(start, end, **query))
+    return [await tasks.task(office, each.id) for each in reversed(found)]
 
 
 def calls_of(card):
@@ -81,7 +81,7 @@ async def test_only_open_tasks_are_compared_and_only_where_the_company_wants_it(
     (card,) = await cards(desk)
     for status in (TaskStatus.IN_WORK, TaskStatus.DONE):
         command = UpdateTask((await cards(desk))[0].task.version, status=status)
-        await service.update_task(desk.office(), card.task.id, command)
+        await tasks.update_task(desk.office(), card.task.id, command)
         await desk.ended(desk.call(asks(desk.me)))
     assert [len(calls_of(each)) for each in await cards(desk)] == [2, 1]
     await desk.set(check_duplicates=False)
@@ -177,5 +177,5 @@ async def test_tasks_and_deals_follow_callers_who_turn_out_to_be_one_contact(des
         command = CreateContact("Иван", numbers=numbers)
         ivan = await contacts.create(desk.db, desk.company.admin, command)
     assert [card.task.number for card in await cards(desk, contact_id=ivan.id)] == list(numbers)
-    deals = await service.deals(desk.office())
-    assert sorted(str(each.contact_id) for each in deals) == sorted([str(ivan.id), "None", "None"])
+    found = await deals.deals(desk.office())
+    assert sorted(str(each.contact_id) for each in found) == sorted([str(ivan.id), "None", "None"])

@@ -1,4 +1,4 @@
-"""Tasks and deals: what calls make of them, and what people do with them (features.md TSK, DEA).
+"""Tasks, as people work on them (features.md TSK).
 
 Administrators see every task; an employee sees those that are his own or a group's of his, that he took
 or made, but none of a client who is a personal contact (CON-05). Who sees a task may work on it.
@@ -10,16 +10,15 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from msgspec import UNSET, Struct, structs, to_builtins
+from msgspec import UNSET, structs, to_builtins
 
+from plugins.crm.clients import chosen
 from plugins.crm.logic import (
+    LONGEST_PAGE,
     OPEN,
     CalledBack,
     CommentView,
-    CreateDeal,
     CreateTask,
-    DealView,
-    Draft,
     TaskCallView,
     TaskCard,
     TaskQuery,
@@ -27,111 +26,22 @@ from plugins.crm.logic import (
     TaskType,
     TaskView,
     UpdateTask,
-    client_of,
-    deal_view,
-    drafts,
     executor_columns,
     instant,
     one_line,
     plain_text,
     task_view,
 )
-from plugins.crm.tables import Comment, Deal, Task, TaskCall
-from sunsim import (
-    Addressee,
-    CallEnded,
-    Client,
-    Conflict,
-    ContactKind,
-    Direction,
-    FieldError,
-    Invalid,
-    NotFound,
-    Office,
-    Tenant,
-    new_id,
-    normalize,
-)
+from plugins.crm.tables import Comment, Task, TaskCall
+from sunsim import Addressee, Conflict, FieldError, Invalid, NotFound, Office
 
-__all__ = [
-    "after_call",
-    "call_back",
-    "comment",
-    "create_deal",
-    "create_task",
-    "deal",
-    "deals",
-    "take",
-    "task",
-    "tasks",
-    "update_task",
-]
+__all__ = ["call_back", "comment", "create_task", "take", "task", "tasks", "update_task"]
 
-_LONGEST_PAGE = 200
+
 _REFUSALS = {
     "crm_tasks_employee_fkey": ("executor", "There is no such employee."),
     "crm_tasks_group_fkey": ("executor", "There is no such group."),
 }
-
-
-# --- what calls make ----------------------------------------------------------------------------
-
-
-async def after_call(tenant: Tenant, event: CallEnded, office: Office) -> None:
-    """The tasks that a call asks for, and a deal for its client if the company wants that (SET-07)."""
-    cdr, wanted = event.cdr, await office.consequences()
-    number, incoming = client_of(cdr), cdr.direction is Direction.INCOMING
-    asked = list(drafts(cdr))
-    if not asked and not (incoming and wanted.auto_deals):
-        return
-    client = await office.client(number, make=incoming) if number else None
-    for draft in asked:
-        found = await _open_task(draft, client, number) if wanted.check_duplicates else None
-        task_id = found or await _make(tenant, draft, client, number)
-        await TaskCall.raw(
-            "INSERT INTO crm_task_calls (id, tenant_id, task_id, call_id, recording)"
-            " VALUES ({}, {}, {}, {}, {}) ON CONFLICT DO NOTHING",
-            *(new_id(), tenant.id, task_id, cdr.call_id, draft.recording),
-        )
-    if incoming and wanted.auto_deals and client and client.kind is not ContactKind.PERSONAL:
-        responsible = cdr.answered_employee_id or client.manager_id or cdr.missed_manager
-        await Deal.raw(
-            "INSERT INTO crm_deals (id, tenant_id, contact_id, responsible_id, automatic)"
-            " VALUES ({}, {}, {}, (SELECT id FROM employees WHERE id = {}), true)"
-            " ON CONFLICT ON CONSTRAINT crm_deals_contact_once DO NOTHING",
-            *(new_id(), tenant.id, client.id, responsible),
-        )
-
-
-async def _open_task(draft: Draft, client: Client | None, number: str | None) -> UUID | None:
-    """The open task of this type, this client and this kind of executor (TSK-03, H-12)."""
-    if client is None and number is None:
-        return None
-    rows = await Task.raw(
-        "SELECT id FROM crm_tasks WHERE kind = {} AND status = ANY({})"
-        " AND (contact_id = {} OR contact_id IS NULL AND number = {})"
-        " AND (executor_employee IS NULL) = {} AND (executor_group IS NULL) = {}"
-        " ORDER BY id DESC LIMIT 1 FOR NO KEY UPDATE",
-        *(draft.kind, sorted(OPEN), client.id if client else None, number),
-        *(draft.employee is None, draft.group is None),
-    )
-    return rows[0]["id"] if rows else None
-
-
-async def _make(tenant: Tenant, draft: Draft, client: Client | None, number: str | None) -> UUID:
-    """A new task; of an executor who is gone by now it is nobody's, and administrators see it."""
-    key = new_id()
-    await Task.raw(
-        "INSERT INTO crm_tasks (id, tenant_id, kind, executor_employee, executor_group, contact_id,"
-        " number) VALUES ({}, {}, {}, (SELECT id FROM employees WHERE id = {}),"
-        " (SELECT id FROM groups WHERE id = {}), {}, {})",
-        *(key, tenant.id, draft.kind, draft.employee, draft.group),
-        *(client.id if client else None, number),
-    )
-    return key
-
-
-# --- tasks ----------------------------------------------------------------------------------------
 
 
 async def tasks(office: Office, query: TaskQuery) -> list[TaskView]:
@@ -150,7 +60,7 @@ async def tasks(office: Office, query: TaskQuery) -> list[TaskView]:
         ):
             if value is not None:
                 where, args = f"{where} AND t.{column} {sign} {{}}", [*args, value]
-        limit = min(query.limit, _LONGEST_PAGE)
+        limit = min(query.limit, LONGEST_PAGE)
         sql = f"SELECT t.* FROM crm_tasks t WHERE {where} ORDER BY t.id DESC LIMIT {limit}"
         return [task_view(row) for row in await Task.raw(sql, *args)]
 
@@ -170,7 +80,7 @@ async def create_task(office: Office, command: CreateTask) -> TaskCard:
             if office.viewer.employee_id is None:
                 raise Invalid(executor=FieldError("Choose an employee or a group."))
             executor = office.viewer.employee_id, None
-        contact_id, number = await _client(office, command.contact_id, command.number)
+        contact_id, number = await chosen(office, command.contact_id, command.number)
         values |= {"executor_employee": executor[0], "executor_group": executor[1]}
         values |= {"contact_id": contact_id, "number": number}
         made = Task(kind=TaskType.OTHER, author_id=office.viewer.employee_id, **values)
@@ -236,10 +146,7 @@ async def call_back(office: Office, task_id: UUID, employee_id: UUID | None = No
 
 async def comment(office: Office, task_id: UUID, text: str) -> TaskCard:
     """Tell colleagues something (TSK-09). Raises Invalid, NotFound."""
-    try:
-        plain = plain_text(text)
-    except FieldError as error:
-        raise Invalid(text=error) from None
+    plain = plain_text(text)
     async with office.transaction():
         row = await _row(office, task_id)
         said = Comment(task_id=task_id, employee_id=office.viewer.employee_id, text=plain)
@@ -302,80 +209,12 @@ async def _card(office: Office, row: dict[str, Any]) -> TaskCard:
     )
 
 
-# --- deals ----------------------------------------------------------------------------------------
-
-
-async def deals(office: Office, after: UUID | None = None, limit: int = 50) -> list[DealView]:
-    """A page of the deals that the viewer sees, the latest first."""
-    async with office.transaction():
-        where, args = _visible_deals(office)
-        if after is not None:
-            where, args = f"{where} AND d.id < {{}}", [*args, after]
-        most = min(limit, _LONGEST_PAGE)
-        sql = f"SELECT d.* FROM crm_deals d WHERE {where} ORDER BY d.id DESC LIMIT {most}"
-        return [deal_view(row) for row in await Deal.raw(sql, *args)]
-
-
-async def deal(office: Office, deal_id: UUID) -> DealView:
-    """One deal. Raises NotFound, also for a private one of somebody else (DEA-08)."""
-    async with office.transaction():
-        return await _deal(office, deal_id)
-
-
-async def create_deal(office: Office, command: CreateDeal) -> DealView:
-    """A deal made by hand (DEA-01), the only one of its contact (DEA-07). Raises Invalid by field."""
-    refusals = {
-        "crm_deals_contact_once": ("contact_id", "This contact has a deal already."),
-        "crm_deals_responsible_fkey": ("responsible_id", "There is no such employee."),
-    }
-    responsible = command.responsible_id or office.viewer.employee_id
-    if command.private and responsible is None:
-        raise Invalid(responsible_id=FieldError("A private deal needs a responsible."))
-    async with office.transaction(**refusals):
-        contact_id, _ = await _client(office, command.contact_id, None)
-        made = Deal(
-            contact_id=contact_id,
-            title=_checked({"title": command.title})["title"] if command.title.strip() else "",
-            responsible_id=responsible,
-            private=command.private,
-        )
-        await Deal.insert(made)
-        # What a private deal is about is nobody else's, not even the journal's readers'.
-        after = {} if command.private else {"title": made.title}
-        await office.note("deal.create", made.id, after=after)
-        return deal_view(dict((await Deal.select().where(Deal.id == made.id))[0]))
-
-
-async def _deal(office: Office, deal_id: UUID) -> DealView:
-    where, args = _visible_deals(office)
-    sql = f"SELECT d.* FROM crm_deals d WHERE d.id = {{}} AND {where}"
-    rows = await Deal.raw(sql, deal_id, *args)
-    if not rows:
-        raise NotFound
-    return deal_view(dict(rows[0]))
-
-
-def _visible_deals(office: Office) -> tuple[str, list[Any]]:
-    """The one condition on rows ``d``: a private deal is its responsible's, by the letter (H-7). So is
-    one whose contact is gone, which may have been a personal one, and administrators'."""
-    viewer = office.viewer
-    kept = "d.private" if viewer.administrator else "(d.private OR d.contact_id IS NULL)"
-    mine = f"NOT {kept} OR d.responsible_id = {{}}"
-    return f"({mine}) AND {office.visible('NULL', 'd.contact_id')}", [viewer.employee_id]
-
-
-# --- checks ---------------------------------------------------------------------------------------
-
-
 def _checked(values: dict[str, Any]) -> dict[str, Any]:
     """In stored form. Raises Invalid."""
     if values.get("due") is not None:
         values = values | {"due": instant("due", values["due"])}
     if "title" in values:
-        try:
-            values = values | {"title": one_line(values["title"])}
-        except FieldError as error:
-            raise Invalid(title=error) from None
+        values = values | {"title": one_line(values["title"])}
     return values
 
 
@@ -386,28 +225,7 @@ def _named(executor: Addressee | None) -> tuple[UUID | None, UUID | None]:
         raise Invalid(executor=error) from None
 
 
-async def _client(
-    office: Office, contact_id: UUID | None, number: str | None
-) -> tuple[UUID | None, str | None]:
-    """Whom it is about, by contact or by number. Raises Invalid for what the viewer cannot see."""
-    plain = normalize(number) if number else None
-    if number and plain is None:
-        raise Invalid(number=FieldError("This is not a telephone number."))
-    if contact_id is None:
-        found = await office.client(plain) if plain else None
-        return (found.id if found else None), plain
-    rows = await Task.raw(
-        "SELECT c.id, (SELECT n.e164 FROM contact_numbers n WHERE n.contact_id = c.id"
-        f" ORDER BY n.id LIMIT 1) AS e164 FROM contacts c WHERE c.id = {{}}"
-        f" AND {office.visible('NULL', 'c.id')}",
-        contact_id,
-    )
-    if not rows:
-        raise Invalid(contact_id=FieldError("There is no such contact."))
-    return contact_id, plain or rows[0]["e164"]
-
-
-def _plain(values: dict[str, Any] | Struct) -> dict[str, Any]:
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
     """For the journal."""
     found: dict[str, Any] = to_builtins(values)
     return found
