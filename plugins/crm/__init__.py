@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from plugins.crm import aftermath, routes
+from plugins.crm import routes
+from plugins.crm.service import aftermath
 from sunsim import CallEnded, Manifest, OutboxConsumer, Routes, Tables, hookimpl
 
 __all__ = ["manifest", "register_outbox", "register_routes", "register_tables"]

@@ -12,7 +12,6 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Struct
 
-from plugins.crm import deals, tasks
 from plugins.crm.logic import (
     CalledBack,
     CreateDeal,
@@ -26,6 +25,7 @@ from plugins.crm.logic import (
     UpdateTask,
     instant,
 )
+from plugins.crm.service import deals, tasks
 from sunsim import Office
 
 __all__ = ["OPERATIONS", "TEMPLATES"]

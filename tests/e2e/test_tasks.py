@@ -17,8 +17,8 @@ from core.contracts import (
 from core.library import Prompt, media_id
 from core.media.rtp import RtpPeer
 from core.scenarios import HangUp, KeyAction, MenuKey, PluginStep
-from plugins.crm import tasks
 from plugins.crm.logic import CreateTask, TaskQuery, TaskType
+from plugins.crm.service import tasks
 from tenants.office import DatabaseOffice
 from tenants.services import callcontrol, calls, company_settings, contacts, menus
 from tenants.services.company_settings import UpdateSettings

@@ -13,7 +13,7 @@ from tests.rules.source import PACKAGES, ROOT, imports_of, is_within
 BUILT_IN = sorted(path for path in (ROOT / "plugins").iterdir() if (path / "__init__.py").exists())
 DUMMY = ROOT / "tests" / "dummy_plugin" / "dummy"
 FILES = {"__init__.py", "logic.py", "service.py", "routes.py", "tables.py", "piccolo_app.py"}
-FOLDERS = {"piccolo_migrations", "templates", "locale"}
+FOLDERS = {"piccolo_migrations", "templates", "locale", "service"}
 OURS = (*PACKAGES, "app", "measures", "cli", "serve", "demo", "piccolo_conf", "tests")
 
 
@@ -35,6 +35,7 @@ def test_all_plugins_have_the_same_inner_shape(plugin: Path):
     inside = [path for path in plugin.iterdir() if path.name != "__pycache__"]
     assert {path.name for path in inside if path.is_file()} <= FILES
     assert {path.name for path in inside if path.is_dir()} <= FOLDERS
+    assert not {"service", "service.py"} <= {path.name for path in inside}
 
 
 def test_every_folder_is_declared_as_a_plugin_and_loaded():

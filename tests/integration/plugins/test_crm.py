@@ -10,8 +10,8 @@ import pytest
 from core.contracts import Addressee, AddresseeKind, Tenant
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import new_id
-from plugins.crm import deals, tasks
 from plugins.crm.logic import CreateDeal, CreateTask, TaskQuery, TaskStatus, UpdateTask
+from plugins.crm.service import deals, tasks
 from tenants.office import DatabaseOffice
 from tenants.services import audit, contacts
 from tenants.services.contacts import CreateContact

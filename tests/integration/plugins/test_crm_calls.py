@@ -6,8 +6,8 @@ import pytest
 
 from core.contracts import Direction, Outcome, TaskKind, TaskRequest
 from core.ids import new_id
-from plugins.crm import deals, tasks
 from plugins.crm.logic import TaskQuery, TaskStatus, TaskType, UpdateTask
+from plugins.crm.service import deals, tasks
 from tenants.services import contacts
 from tenants.services.contacts import CreateContact, UpdateContact
 from tests.integration.plugins.conftest import CALLER, asks, asks_group, whom

@@ -17,8 +17,8 @@ CATALOGUE = FOLDER / "locale" / "ru" / "LC_MESSAGES" / "messages.po"
 def said():
     """Everything that the plugin says to people."""
     yield from (crm.manifest.title, crm.manifest.summary)
-    for path in FOLDER.glob("*.py"):
-        if path.stem == "tables":  # for those who read the schema
+    for path in FOLDER.rglob("*.py"):
+        if path.stem == "tables" or path.parent.name == "piccolo_migrations":  # not for people
             continue
         tree = ast.parse(path.read_text())
         spoken = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}

@@ -12,7 +12,6 @@ from uuid import UUID
 
 from msgspec import UNSET, structs, to_builtins
 
-from plugins.crm.clients import chosen
 from plugins.crm.logic import (
     LONGEST_PAGE,
     OPEN,
@@ -32,6 +31,7 @@ from plugins.crm.logic import (
     plain_text,
     task_view,
 )
+from plugins.crm.service.clients import chosen
 from plugins.crm.tables import Comment, Task, TaskCall
 from sunsim import Addressee, Conflict, FieldError, Invalid, NotFound, Office
 

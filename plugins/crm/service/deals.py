@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from plugins.crm.clients import chosen
 from plugins.crm.logic import LONGEST_PAGE, CreateDeal, DealView, deal_view, one_line
+from plugins.crm.service.clients import chosen
 from plugins.crm.tables import Deal
 from sunsim import FieldError, Invalid, NotFound, Office
 
