@@ -57,13 +57,10 @@ from core.contracts import (
 )
 from core.contributions import (
     CallVerbs,
-    Client,
-    Consequences,
     DialOptions,
     Job,
     MenuItem,
     Next,
-    Office,
     OutboxConsumer,
     Panel,
     Place,
@@ -71,7 +68,6 @@ from core.contributions import (
     Routes,
     StepType,
     Tables,
-    Viewer,
 )
 from core.errors import (
     Conflict,
@@ -98,6 +94,7 @@ from core.ids import new_id
 from core.library import Prompt
 from core.metrics import REGISTRY
 from core.numbers import normalize
+from core.office import Client, Consequences, Office, Viewer
 from core.scenarios import (
     ExtensionBlock,
     KeyAction,

@@ -27,9 +27,9 @@ from core.contributions import (
     Routes,
     StepType,
     Tables,
-    Viewer,
 )
 from core.events import Event
+from core.office import Viewer
 
 __all__ = ["hookimpl", "hookspec"]
 

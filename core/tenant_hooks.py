@@ -22,9 +22,9 @@ from core.contributions import (
     Place,
     Refusal,
     StepType,
-    Viewer,
 )
 from core.events import Event
+from core.office import Viewer
 
 __all__ = ["TenantHooks"]
 

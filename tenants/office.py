@@ -1,4 +1,4 @@
-"""A company in the hands of a plugin (``core.contributions.Office``): the same rules as everywhere."""
+"""A company in the hands of a plugin (``core.office.Office``): the same rules as everywhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from core.contracts import ContactKind, Tenant
-from core.contributions import Client, Consequences, Viewer
+from core.office import Client, Consequences, Viewer
 from tenants.callers import contact_of
 from tenants.db import Database
 from tenants.engine import current_session

@@ -21,7 +21,7 @@ from litestar.types import ControllerRouterHandler
 from litestar.utils.scope.state import ScopeState
 
 from core.contracts import Tenant
-from core.contributions import Office, Viewer
+from core.office import Office, Viewer
 from tenants.office import DatabaseOffice
 from web import errors
 from web.context import WebContext

@@ -11,8 +11,9 @@ from litestar.handlers import BaseRouteHandler
 from markupsafe import Markup
 
 from core.contracts import Tenant
-from core.contributions import Place, Viewer
+from core.contributions import Place
 from core.errors import Unauthenticated
+from core.office import Viewer
 from core.tenant_hooks import TenantHooks
 from tenants.office import viewer_of
 from tenants.services import sessions

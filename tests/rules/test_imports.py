@@ -29,7 +29,7 @@ LAYERS = (
     ),
     ("core", {"_russian", "library"}),
     ("core", {"numbers", "background", "clock", "sdp"}),
-    ("core", {"ports", "contributions", "hookspecs"}),
+    ("core", {"ports", "office", "contributions", "hookspecs"}),
     ("core", {"_slowcodes", "_slowhours", "_slownumbering", "_slowplan", "_fastroute", "_slowroute"}),
     ("core", {"logs", "metrics", "supervisor", "control", "drain"}),
     ("core", {"sip", "media", "routing"}),

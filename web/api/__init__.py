@@ -16,7 +16,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
 from core.contracts import Tenant
-from core.contributions import Office
+from core.office import Office
 from tenants.office import DatabaseOffice
 from tenants.services.actor import Actor
 from web.api import intake, problems, schema

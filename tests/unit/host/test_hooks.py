@@ -11,10 +11,11 @@ import msgspec
 import pytest
 
 from core import hookspecs
-from core.contributions import Owned, Panel, Place, Viewer
+from core.contributions import Owned, Panel, Place
 from core.events import CallEnded, CallStarted
 from core.host import Host
 from core.ids import new_id
+from core.office import Viewer
 from core.testing import make_cdr, make_facts
 
 HOOKS = sorted(name for name, spec in vars(hookspecs).items() if hasattr(spec, "sunsim_spec"))

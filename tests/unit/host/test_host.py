@@ -22,13 +22,13 @@ from core.contributions import (
     Refusal,
     StepType,
     Tables,
-    Viewer,
 )
 from core.errors import PluginError
 from core.events import CallEnded, LineUnregistered
 from core.hookspecs import hookimpl
 from core.host import Host
 from core.ids import new_id
+from core.office import Viewer
 from core.testing import make_facts
 
 QUICK = Limits(sync=1.0, event=0.5, panels=0.5, boot=0.5, faults=3)
