@@ -252,7 +252,7 @@ async def _open_sip(common: Common, stack: AsyncExitStack, state: State) -> None
         interval=Interval(settings.sip.session_expires, settings.sip.min_se),
         bindings=bindings,
         quota=_quota(settings.sip, switchboard),
-        **_limits(settings.sip),
+        **_limits(settings.sip, media),
         trace_bytes=settings.sip.trace_megabytes << 20,
     )
     switchboard.endpoint = endpoint
@@ -359,13 +359,15 @@ async def _keep_carriers(common: Common, stack: AsyncExitStack, keeper: TrunkKee
     common.details["carriers"] = keeper.words
 
 
-def _limits(sip: SipSettings) -> dict[str, Any]:
+def _limits(sip: SipSettings, media: RunningMedia) -> dict[str, Any]:
     """How much the endpoint takes from everybody together, from one address, and while it is late."""
+    server = media if isinstance(media, RtpengineServer) else None
     return {
         "max_sessions": 2 * sip.max_calls,
         "source_rate": sip.rate_per_address,
         "source_burst": 4 * sip.rate_per_address,
         "load": Load(sip.overload_milliseconds / 1000),
+        "late": lambda: server.late if server is not None else 0.0,
     }
 
 

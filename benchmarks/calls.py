@@ -34,13 +34,14 @@ _AT_ONCE, _TALK = 300, 10.0  # calls that are held to see how much memory one ne
 
 def play(server: Server, rate: float, calls: int) -> Round:
     """One round of calls and the CPU that it took."""
-    before = server.cpu()
+    before, refused = server.cpu(), server.refused()
     with observed(server.address[1]) as transit:
         traffic = server.carrier.run(server.address, rate, calls)
     server.settle()
     after = server.cpu()
     cpu = {name: after[name] - before[name] for name in after}
-    return Round(traffic, cpu, transit.milliseconds() if transit else [])
+    transits = transit.milliseconds() if transit else []
+    return Round(traffic, cpu, transits, server.refused() - refused)
 
 
 def report(rounds: list[Round]) -> dict[str, Any]:
@@ -60,6 +61,7 @@ def report(rounds: list[Round]) -> dict[str, Any]:
         "invite_in_to_out_ms": percentiles([each for some in rounds for each in some.transit], 3),
         "calls": calls,
         "failed": sum(each.failed for each in traffic),
+        "refused": sum(each.refused for each in rounds),
         "rate": [each.rate for each in traffic],
         "retransmissions": sum(each.retransmissions for each in traffic),
     }

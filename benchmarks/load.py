@@ -16,6 +16,7 @@ from tests.support.free_ports import free_port
 __all__ = ["Carrier", "RoundFailed", "Traffic", "percentiles", "until_bound"]
 
 _SCENARIOS = Path(__file__).with_name("sipp")
+_BUFFER = "4194304"  # bytes of SIPp's socket; with its own 65,536 it lost what we sent in time
 _GRACE = 40  # seconds after the last call begins: its longest way to a failure
 
 
@@ -70,6 +71,7 @@ class Carrier:
     ) -> subprocess.Popen[bytes]:
         command = ["sipp", f"{server[0]}:{server[1]}", "-sf", str(_SCENARIOS / f"{side}.xml")]
         command += ["-i", self.host, "-p", str(port), "-m", str(calls), "-nostdin", *options]
+        command += ["-buff_size", _BUFFER]
         command += ["-trace_stat", "-stf", f"{side}.stat", "-fd", "1"]
         command += ["-trace_rtt", "-rtt_freq", "1"] if side == "caller" else []
         return subprocess.Popen(

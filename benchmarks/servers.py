@@ -49,12 +49,16 @@ START = 60
 
 
 class Round:
-    """Traffic and CPU seconds of one round, and milliseconds from each INVITE in to its INVITE out."""
+    """Traffic and CPU seconds of one round, milliseconds from each INVITE in to its INVITE out, and how
+    often the server said that it has too much to do."""
 
-    def __init__(self, traffic: Traffic, cpu: dict[str, float], transit: list[float]) -> None:
+    def __init__(
+        self, traffic: Traffic, cpu: dict[str, float], transit: list[float], refused: int = 0
+    ) -> None:
         self.traffic = traffic
         self.cpu = cpu
         self.transit = transit
+        self.refused = refused
 
 
 class Server(Protocol):
@@ -71,6 +75,10 @@ class Server(Protocol):
 
     def memory(self) -> int:
         """KiB of RAM of the main process."""
+        ...
+
+    def refused(self) -> int:
+        """How often it said so far that it has too much to do."""
         ...
 
     def settle(self) -> None:
@@ -116,6 +124,10 @@ class SunSim:
             text = answer.read().decode()
         rows = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
         return {name: float(value) for name, _, value in rows}
+
+    def refused(self) -> int:
+        """How often INVITEs got 503, repeated ones among them."""
+        return int(self.metrics().get('sunsim_sip_shed_total{reason="overload"}', 0))
 
     def settle(self) -> None:
         """Wait for the last calls' records."""
@@ -254,6 +266,10 @@ class Sippy:
     def memory(self) -> int:
         """KiB of RAM."""
         return resident_kib(self.process.pid)
+
+    def refused(self) -> int:
+        """It takes everything."""
+        return 0
 
     def settle(self) -> None:
         """It stores nothing, so there is nothing to wait for but the last message."""

@@ -61,11 +61,16 @@ class MediaNode:
         self._born = float("inf")  # when it was started, by our clock
 
     async def request(
-        self, command: str, arguments: Mapping[str, Value] | None = None, *, deadline: float = 2.0
+        self,
+        command: str,
+        arguments: Mapping[str, Value] | None = None,
+        *,
+        deadline: float = 2.0,
+        begins: bool = False,
     ) -> Reply:
         """As ``NgClient.request``; a server that does not answer is looked at more closely."""
         try:
-            return await self._way().request(command, arguments, deadline=deadline)
+            return await self._way().request(command, arguments, deadline=deadline, begins=begins)
         except (MediaRefused, UnknownCall):
             raise
         except MediaUnavailable as error:
@@ -98,6 +103,14 @@ class MediaNode:
         """Raises MediaUnavailable if it does not answer."""
         await self._way().request("ping", deadline=deadline)
         self.answered_at = asyncio.get_running_loop().time()
+
+    @property
+    def late(self) -> float:
+        """Seconds that requests wait until they are sent, because too many are under way."""
+        try:
+            return self._client().late
+        except MediaUnavailable:
+            return 0.0
 
     def abandon(self) -> None:
         """It is down: whoever still waits for an answer hears so at once."""
@@ -196,7 +209,7 @@ class Seat:
             node.seats[self.name] = self
             deadline = 2.0 if node is servers[-1] else _NEXT
             try:
-                reply = await node.request(command, arguments, deadline=deadline)
+                reply = await node.request(command, arguments, deadline=deadline, begins=True)
                 self.settled_at = time.time()
                 return reply
             except MediaRefused:

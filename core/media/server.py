@@ -129,6 +129,11 @@ class RtpengineServer:
 
         return any(await asyncio.gather(*(answers(watch.node) for watch in self._watches)))
 
+    @property
+    def late(self) -> float:
+        """Seconds that what a new call asks would wait before it is sent to the least busy server."""
+        return min((n.late for w in self._watches if (n := w.node).up and not n.draining), default=0.0)
+
     def servers(self) -> list[ServerState]:
         """Each server as it was seen last."""
         nodes = [watch.node for watch in self._watches]

@@ -1,7 +1,7 @@
 """SIP on one event loop: the sockets, the clock and the agent between them and the calls.
 
 Everything below is sans-IO; this is where it meets the world. One timer of the loop turns the wheel,
-and how late it comes tells how far the loop lags (``overload``).
+and how late it comes, and how long datagrams waited to be read, tells how far we lag (``overload``).
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ class Endpoint:
         quota: Quota | None = None,
         interval: Interval | None = None,
         load: Load | None = None,
+        late: Callable[[], float] = lambda: 0.0,
         trace_bytes: int = 0,
     ) -> None:
         """``domain`` is the SIP domain and digest realm of all lines; ``external`` the address for Via
@@ -70,7 +71,8 @@ class Endpoint:
         carrier may send ``source_rate`` requests a second, ``source_burst`` at once. ``algorithms``
         are the digests that lines may use, in the order of the challenges; ``bindings`` keeps the
         phones of lines for the next process. ``interval`` is for session timers, ``load`` says
-        how late the loop may be. So many ``trace_bytes`` of the last messages are kept in ``tap``.
+        how late we may be, ``late`` by how many seconds something else is that calls need. So many
+        ``trace_bytes`` of the last messages are kept in ``tap``.
 
         ``on_invite`` sets the session's listener before it returns; it runs on the loop and must
         not block.
@@ -85,6 +87,7 @@ class Endpoint:
         self._quota = quota
         self._interval = interval
         self._load = load
+        self._late = late
         self._clock = clock
         self._max_sessions = max_sessions
         self._wheel = Wheel(clock.monotonic)
@@ -200,7 +203,7 @@ class Endpoint:
 
     @property
     def lag(self) -> float:
-        """Seconds that the loop was late in the last moment."""
+        """Seconds that we were late in the last moment."""
         return self._agent.load.lag if self._agent is not None else 0.0
 
     def banned(self) -> int:
@@ -347,8 +350,9 @@ class Endpoint:
 
     def _tick(self) -> None:
         now = self._clock.monotonic()
-        if self._agent is not None:
-            self._agent.load.note(now - self._ticked - TICK)
+        if self._agent is not None and self._transports is not None:
+            late = now - self._ticked - TICK
+            self._agent.load.note(max(late, self._transports.late(), self._late()))
         self._ticked = now
         self._ticker = asyncio.get_running_loop().call_later(TICK, self._tick)
         self._wheel.advance()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
 import socket
+import struct
+import time
 from collections.abc import Callable, Iterable
+from typing import cast
 
 from core.sip.flow import Flow
 
@@ -20,14 +24,29 @@ _FLOWS = 4096
 """Sources that are remembered, so that not every datagram makes a flow."""
 
 
+_RECEIVED_AT = 0x8906
+"""SIOCGSTAMP of socket(7): when the datagram that was read last came, a struct timeval."""
+
+_TIMEVAL = struct.Struct("ll")
+
+_MOST_LATE = 2.0
+"""Seconds; more is no datagram that waited but a clock that was set."""
+
+
 class UdpTransport(asyncio.DatagramProtocol):
-    """One UDP socket. ``on_datagram`` gets what came, its flow, and that it is no stream."""
+    """One UDP socket. ``on_datagram`` gets what came, its flow, and that it is no stream.
+
+    A loop that is never late may be far behind all the same: it reads a few datagrams a turn, and
+    thousands wait in the socket. So now and then one is asked how old it is.
+    """
 
     def __init__(self, on_datagram: Callable[[bytes, Flow, bool], bool]) -> None:
         self._on_datagram = on_datagram
         self._transport: asyncio.DatagramTransport | None = None
         self._flows: dict[tuple[str, int], Flow] = {}
         self.local = ("", 0)
+        self._late = 0.0
+        self._ask = True
 
     @classmethod
     async def listen(
@@ -44,6 +63,9 @@ class UdpTransport(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """A datagram; what is too short for SIP is a keep-alive of some phone behind NAT."""
+        if self._ask:
+            self._ask = False
+            self._late = self._age()
         if len(data) > 4:
             flow = self._flows.get(addr)
             if flow is None:
@@ -64,6 +86,24 @@ class UdpTransport(asyncio.DatagramProtocol):
             self._transport.sendto(data, flow.remote)
         except (OSError, ValueError, OverflowError) as error:
             log.warning("datagram to %s not sent: %s", flow, error)
+
+    def late(self) -> float:
+        """Seconds that the first datagram since the last time of asking had waited for us."""
+        late, self._late, self._ask = self._late, 0.0, True
+        return late
+
+    def _age(self) -> float:
+        """Seconds since the datagram came that was read last."""
+        if self._transport is None:
+            return 0.0
+        try:
+            came = fcntl.ioctl(
+                self._transport.get_extra_info("socket").fileno(), _RECEIVED_AT, bytes(_TIMEVAL.size)
+            )
+        except OSError:  # not on this system: what the timers tell must do
+            return 0.0
+        seconds, microseconds = cast(tuple[int, int], _TIMEVAL.unpack(came))
+        return min(max(time.time() - seconds - microseconds / 1e6, 0.0), _MOST_LATE)
 
     def close(self) -> None:
         """Free the address; what waits to be sent still is."""

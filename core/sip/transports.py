@@ -98,6 +98,10 @@ class Transports:
             udp = self._udp[self.local(":" in flow.remote[0])]
         udp.send(flow, data)
 
+    def late(self) -> float:
+        """Seconds that datagrams waited for us since the last time of asking, at the worst socket."""
+        return max((udp.late() for udp in self._udp.values()), default=0.0)
+
     def local(self, six: bool) -> tuple[str, int]:
         """Our UDP address of a family; of the other one if it has none."""
         return next((local for local in self._udp if (":" in local[0]) == six), next(iter(self._udp)))

@@ -1,13 +1,15 @@
 """The ng client against a server that loses, repeats and refuses as it is told."""
 
 import asyncio
+import re
 import time
 
 import pytest
 
 from core.errors import MediaRefused, MediaUnavailable
-from core.media.rtpengine import NgClient, NoRoom, UnknownCall
+from core.media.rtpengine import NgClient, NoRoom, ServerGone, UnknownCall
 from core.settings import Address
+from tests.support.waiting import until
 
 PONG = b"d6:result4:ponge"
 
@@ -126,3 +128,61 @@ async def test_refusals(talk, answer, error):
     with pytest.raises(MediaUnavailable) as raised:
         await client.request("offer")
     assert type(raised.value) is error
+
+
+async def crowd(client, name, count, **given):
+    """So many requests at once, of which only some can be under way."""
+    ids = [f"{name}-{number:03}" for number in range(count)]
+    asked = [
+        asyncio.create_task(
+            client.request("offer", {"call-id": each, "sdp": b"v" * 1000}, deadline=3600, **given)
+        )
+        for each in ids
+    ]
+    await asyncio.sleep(0)
+    return asked
+
+
+async def test_what_a_late_server_is_asked_fits_into_its_buffer(talk):
+    client, server = await talk()  # which answers nothing
+    asked = await crowd(client, "call", 200)
+    await until(lambda: len(server.received) >= 40)
+    assert 40 <= len(set(server.received)) <= 92
+    assert client.late >= 0
+    with pytest.raises(MediaUnavailable):
+        await client.request("ping", deadline=0.3)
+    assert any(b"ping" in data for data in server.received), "a question of its health does not queue"
+    client.abandon()
+    assert all(
+        isinstance(each, ServerGone) for each in await asyncio.gather(*asked, return_exceptions=True)
+    )
+    assert client.late == 0
+    server.answers = [[b"COOKIE " + PONG]]
+    await client.request("offer", {"call-id": "last"}, deadline=20)
+
+
+async def test_those_that_wait_go_in_turn_and_calls_that_began_before_new_ones(talk):
+    client, server = await talk()
+    first = await crowd(client, "first", 100)
+    new = await crowd(client, "new", 50, begins=True)
+    begun = await crowd(client, "begun", 50)
+    begun.pop(7).cancel()
+    await asyncio.sleep(0.1)
+    assert client.late >= 0.1
+    server.answers = [[b"COOKIE " + PONG]] * 5000
+    await asyncio.gather(*first, *new, *begun)
+    assert client.late == 0
+    order = [re.search(rb"(first|new|begun)-\d{3}", data)[0] for data in dict.fromkeys(server.received)]
+    wanted = [b"first-%03d" % n for n in range(100)]
+    wanted += [b"begun-%03d" % n for n in range(50) if n != 7] + [b"new-%03d" % n for n in range(50)]
+    assert order == wanted
+
+
+async def test_what_waited_too_long_for_its_turn_is_not_asked_any_more(talk):
+    client, server = await talk()
+    first = await crowd(client, "first", 100)
+    with pytest.raises(MediaUnavailable):
+        await client.request("offer", {"call-id": "never"}, deadline=0.2)
+    server.answers = [[b"COOKIE " + PONG]] * 5000
+    await asyncio.gather(*first)
+    assert not any(b"never" in data for data in server.received)

@@ -19,7 +19,7 @@ class Client:
         self.hung = False
         self.waiting = set()
 
-    async def request(self, command, arguments=None, *, deadline=2.0):
+    async def request(self, command, arguments=None, *, deadline=2.0, begins=False):
         if not self.hung:
             return {"result": b"ok", "sdp": b""}
         answer = asyncio.get_running_loop().create_future()

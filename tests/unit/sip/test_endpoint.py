@@ -18,7 +18,7 @@ from core.sip.overload import Load
 from core.sip.request import OutgoingRequest
 from core.sip.session import Answered, Cancelled, Confirmed, Ended, Failed, Progress
 from core.sip.tls import Certificate, client_context
-from core.sip.transport import route_address
+from core.sip.transport import UdpTransport, route_address
 from core.sip.transports import _advertised
 from tests.support.sip_world import ANSWER, DOMAIN, OFFER, PASSWORD, TRUNK, Board, make_line
 from tests.support.waiting import until
@@ -96,6 +96,36 @@ async def test_two_endpoints_call_each_other():
         assert await soon(callee.queue) == Ended(by_remote=True)
         await until(lambda: (caller.sessions, callee.sessions) == (0, 0))
         assert callee.stats.requests == {"INVITE": 1, "ACK": 1, "BYE": 1}
+
+
+async def test_datagrams_that_wait_in_the_socket_make_us_late_though_the_loop_never_is():
+    loop = asyncio.get_running_loop()
+    came = []
+    udp = await UdpTransport.listen("127.0.0.1", 0, lambda *message: came.append(message))
+    sender, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=udp.local)
+    try:
+        sender.sendto(b"the first one makes the kernel note the time of all")
+        await until(lambda: len(came) == 1)
+        udp.late()
+        sender.sendto(b"one that waits")
+        time.sleep(0.2)
+        sender.sendto(b"one that does not")
+        await until(lambda: len(came) == 3)
+        assert 0.2 <= udp.late() <= 2.0
+        assert udp.late() == 0.0
+    finally:
+        sender.close()
+        udp.close()
+
+
+async def test_calls_are_refused_while_something_that_they_need_is_late():
+    late = [0.0]
+    async with endpoint(late=lambda: late[0]) as callee, endpoint() as caller:
+        late[0] = 600.0
+        await until(lambda: callee.lag > 60)
+        _, events = call(caller, callee)
+        assert (await soon(events)).status == 503
+        assert callee.stats.shed == {"overload": 1}
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
