@@ -32,6 +32,13 @@ def group() -> None:
 @click.option(
     "--channels", default=10, show_default=True, type=click.IntRange(1), help="Calls at once."
 )
+@click.option(
+    "--most-numbers",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1),
+    help="That it may have by buying them itself.",
+)
 @click.option("--plugin", "plugins", multiple=True, help="Instead of the default ones; repeatable.")
 @click.option("--password-stdin", is_flag=True, help="Read the password; otherwise one is made.")
 async def create(
@@ -45,6 +52,7 @@ async def create(
     timezone: str,
     tariff: str,
     channels: int,
+    most_numbers: int,
     plugins: tuple[str, ...],
     password_stdin: bool,
 ) -> Output:
@@ -66,6 +74,7 @@ async def create(
             timezone=timezone,
             tariff=tariff,
             channels=channels,
+            most_numbers=most_numbers,
             plugins=frozenset(plugins) if plugins else None,
             password=sys.stdin.readline().rstrip("\n") if password_stdin else None,
             token="created with the company",

@@ -48,6 +48,7 @@ __all__ = ["DEFAULT_NAME", "DEFAULT_WEEK", "ActivateContract", "Activated", "act
 
 DEFAULT_NAME = "По умолчанию"
 MOST_CHANNELS = 10_000
+MOST_NUMBERS = 1000
 SCHEDULE_NAME = "Рабочее время"
 DEFAULT_WEEK = [[[9 * 60, 18 * 60]]] * 5 + [[], []]
 """Monday to Friday 09:00-18:00 as local minutes since midnight, Saturday and Sunday off (ACC-04)."""
@@ -55,8 +56,8 @@ DEFAULT_WEEK = [[[9 * 60, 18 * 60]]] * 5 + [[], []]
 
 class ActivateContract(Struct, frozen=True):
     """What was given at the purchase. ``phone`` and ``email`` are the first employee's; ``numbers``
-    come from the stock; ``plugins`` are the default ones unless named; without a ``password`` one
-    is made. ``token`` asks for an API token, by its name."""
+    come from the stock, ``most_numbers`` it may have by buying more; ``plugins`` are the default ones
+    unless named; without a ``password`` one is made. ``token`` asks for an API token, by its name."""
 
     company: str
     name: str
@@ -68,6 +69,7 @@ class ActivateContract(Struct, frozen=True):
     password: str | None = None
     tariff: str = "start"
     channels: int = 10
+    most_numbers: int = 10
     plugins: frozenset[str] | None = None
     token: str | None = None
 
@@ -121,7 +123,7 @@ async def activate(
 
 def _checked(command: ActivateContract) -> dict[str, Any]:
     """The fields that the services below do not check themselves, in stored form."""
-    more = ("numbers", "password", "plugins", "tariff", "channels")
+    more = ("numbers", "password", "plugins", "tariff", "channels", "most_numbers")
     values = {name: getattr(command, name) for name in (*_REQUIRED, *more)}
     return checked(values, _CHECKS | {"password": _password(command)}, required=_REQUIRED)
 
@@ -142,6 +144,12 @@ def _channels(count: int) -> int:
     return count
 
 
+def _most_numbers(count: int) -> int:
+    if not 1 <= count <= MOST_NUMBERS:
+        raise FieldError("A company has 1 to 1000 numbers.")
+    return count
+
+
 def _password(command: ActivateContract) -> Callable[[str], str]:
     return lambda text: accounts.check_password(text, command.name, command.email)
 
@@ -157,12 +165,18 @@ _CHECKS = {
     "plugins": contracts.check_plugins,
     "tariff": _tariff,
     "channels": _channels,
+    "most_numbers": _most_numbers,
 }
 
 
 async def _contract(actor: Actor, command: ActivateContract) -> None:
     enabled = contracts.default_plugins() if command.plugins is None else command.plugins
-    contract = Contract(plugins=sorted(enabled), tariff=command.tariff, channels=command.channels)
+    contract = Contract(
+        plugins=sorted(enabled),
+        tariff=command.tariff,
+        channels=command.channels,
+        most_numbers=command.most_numbers,
+    )
     await Contract.insert(contract)
     after = {"company": command.company, "plugins": sorted(enabled), "tariff": command.tariff}
     await audit.record(actor, "contract.activate", contract.id, after=after)

@@ -11,20 +11,21 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from core.contracts import CallFacts, CallStep, Direction, Outcome, StepCode
+from core.contracts import CallFacts, CallStep, ContactKind, Direction, Outcome, StepCode
 from core.errors import FieldError, Invalid, NotFound
 from core.recordings import RecordingKind
 from core.regions import SUBJECTS
 from core.routing.zones import clock
 from tenants import snapshot as snapshots
 from tenants.db import Database, Session
-from tenants.services import visibility
+from tenants.services import tagging, visibility
 from tenants.services.actor import Actor, require_scope
-from tenants.tables import LiveCallState
+from tenants.tables import LiveCallState, TagKind
 from tenants.trace import Gettext, TraceLine, render
 
 __all__ = [
     "CallCard",
+    "CallClient",
     "CallPage",
     "CallQuery",
     "CallRow",
@@ -66,10 +67,20 @@ class Party(Struct, frozen=True):
     name: str
 
 
+class CallClient(Struct, frozen=True):
+    """The contact whom a call is with, and the personal manager."""
+
+    id: UUID
+    name: str
+    kind: ContactKind
+    manager: Party | None
+
+
 class CallRow(Struct, frozen=True):
     """A call in the list. ``employee`` made or answered it; ``number_label`` is the company's number's;
     ``colleague`` is who was called, if that is one of the company's; ``recordings`` are the kinds of
-    what can be heard of it (HIS-08).
+    what can be heard of it, ``tags`` are the call's own, ``client`` is the contact with that number now
+    (HIS-08).
 
     Instants are in UTC; ``wait_seconds`` until the answer (or the end), ``talk_seconds`` after it.
     """
@@ -89,6 +100,8 @@ class CallRow(Struct, frozen=True):
     number_label: str
     colleague: Party | None = None
     recordings: tuple[RecordingKind, ...] = ()
+    tags: tuple[UUID, ...] = ()
+    client: CallClient | None = None
 
 
 class CallPage(Struct, frozen=True):
@@ -234,18 +247,24 @@ def _took_part(employee: int, how: tuple[StepCode, ...]) -> str:
     )
 
 
-_ROWS = """
+_ROWS = f"""
 SELECT c.*, e.id AS employee_id, e.name AS employee_name,
        coalesce(n.label, '') AS number_label, s.name AS scenario_name,
        k.id AS colleague_id, k.name AS colleague_name,
        ARRAY(SELECT r.kind FROM recordings AS r WHERE r.tenant_id = c.tenant_id AND r.call_id = c.id
-             AND r.state = 'ready' ORDER BY r.started_at) AS recorded
+             AND r.state = 'ready' ORDER BY r.started_at) AS recorded,
+       {tagging.of(TagKind.CALL, "c.id")} AS tags,
+       o.id AS contact_id, o.name AS contact_name, o.kind AS contact_kind,
+       m.id AS manager_id, m.name AS manager_name
 FROM calls AS c
 LEFT JOIN employees AS e ON e.tenant_id = c.tenant_id
     AND e.id = CASE c.direction
         WHEN 'incoming' THEN c.answered_employee_id ELSE c.caller_employee_id END
 LEFT JOIN employees AS k ON k.tenant_id = c.tenant_id AND c.direction = 'internal'
     AND (k.id = c.answered_employee_id OR c.answered_employee_id IS NULL AND k.extension = c.called)
+LEFT JOIN contact_numbers AS w ON w.tenant_id = c.tenant_id AND w.e164 = {visibility.CLIENT}
+LEFT JOIN contacts AS o ON o.tenant_id = w.tenant_id AND o.id = w.contact_id
+LEFT JOIN employees AS m ON m.tenant_id = o.tenant_id AND m.id = o.manager_id
 LEFT JOIN numbers AS n ON n.tenant_id = c.tenant_id AND n.id = c.number_id
 LEFT JOIN scenarios AS s ON s.tenant_id = c.tenant_id AND s.id = c.scenario_id
 """
@@ -270,6 +289,17 @@ def _row(row: dict[str, Any]) -> CallRow:
         number_label=row["number_label"],
         colleague=Party(row["colleague_id"], row["colleague_name"]) if row["colleague_id"] else None,
         recordings=tuple(map(RecordingKind, row["recorded"])),
+        tags=tuple(row["tags"]),
+        client=_client(row) if row["contact_id"] else None,
+    )
+
+
+def _client(row: dict[str, Any]) -> CallClient:
+    return CallClient(
+        id=row["contact_id"],
+        name=row["contact_name"],
+        kind=ContactKind(row["contact_kind"]),
+        manager=Party(row["manager_id"], row["manager_name"]) if row["manager_id"] else None,
     )
 
 

@@ -15,13 +15,13 @@ from msgspec import UNSET, Struct, UnsetType
 from core.contracts import ContactKind
 from core.errors import Conflict, FieldError, Invalid, NotFound
 from tenants.db import Database, Session
-from tenants.services import audit, phones, uses
+from tenants.services import audit, phones, tagging
 from tenants.services.actor import Actor, require_administrator, require_scope
 from tenants.services.company_settings import default_manager
 from tenants.services.constraints import fields_for
 from tenants.services.forms import checked, given, proper_name
 from tenants.services.merging import merge
-from tenants.tables import Contact, ContactNumber, ContactTag, TagKind
+from tenants.tables import Contact, ContactNumber, TagKind
 
 __all__ = [
     "LONGEST_PAGE",
@@ -38,7 +38,6 @@ __all__ = [
 
 LONGEST_PAGE = 200
 _MOST_NUMBERS = 20
-_MOST_TAGS = 50
 
 
 class ContactView(Struct, frozen=True):
@@ -131,7 +130,8 @@ async def create(db: Database, actor: Actor, command: CreateContact) -> ContactV
         else:
             await Contact.insert(contact)
         await _set_numbers(session, contact.id, numbers)
-        await _set_tags(session, contact.id, [tag for tag in tags if tag not in caller["tags"]])
+        new = [tag for tag in tags if tag not in caller["tags"]]
+        await tagging.give(session, TagKind.CONTACT, contact.id, new)
         after = {**values, "numbers": numbers, "tags": tags}
         await audit.record(actor, "contact.create", contact.id, after=after)
         return await _view(session, actor, contact.id)
@@ -156,8 +156,7 @@ async def update(db: Database, actor: Actor, command: UpdateContact) -> ContactV
             await ContactNumber.delete().where(ContactNumber.contact_id == command.id)
             await _set_numbers(session, command.id, values["numbers"])
         if "tags" in values:
-            await ContactTag.delete().where(ContactTag.contact_id == command.id)
-            await _set_tags(session, command.id, values["tags"])
+            await tagging.replace(session, TagKind.CONTACT, command.id, values["tags"])
         await audit.record(actor, "contact.update", command.id, *audit.changes(before, values))
         return await _view(session, actor, command.id)
 
@@ -212,23 +211,11 @@ async def _set_numbers(session: Session, contact_id: UUID, numbers: Sequence[str
         await ContactNumber.insert(*rows)
 
 
-async def _set_tags(session: Session, contact_id: UUID, tags: Sequence[UUID]) -> None:
-    if not tags:
-        return
-    await uses.lock_references(session)  # a tag that is deleted just now
-    known = await session.fetchval(
-        "SELECT count(*) FROM tags WHERE id = ANY($1) AND kind = $2", list(tags), TagKind.CONTACT
-    )
-    if known < len(tags):
-        raise Invalid(tags=FieldError("There is no such tag."))
-    await ContactTag.insert(*(ContactTag(contact_id=contact_id, tag_id=tag_id) for tag_id in tags))
-
-
 # --- checks and views -------------------------------------------------------------------------
 
 
 def _checked(values: dict[str, Any]) -> dict[str, Any]:
-    checks = {"name": proper_name, "company": proper_name, "numbers": _numbers, "tags": _tags}
+    checks = {"name": proper_name, "company": proper_name, "numbers": _numbers, "tags": tagging.listed}
     return checked(values, checks, required=("name",))
 
 
@@ -236,12 +223,6 @@ def _numbers(texts: tuple[str, ...]) -> tuple[str, ...]:
     if len(texts) > _MOST_NUMBERS:
         raise FieldError("A contact has at most 20 numbers.")
     return tuple(dict.fromkeys(phones.telephone(text) for text in texts))
-
-
-def _tags(given: tuple[UUID, ...]) -> tuple[UUID, ...]:
-    if len(given) > _MOST_TAGS:
-        raise FieldError("A contact has at most 50 tags.")
-    return tuple(dict.fromkeys(given))
 
 
 async def _with_manager(
@@ -285,8 +266,7 @@ async def _views(
         "SELECT c.id, c.kind, c.name, c.company, c.manager_id, c.version,"
         " ARRAY(SELECT n.e164 FROM contact_numbers n"
         "   WHERE n.contact_id = c.id ORDER BY n.id) AS numbers,"
-        " ARRAY(SELECT t.tag_id FROM contact_tags t JOIN tags g ON g.id = t.tag_id"
-        "   WHERE t.contact_id = c.id ORDER BY g.name, g.id) AS tags"
+        f" {tagging.of(TagKind.CONTACT, 'c.id')} AS tags"
         " FROM contacts c WHERE ($1 OR c.kind <> 'personal') AND ($2::uuid IS NULL OR c.id = $2)"
         " AND ($3::text IS NULL OR EXISTS (SELECT FROM contact_numbers n"
         "   WHERE n.contact_id = c.id AND n.e164 = $3))"

@@ -13,11 +13,11 @@ from core.errors import Conflict, FieldError, Invalid, NotFound
 from tenants import crosstenant
 from tenants.checktext import Checked
 from tenants.db import Database, Session
-from tenants.services import audit, phones
+from tenants.services import audit, phones, tagging
 from tenants.services.actor import Actor, require_administrator, require_operator, require_scope
 from tenants.services.constraints import fields_for
 from tenants.services.forms import checked
-from tenants.tables import Number, NumberRoute, NumberStock, Scenario
+from tenants.tables import Number, NumberRoute, NumberStock, Scenario, TagKind
 
 __all__ = [
     "AddNumber",
@@ -55,11 +55,12 @@ class NumberView(Checked, frozen=True):
     shows_called: bool
     records: bool
     announces: bool
+    tags: tuple[UUID, ...] = ()
 
 
 class UpdateNumber(Struct, frozen=True):
     """Changes of a number: display name (NUM-03), scenario (NUM-02, NUM-11), «Многоканальный номер в
-    качестве АОН» (NUM-05)."""
+    качестве АОН» (NUM-05), its tags as a whole (NUM-04)."""
 
     id: UUID
     version: int
@@ -68,6 +69,7 @@ class UpdateNumber(Struct, frozen=True):
     shows_called: bool | UnsetType = UNSET
     records: bool | UnsetType = UNSET
     announces: bool | UnsetType = UNSET
+    tags: tuple[UUID, ...] | UnsetType = UNSET
 
 
 class AddNumber(Struct, frozen=True):
@@ -133,12 +135,11 @@ async def update(db: Database, actor: Actor, command: UpdateNumber) -> NumberVie
         for name, value in asdict(command).items()
         if value is not UNSET and name not in ("id", "version")
     }
-    values = checked(given, {"label": _label})
+    values = checked(given, {"label": _label, "tags": tagging.listed})
     if "label" in values:
         values["label"] = values["label"] or ""
-    wrong_scenario = ("scenario_id", "There is no such scenario.")
     async with (
-        fields_for(numbers_scenario_id_fkey=wrong_scenario),
+        fields_for(numbers_scenario_id_fkey=("scenario_id", "There is no such scenario.")),
         db.tenant(tenant_id) as session,
     ):
         before = await Number.select().where(Number.id == command.id).lock_rows("UPDATE").first()
@@ -146,9 +147,12 @@ async def update(db: Database, actor: Actor, command: UpdateNumber) -> NumberVie
             raise NotFound
         if before["version"] != command.version:
             raise Conflict
-        await Number.update({**values, Number.version: Number.version + 1}).where(
-            Number.id == command.id
-        )
+        its = Number.id == command.id
+        own = {name: value for name, value in values.items() if name != "tags"}
+        await Number.update({**own, Number.version: Number.version + 1}).where(its)
+        if "tags" in values:
+            before["tags"] = (await _view(session, command.id)).tags
+            await tagging.replace(session, TagKind.NUMBER, command.id, values["tags"])
         await audit.record(actor, "number.update", command.id, *audit.changes(before, values))
         return await _view(session, command.id)
 
@@ -169,7 +173,8 @@ async def _view(session: Session, number_id: UUID) -> NumberView:
 
 async def _views(session: Session, number_id: UUID | None = None) -> list[NumberView]:
     rows = await session.fetch(
-        "SELECT n.*, s.name AS scenario_name FROM numbers AS n"
+        f"SELECT n.*, s.name AS scenario_name, {tagging.of(TagKind.NUMBER, 'n.id')} AS tags"
+        " FROM numbers AS n"
         " LEFT JOIN scenarios AS s ON s.tenant_id = n.tenant_id AND s.id = n.scenario_id"
         " WHERE $1::uuid IS NULL OR n.id = $1 ORDER BY n.position, n.id",
         number_id,
@@ -185,6 +190,7 @@ async def _views(session: Session, number_id: UUID | None = None) -> list[Number
             shows_called=row["shows_called"],
             records=row["records"],
             announces=row["announces"],
+            tags=tuple(row["tags"]),
         )
         for row in rows
     ]

@@ -22,7 +22,7 @@ from tenants.tables import Tag, TagKind
 
 __all__ = ["CreateTag", "TagKind", "TagView", "UpdateTag", "create", "delete", "get", "tags", "update"]
 
-_NAMED_CONTACTS = 20
+_MOST_NAMED = 20
 """So many of those who have a tag are named when it is to be deleted."""
 
 
@@ -88,7 +88,8 @@ async def update(db: Database, actor: Actor, command: UpdateTag) -> TagView:
 
 
 async def delete(db: Database, actor: Actor, tag_id: UUID) -> None:
-    """Delete a tag that nobody has and no scenario looks at. Raises InUse naming them, NotFound."""
+    """Delete a tag that no contact and no number has and no scenario looks at; calls lose it. Raises
+    InUse naming them, NotFound."""
     tenant_id = require_administrator(actor, "tags:write")
     async with uses.deletion(), db.tenant(tenant_id) as session:
         await uses.lock_references(session)
@@ -121,10 +122,20 @@ async def _uses(session: Session, tag_id: UUID) -> list[Use]:
         " LEFT JOIN contact_numbers n ON n.tenant_id = c.tenant_id AND n.contact_id = c.id"
         " WHERE t.tag_id = $1 GROUP BY c.id, c.name ORDER BY 2, c.id LIMIT $2",
         tag_id,
-        _NAMED_CONTACTS,
+        _MOST_NAMED,
     )
-    named = uses.named(UseKind.CONTACT, people)
-    return [*await uses.scenarios_naming(session, tag_id), *named]
+    numbers = await session.fetch(
+        "SELECT n.id, coalesce(nullif(n.label, ''), n.e164) AS name FROM number_tags t"
+        " JOIN numbers n ON n.tenant_id = t.tenant_id AND n.id = t.number_id"
+        " WHERE t.tag_id = $1 ORDER BY n.position, n.id LIMIT $2",
+        tag_id,
+        _MOST_NAMED,
+    )
+    return [
+        *await uses.scenarios_naming(session, tag_id),
+        *uses.named(UseKind.CONTACT, people),
+        *uses.named(UseKind.NUMBER, numbers),
+    ]
 
 
 def _view(row: dict[str, Any]) -> TagView:

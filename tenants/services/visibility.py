@@ -14,9 +14,10 @@ from msgspec import Struct
 from core.contracts import Direction, StepCode
 from tenants.services.actor import Actor
 
-__all__ = ["Predicate", "calls", "clients", "live_calls"]
+__all__ = ["CLIENT", "Predicate", "calls", "clients", "live_calls"]
 
-_CLIENT = f"CASE c.direction WHEN '{Direction.OUTGOING}' THEN c.called ELSE c.caller END"
+CLIENT = f"CASE c.direction WHEN '{Direction.OUTGOING}' THEN c.called ELSE c.caller END"
+"""Who is outside, of a row ``c`` of ``calls``."""
 _TOOK_PART = f"('{StepCode.RINGING}', '{StepCode.ANSWERED}')"
 
 
@@ -37,7 +38,7 @@ def calls(actor: Actor, parameter: int) -> Predicate:
         f"(c.caller_employee_id = ${parameter} OR c.answered_employee_id = ${parameter} OR EXISTS ("
         f" SELECT FROM call_steps AS s WHERE s.tenant_id = c.tenant_id AND s.call_id = c.id"
         f" AND s.employee_id = ${parameter} AND s.code IN {_TOOK_PART}))"
-        f" AND {clients(actor, _CLIENT)}",
+        f" AND {clients(actor, CLIENT)}",
         (actor.employee_id,),
     )
 

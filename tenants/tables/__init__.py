@@ -18,7 +18,16 @@ from tenants.tables.base import GlobalTable, TenantTable
 from tenants.tables.calls import Call, CallStep, Outbox, OutboxDone
 from tenants.tables.carriers import LiveTrunk, NumberRoute, NumberStock, Trunk
 from tenants.tables.company import Calendar, Contract, Schedule, Tenant, TenantStatus
-from tenants.tables.contacts import Contact, ContactNumber, ContactTag, ContactVersion, Tag, TagKind
+from tenants.tables.contacts import (
+    CallTag,
+    Contact,
+    ContactNumber,
+    ContactTag,
+    ContactVersion,
+    NumberTag,
+    Tag,
+    TagKind,
+)
 from tenants.tables.live import CallCommand, LineBindings, LiveCall, LiveCallState, LiveLine
 from tenants.tables.media import Media, UploadedFile
 from tenants.tables.numbering import NumberingPlan
@@ -43,6 +52,7 @@ __all__ = [
     "Call",
     "CallCommand",
     "CallStep",
+    "CallTag",
     "Contact",
     "ContactNumber",
     "ContactTag",
@@ -67,6 +77,7 @@ __all__ = [
     "Number",
     "NumberRoute",
     "NumberStock",
+    "NumberTag",
     "NumberingPlan",
     "OperatorEntry",
     "OperatorToken",

@@ -38,6 +38,7 @@ class Contract(TenantTable, tablename="contracts"):
     plugins = Array(base_column=Text(), help_text="Names of the enabled plugins.")
     tariff = Text(default="start")
     channels = Integer(default=10, help_text="Calls at once.")
+    most_numbers = Integer(default=10, help_text="Numbers that it may have by buying them itself.")
     recording = Boolean(default=False, help_text="The service «Запись разговоров» (SET-03).")
     recording_form = Text(default="mp3", help_text="mp3 or opus: what recordings are kept as.")
     recording_days = Integer(default=None, null=True, help_text="That they are kept; else the setting.")

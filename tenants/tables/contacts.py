@@ -1,4 +1,5 @@
-"""Who calls: contacts with their numbers and tags, and the tags that there are (CON, TAG)."""
+"""Who calls: contacts with their numbers and tags, and the tags that there are and what has them
+(CON, TAG)."""
 
 from __future__ import annotations
 
@@ -10,7 +11,16 @@ from piccolo.columns.defaults.timestamptz import TimestamptzNow
 from core.contracts import ContactKind
 from tenants.tables.base import TenantTable
 
-__all__ = ["Contact", "ContactNumber", "ContactTag", "ContactVersion", "Tag", "TagKind"]
+__all__ = [
+    "CallTag",
+    "Contact",
+    "ContactNumber",
+    "ContactTag",
+    "ContactVersion",
+    "NumberTag",
+    "Tag",
+    "TagKind",
+]
 
 
 class TagKind(StrEnum):
@@ -56,6 +66,20 @@ class ContactTag(TenantTable, tablename="contact_tags"):
     """A tag that a contact has (TAG-05)."""
 
     contact_id = UUID(default=None)
+    tag_id = UUID(default=None)
+
+
+class CallTag(TenantTable, tablename="call_tags"):
+    """A tag that a call has (TAG-04)."""
+
+    call_id = UUID(default=None)
+    tag_id = UUID(default=None)
+
+
+class NumberTag(TenantTable, tablename="number_tags"):
+    """A tag that a number of the company has (TAG-06)."""
+
+    number_id = UUID(default=None)
     tag_id = UUID(default=None)
 
 

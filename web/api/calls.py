@@ -14,9 +14,10 @@ from msgspec.structs import replace
 from core.contracts import Direction
 from core.errors import FieldError, Invalid
 from tenants.explain import Explanation
-from tenants.services import callcontrol, calls, contracts, decisions
+from tenants.services import callcontrol, calls, calltags, contracts, decisions
 from tenants.services.callcontrol import ConnectCall, MadeCall
 from tenants.services.calls import CallCard, CallQuery, CallRow, PresentCall
+from tenants.services.calltags import TagCall
 from web.api.access import TheActor, needs
 from web.api.bodies import body_of, command_of
 from web.api.schema import ApiOperation
@@ -79,6 +80,12 @@ class PresentCallList(Struct, frozen=True):
     """Calls that go on now, oldest first."""
 
     items: list[PresentCall]
+
+
+class CallTags(Struct, frozen=True):
+    """Tags of a call by name."""
+
+    tags: tuple[UUID, ...]
 
 
 class RecordingPause(Struct, frozen=True):
@@ -188,6 +195,17 @@ class CallsController(Controller):
         """
         words = language(negotiate(request.headers.get("Accept-Language", "")))
         return await calls.card(context.database, actor, call_id, words.gettext)
+
+    @put("/{call_id:uuid}/tags", operation_class=ApiOperation, **needs("calls:write"))
+    async def tag(
+        self, context: TheContext, actor: TheActor, call_id: FromPath[UUID], data: JSONBody[CallTags]
+    ) -> CallTags:
+        """Give a call its tags.
+
+        They replace those that it has.
+        """
+        given = TagCall(call_id, data.tags)
+        return CallTags(await calltags.put(context.database, actor, given))
 
     @get("/{call_id:uuid}/decision", operation_class=ApiOperation, **needs("calls:read"))
     async def decision(

@@ -42,6 +42,7 @@ def sample(document: dict[str, Any], name: str, schema: dict[str, Any], party: P
         return party.ids[name]
     known = {"email": "new@company.example", "phone": "+79160000001", "version": 1}
     known |= {"encryption": "required", "type": "day_off", "year": 2026}
+    known |= {"tags": []}
     known |= {"first": "2026-12-30", "last": "2026-12-31", "paused": True}
     return known.get(name, "Something")
 

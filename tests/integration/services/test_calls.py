@@ -12,9 +12,11 @@ from core.contracts import CallStep, Cdr, ContactKind, Direction, Outcome, StepC
 from core.errors import Invalid, NotFound
 from core.ids import new_id
 from tenants.callstore import DatabaseCallStore
-from tenants.services import calls, contacts
+from tenants.services import calls, calltags, contacts, tags
 from tenants.services.calls import CallQuery
+from tenants.services.calltags import TagCall
 from tenants.services.contacts import CreateContact, UpdateContact
+from tenants.services.tags import CreateTag, TagKind
 from tenants.tables import LiveCall, LiveCallState
 from tests.support.company import activate, person
 
@@ -374,3 +376,57 @@ async def test_present_calls_with_all_their_parties(company):
     assert [(c.call_id, len(c.parties)) for c in his] == [(both, 2)]
     admin = await calls.present(company.db, company.admin)
     assert {c.call_id for c in admin} == {both, hers}
+
+
+async def row_of(company, actor, call_id):
+    return (await calls.card(company.db, actor, call_id)).call
+
+
+@pytest.mark.spec("HIS-08", at="rule")
+@pytest.mark.parametrize("direction", [Direction.INCOMING, Direction.OUTGOING])
+async def test_a_row_shows_the_client_with_the_personal_manager(company, store, direction):
+    boris = await company.hire("Борис Кузнецов")
+    client, ours = "+79030000001", "+74951110001"
+    ends = {"caller": client, "called": ours}
+    if direction is Direction.OUTGOING:
+        ends = {"caller": ours, "called": client}
+    (call_id,) = await put(store, cdr(company.id, direction, **ends))
+    assert (await row_of(company, company.admin, call_id)).client is None
+    wish = CreateContact("Анна Ли", numbers=(client,), manager_id=boris.id)
+    contact = await contacts.create(company.db, company.admin, wish)
+    shown = (await row_of(company, company.admin, call_id)).client
+    assert (shown.id, shown.name, shown.kind) == (contact.id, "Анна Ли", ContactKind.BUSINESS)
+    assert (shown.manager.id, shown.manager.name) == (boris.id, "Борис Кузнецов")
+    page = await calls.history(company.db, company.admin, calls.day(NOON, ZONE))
+    assert page.calls[0].client == shown
+
+
+@pytest.mark.spec("HIS-08", "HIS-09", "TAG-04", at="rule")
+async def test_a_call_is_given_tags_by_who_sees_it(company, store):
+    boris, vera = await company.hire("Борис Кузнецов"), await company.hire("Вера Ким")
+    (call_id,) = await put(store, cdr(company.id, answered_employee_id=boris.id))
+    first, second = [
+        await tags.create(company.db, company.admin, CreateTag(name, TagKind.CALL))
+        for name in ("Жалоба", "Заказ")
+    ]
+    given = TagCall(call_id, (second.id, first.id, first.id))
+    his = person(boris, company.id)
+    assert await calltags.put(company.db, his, given) == (first.id, second.id)
+    assert (await row_of(company, his, call_id)).tags == (first.id, second.id)
+    assert await calltags.put(company.db, his, TagCall(call_id, (second.id,))) == (second.id,)
+    with pytest.raises(NotFound):
+        await calltags.put(company.db, person(vera, company.id), given)
+    other = await activate(company.db, company.issuer, "x@y.example")
+    with pytest.raises(NotFound):
+        await calltags.put(company.db, other.admin, given)
+    await tags.delete(company.db, company.admin, second.id)  # nobody could take it from them all
+    assert (await row_of(company, his, call_id)).tags == ()
+
+
+async def test_only_tags_for_calls_are_given_to_calls(company, store):
+    (call_id,) = await put(store, cdr(company.id))
+    spam = await tags.create(company.db, company.admin, CreateTag("Спам", TagKind.CONTACT))
+    for wrong in (spam.id, new_id()):
+        with pytest.raises(Invalid) as caught:
+            await calltags.put(company.db, company.admin, TagCall(call_id, (wrong,)))
+        assert set(caught.value.errors) == {"tags"}

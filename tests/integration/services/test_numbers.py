@@ -5,9 +5,12 @@ from msgspec import structs
 
 from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from core.ids import new_id
-from tenants.services import audit, numbers, trunks
+from tenants.services import audit, numbers, offers, tags, trunks
 from tenants.services.actor import operator
 from tenants.services.numbers import AddNumber, AssignNumber, RouteNumber, UpdateNumber
+from tenants.services.offers import BuyNumbers, OfferPlace, OfferQuery
+from tenants.services.tags import CreateTag, TagKind
+from tenants.services.uses import InUse
 from tenants.tables import OperatorEntry
 from tests.support.company import activate, directory_of, person
 
@@ -156,3 +159,104 @@ async def test_the_operators_changes_are_kept_and_cannot_be_altered(company):
     assert (entry["actor"], entry["action"]) == ("shop", "stock.add")
     assert "+74953330001" in entry["details"]
     assert granted is False
+
+
+STOCK = (
+    ("+74953330077", "Москва", "standard"),
+    ("+74953337777", "Москва", "golden"),
+    ("+78123330000", "Санкт-Петербург", "golden"),
+)
+
+
+@pytest.fixture
+async def for_sale(company):
+    for e164, city, category in STOCK:
+        await numbers.add(company.db, OPERATOR, AddNumber(e164, city=city, category=category))
+
+
+@pytest.mark.spec("NUM-09", at="rule")
+async def test_numbers_for_sale_are_chosen_by_city_category_and_pattern(company, for_sale):
+    for chosen, wanted in (
+        ({}, (0, 1, 2)),
+        ({"city": "Москва"}, (0, 1)),
+        ({"city": "Москва", "category": "golden"}, (1,)),
+        ({"city": "Казань"}, ()),
+        ({"pattern": "7777"}, (1,)),
+        ({"pattern": "33?0"}, (0, 2)),
+        ({"pattern": "*00"}, (2,)),
+        ({"pattern": "+7495*77"}, (0, 1)),
+        ({"pattern": "7 (495) 333-00"}, (0,)),
+        ({"limit": 1}, (0,)),
+    ):
+        found = await offers.offers(company.db, company.admin, OfferQuery(**chosen))
+        assert [offer.e164 for offer in found.items] == [STOCK[each][0] for each in wanted], chosen
+        assert found.places == [
+            OfferPlace("Москва", "golden", 1),
+            OfferPlace("Москва", "standard", 1),
+            OfferPlace("Санкт-Петербург", "golden", 1),
+        ]
+
+
+async def test_what_is_no_pattern_is_said_so(company):
+    for pattern in ("abc", "%", "_", "7' OR 1", "1" * 21):
+        with pytest.raises(Invalid) as caught:
+            await offers.offers(company.db, company.admin, OfferQuery(pattern=pattern))
+        assert set(caught.value.errors) == {"pattern"}
+
+
+@pytest.mark.spec("NUM-10", "NUM-11", at="rule")
+async def test_several_numbers_are_bought_at_once_or_none(company, for_sale, vault):
+    default = company.activated.numbers[0].scenario_id
+    wanted = (STOCK[1][0], STOCK[0][0])
+    bought = await offers.buy(company.db, company.admin, BuyNumbers(wanted))
+    assert [number.e164 for number in bought] == list(wanted)
+    assert {number.scenario_id for number in bought} == {default}
+    async with directory_of(company.db, vault) as directory:
+        assert all(directory.number(e164) for e164 in wanted)
+    other = await activate(company.db, company.issuer, "x@y.example")
+    for theirs in (STOCK[0][0], "+74959999999"):
+        with pytest.raises((Conflict, NotFound)):
+            await offers.buy(company.db, other.admin, BuyNumbers((STOCK[2][0], theirs)))
+    left = await offers.offers(company.db, other.admin, OfferQuery())
+    assert [offer.e164 for offer in left.items] == [STOCK[2][0]]
+    assert await numbers.numbers(company.db, other.admin) == []
+
+
+async def test_who_may_buy_and_how_much(company, for_sale):
+    boris = await company.hire("Борис Кузнецов")
+    wish = BuyNumbers((STOCK[0][0],))
+    with pytest.raises(Forbidden):
+        await offers.buy(company.db, person(boris, company.id), wish)
+    small = await activate(company.db, company.issuer, "x@y.example", most_numbers=1)
+    with pytest.raises(Conflict):
+        await offers.buy(company.db, small.admin, BuyNumbers((STOCK[0][0], STOCK[1][0])))
+    await offers.buy(company.db, small.admin, wish)
+    with pytest.raises(Conflict):
+        await offers.buy(company.db, small.admin, BuyNumbers((STOCK[1][0],)))
+    for wrong in ((), ("x",), tuple(f"+7495444{n:04}" for n in range(21))):
+        with pytest.raises(Invalid) as caught:
+            await offers.buy(company.db, company.admin, BuyNumbers(wrong))
+        assert set(caught.value.errors) == {"numbers"}
+
+
+@pytest.mark.spec("NUM-04", "TAG-06", at="rule")
+async def test_a_number_has_tags_of_its_own_kind(company):
+    number = company.activated.numbers[0]
+    office = await tags.create(company.db, company.admin, CreateTag("Офис", TagKind.NUMBER))
+    spam = await tags.create(company.db, company.admin, CreateTag("Спам", TagKind.CONTACT))
+    wish = UpdateNumber(number.id, number.version, tags=(office.id, office.id))
+    tagged = await numbers.update(company.db, company.admin, wish)
+    assert tagged.tags == (office.id,)
+    with pytest.raises(InUse) as used:
+        await tags.delete(company.db, company.admin, office.id)
+    assert [use.id for use in used.value.uses] == [number.id]
+    for wrong in (spam.id, new_id()):
+        wish = UpdateNumber(number.id, tagged.version, tags=(wrong,))
+        with pytest.raises(Invalid) as caught:
+            await numbers.update(company.db, company.admin, wish)
+        assert set(caught.value.errors) == {"tags"}
+    bare = await numbers.update(
+        company.db, company.admin, UpdateNumber(number.id, tagged.version, tags=())
+    )
+    assert bare.tags == ()
+    await tags.delete(company.db, company.admin, office.id)
