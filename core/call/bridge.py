@@ -28,11 +28,11 @@ async def connect(state: CallState, answer: Answer) -> CallEnd:
         state.keys.joined(state.caller, leg)
         state.record.answered(leg.ring)
         state.surroundings.answered(state.record, leg.ring)
-        await state.dialler.release()
+        await state.legs.release()
         state.talk = Conversation(state, leg, on_referral=referred, on_code=by_keys)
         parting = await state.talk.run()
     except BaseException:  # whatever happened, nobody stays on a line that leads nowhere
         leg.end(state.why())
-        state.end_legs(state.why())  # of a caller who is not answered ``Call.run`` sees to his end
+        state.legs.end(state.why())  # of a caller who is not answered ``Call.run`` sees to his end
         raise
     return CallEnd(Outcome.ANSWERED, 200, parting.by, parting.cause)

@@ -86,7 +86,7 @@ class Call:
                 state.session.reject(end.sip_status)
             if end.outcome is not Outcome.CANCELLED:
                 state.early.heard()
-        state.end_legs(state.why())
+        state.legs.end(state.why())
         if state.line is not None:
             state.line.close()
         state.recorder.close()
@@ -96,7 +96,7 @@ class Call:
 
     def leave(self, cause: str, *, status: int = NOT_NOW, who: str = "") -> None:
         """End the call from outside its steps, whatever its state; who still waits hears ``status``."""
-        self._state.dialler.gone = cause
+        self._state.legs.gone = cause
         self._state.leave(ended(self.record, status, cause, who))
 
     def media_lost(self, after: float = 0.0) -> None:
@@ -136,7 +136,7 @@ class Call:
 
     def leg_of(self, session: Session | None) -> tuple[Conversation | None, Leg] | None:
         """The leg with this session and the conversation it is in, if it is one of the call's."""
-        for leg in self._state.dialler.legs.values():
+        for leg in self._state.legs.named.values():
             if leg.session is session and not leg.gone:
                 return self._state.talk, leg
         return None

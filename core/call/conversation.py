@@ -89,7 +89,7 @@ class Conversation:
             self._codes.close()
             for side in self.sides.values():
                 side.close()
-        self.state.end_legs()
+        self.state.legs.end()
         return parting
 
     def want(self, wish: Wish) -> None:
@@ -144,7 +144,7 @@ class Conversation:
         await self._connect(leg, body)
         leg.by = instead.by
         self._join(leg)
-        await self.state.dialler.release()
+        await self.state.legs.release()
 
     async def meet(self, leg: CalleeLeg, body: bytes) -> None:
         """Let a leg that answered talk with the one in the middle while the other one waits."""
@@ -153,7 +153,7 @@ class Conversation:
         state.keys.joined(state.media.middle, leg)
         rings = [leg.ring for leg in (*self.pair, leg)]
         state.surroundings.talking(state.record, rings)
-        await state.dialler.release()
+        await state.legs.release()
 
     async def dismiss(self, leg: Leg) -> None:
         """This one has no part in the call any more."""

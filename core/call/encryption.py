@@ -11,9 +11,10 @@ from core.contracts import Encryption
 from core.errors import MediaRefused
 from core.sdp import BEST_EFFORT, PLAIN, SDES, WEBRTC, Keys, Profile
 from core.sip.flow import Target
+from core.sip.session import Session
 from core.sip.uri import SipUri, UriError
 
-__all__ = ["accept", "asked_of", "profile_of"]
+__all__ = ["accept", "asked_of", "profile_for", "profile_of"]
 
 _WEBSOCKETS = frozenset({"ws", "wss"})
 _OFFERED = {
@@ -43,6 +44,21 @@ def profile_of(phone: Target, wanted: Encryption, *, keys_in_clear: bool = False
 def at(profile: Profile, host: str) -> Profile:
     """The profile over the family of this address; a name counts as IPv4."""
     return profile._replace(family="IP6") if ":" in host else profile
+
+
+def profile_for(session: Session, wanted: Encryption, *, keys_in_clear: bool) -> Profile | None:
+    """How audio is offered to a caller who offers none; ``None`` if it cannot travel as it must.
+
+    Keys in an offer that others could read go.
+    """
+    secret = session.secret or keys_in_clear
+    if not session.remote_sdp:
+        return asked_of(wanted, secret=secret)
+    try:
+        session.remote_sdp = accept(session.remote_sdp, wanted, secret=secret)
+    except MediaRefused:
+        return None
+    return PLAIN
 
 
 def accept(offer: bytes, wanted: Encryption, *, secret: bool) -> bytes:

@@ -32,5 +32,5 @@ async def originate(state: CallState) -> bool:
     record.add(StepCode.TAKEN_UP, leg.ring)
     await state.media.found(leg.name, result.sdp)
     state.begins_with(leg)
-    await state.dialler.release()
+    await state.legs.release()
     return True

@@ -86,6 +86,8 @@ class CallRecord:
         terminal_id: UUID | None = ring.terminal_id if ring else data.pop("terminal_id", None)
         employee_id: UUID | None = ring.employee_id if ring else data.pop("employee_id", None)
         address = ring.address if ring else data.pop("address", None)
+        if "" in data.values():
+            data = {name: value for name, value in data.items() if value != ""}
         self._steps.append(
             CallStep(
                 at=at,
@@ -93,7 +95,7 @@ class CallRecord:
                 terminal_id=terminal_id,
                 employee_id=employee_id,
                 address=address,
-                data={name: value for name, value in data.items() if value != ""},
+                data=data,
             )
         )
         return at

@@ -19,6 +19,7 @@ from core.call.ending import CANCELLED, FAILED, UNAVAILABLE, CallEnd, ended, far
 from core.call.keys import Keys
 from core.call.lasting import LastingMedia
 from core.call.leg import Header, Leg
+from core.call.legs import Legs
 from core.call.playing import Playing
 from core.call.record import CallRecord
 from core.call.recording import Recorder
@@ -70,7 +71,7 @@ class CallState:
         self.media = LastingMedia(
             media,
             self.caller,
-            lambda name: self.dialler.legs[name],
+            lambda name: self.legs.named[name],
             on_moved=self._media_moved,
             on_failed=on_media_failed,
         )
@@ -80,8 +81,8 @@ class CallState:
         self.playing = Playing(self.media, self.gone.done)
         follows = facts.direction is Direction.OUTGOING
         self.early = Early(self.caller, self.media, follows=follows, profile=profile)
-        self.dialler = Dialler(self.media, surroundings, record, self.early.callee)
-        self.dialler.legs[self.caller.name] = self.caller
+        self.legs = Legs(self.caller, self.media)
+        self.dialler = Dialler(self.media, surroundings, record, self.legs, self.early.callee)
         self.working: asyncio.Task[CallEnd] | None = None
         self.line: Side | None = None  # a caller whom we have answered, and nobody else yet
         self.talk: Conversation | None = None
@@ -132,12 +133,6 @@ class CallState:
     def party(self, leg: Leg) -> str | None:
         """What the media session calls a leg now."""
         return None if leg is self.media.middle else leg.name
-
-    def end_legs(self, reason: Header | None = None) -> None:
-        """Leave everybody who answered and is still there."""
-        for leg in self.dialler.legs.values():
-            if leg.answered:
-                leg.end(reason)
 
     def _media_moved(self, seconds: float) -> None:
         self.record.add(StepCode.MEDIA_MOVED, seconds=round(seconds, 2))

@@ -18,25 +18,21 @@ from structlog.contextvars import bind_contextvars
 from core import routing
 from core.call.call import Call
 from core.call.context import CallContext
-from core.call.conversation import Conversation
-from core.call.encryption import accept, asked_of
+from core.call.encryption import profile_for
 from core.call.facts import called_number, dialled_by, from_company, from_outside, user_of
-from core.call.leg import Leg
+from core.call.joining import Joining
 from core.call.moment import Moment
 from core.call.placing import Placing
 from core.call.record import CallRecord
-from core.call.takeover import TakeOver
 from core.contracts import (
     CallFacts,
     Cdr,
     Direction,
     Encryption,
     Line,
-    Ring,
     Snapshot,
     Trunk,
 )
-from core.errors import MediaRefused
 from core.features import Feature, dialled
 from core.host import Host
 from core.ports import (
@@ -54,7 +50,6 @@ from core.settings import SipSettings
 from core.sip._wire import Message
 from core.sip.endpoint import Endpoint
 from core.sip.identity import FromLine, FromTrunk, Origin
-from core.sip.replaces import Replaces
 from core.sip.session import Session
 from core.sip.tap import Owner
 from core.trunk.board import TrunkBoard
@@ -69,7 +64,6 @@ _INCOMPLETE = 484
 _OVERLOADED = 503
 _DECLINED = 603
 _HOPS = 70  # of a call that comes from nowhere (RFC 3261 §8.1.1.6)
-_NOT_ACCEPTABLE = 488
 _RETRY_AFTER = ("Retry-After", "5")
 
 # Seconds from one call to the next when many lost their media server, and for all of them.
@@ -119,6 +113,9 @@ class Switchboard:
         self._calls: dict[UUID, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._compiled = routing.Compilations()
+        self._joining = Joining(
+            self._reached, self.present, self._reject, keys_in_clear=settings.keys_in_clear
+        )
         self.moment = Moment(
             board=board,
             publish=publish,
@@ -139,7 +136,7 @@ class Switchboard:
             self._reject(session, _OVERLOADED, reason, _RETRY_AFTER)
             return
         if session.replaced is not None:
-            self._replace(session, origin, session.replaced)
+            self._joining.replace(session, origin, session.replaced)
         elif isinstance(origin, FromTrunk):
             self._from_trunk(session, request, origin.trunk)
         else:
@@ -213,15 +210,9 @@ class Switchboard:
         assert self.endpoint is not None
         return bool(self.endpoint.contacts(login))
 
-    def _dialog(self, tenant_id: UUID, replaces: Replaces) -> tuple[Conversation, Leg] | None:
-        """Where among the conversations of a company a dialog is, and whose."""
-        assert self.endpoint is not None
-        session = self.endpoint.session_of(replaces)
-        for call in self._calls.values() if session is not None else ():
-            found = call.leg_of(session) if call.facts.tenant_id == tenant_id else None
-            if found is not None and found[0] is not None:
-                return found[0], found[1]
-        return None
+    def _reached(self) -> Endpoint:
+        assert self.endpoint is not None, "it is there before any call"
+        return self.endpoint
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
@@ -253,7 +244,7 @@ class Switchboard:
         snapshot = self._directory.snapshot(line.tenant_id)
         wanted = dialled(snapshot.feature_codes, user_of(request.uri)) if snapshot else None
         if snapshot is not None and wanted is not None and wanted[0] is Feature.PICKUP:
-            self._pick_up(session, line, snapshot, wanted[1])
+            self._joining.pick_up(session, line, snapshot, wanted[1])
             return
         facts = from_company(request, line, snapshot) if snapshot else None
         if snapshot is None or facts is None:
@@ -261,51 +252,6 @@ class Switchboard:
             return
         caller = Caller(hidden=hides(request))
         self._begin(session, facts, snapshot, caller, line.encryption)
-
-    def _pick_up(self, session: Session, line: Line, snapshot: Snapshot, extension: str) -> None:
-        """Take the call that has rung longest at a colleague's, or in the groups of whoever dials."""
-        wanted = _rung_for(snapshot, line.employee_id, extension)
-        for call in self.present():
-            ours = call.facts.tenant_id == line.tenant_id
-            if ours and any(ring.employee_id in wanted for ring in call.ringing()):
-                self._take(session, line, call)
-                return
-        self._reject(session, _NOT_FOUND, "pickup")
-
-    def _take(self, session: Session, line: Line, call: Call) -> None:
-        if self._joins(session, line, call):
-            call.pick_up(Ring(line.login, 0, line.terminal_id, line.employee_id), session)
-
-    def _joins(self, session: Session, line: Line, call: Call) -> bool:
-        """Whether an INVITE can become a leg of a call; else it is refused."""
-        assert self.endpoint is not None
-        if not session.remote_sdp or self._accept(session, line.encryption) is None:
-            self._reject(session, _NOT_ACCEPTABLE, "pickup")
-            return False
-        owner = Owner(call.facts.call_id, call.facts.tenant_id)
-        self.endpoint.tap.bind(session.request.call_id, owner)
-        return True
-
-    def _replace(self, session: Session, origin: Origin, replaced: Session) -> None:
-        """A telephone wants the place of another one (RFC 3891): what rings anybody of the company may
-        pick up, a conversation goes on at another telephone of the same employee alone."""
-        line = origin.line if isinstance(origin, FromLine) else None
-        for call in self.present() if line is not None else ():
-            if line is None or call.facts.tenant_id != line.tenant_id:
-                continue
-            found = call.leg_of(replaced)
-            if found is None:
-                continue
-            talk, leg = found
-            if leg.ring in call.ringing():
-                self._take(session, line, call)
-            elif talk is None or leg.employee_id != line.employee_id or leg.trunk_id is not None:
-                break
-            elif self._joins(session, line, call):
-                ring = Ring(line.login, 0, line.terminal_id, line.employee_id)
-                talk.want(TakeOver(leg, ring, session))
-            return
-        self._reject(session, _DECLINED, "replaces")
 
     def call_for(self, tenant_id: UUID, call_id: UUID, employee_id: UUID, number: str) -> bool:
         """Connect an employee with an extension or a number, his telephones first; whether calls of
@@ -327,11 +273,15 @@ class Switchboard:
         caller: Caller,
         encryption: Encryption = Encryption.NONE,
     ) -> None:
-        assert self.endpoint is not None
-        profile = PLAIN if session is None else self._accept(session, encryption)
+        endpoint = self.endpoint
+        assert endpoint is not None
+        profile: Profile | None = PLAIN
+        if session is not None:
+            keys_in_clear = self._settings.keys_in_clear
+            profile = profile_for(session, encryption, keys_in_clear=keys_in_clear)
         outgoing = facts.direction is Direction.OUTGOING
         if session is not None:
-            self.endpoint.tap.bind(session.request.call_id, Owner(facts.call_id, facts.tenant_id))
+            endpoint.tap.bind(session.request.call_id, Owner(facts.call_id, facts.tenant_id))
         call = Call(
             session,
             CallRecord(facts, self._clock, snapshot.hash),
@@ -347,7 +297,7 @@ class Switchboard:
                 present=lambda: self._present(snapshot),
                 hooks=self._host.for_tenant(snapshot.plugins),
                 placing=Placing(
-                    self.endpoint,
+                    endpoint,
                     self._directory,
                     facts,
                     snapshot,
@@ -357,7 +307,7 @@ class Switchboard:
                     caller=caller,
                 ),
                 facts=facts,
-                find=self._dialog,
+                find=self._joining.dialog,
                 sounds=self._sounds,
                 room=self._room,
             ),
@@ -371,20 +321,6 @@ class Switchboard:
     def _present(self, before: Snapshot) -> routing.Compiled:
         """The configuration of this moment; ``before`` if the company is gone."""
         return self._compiled.of(self._directory.snapshot(before.tenant_id) or before)
-
-    def _accept(self, session: Session, encryption: Encryption) -> Profile | None:
-        """How audio is offered to a caller who offers none; ``None`` if it cannot travel as it must.
-
-        Keys in an offer that others could read go.
-        """
-        secret = session.secret or self._settings.keys_in_clear
-        if not session.remote_sdp:
-            return asked_of(encryption, secret=secret)
-        try:
-            session.remote_sdp = accept(session.remote_sdp, encryption, secret=secret)
-        except MediaRefused:
-            return None
-        return PLAIN
 
     def _reject(self, session: Session, status: int, reason: str, *headers: tuple[str, str]) -> None:
         self.rejected[reason] += 1
@@ -422,14 +358,3 @@ class Switchboard:
             seconds=round(cdr.ended_at - cdr.started_at, 3),
         )
         self.finished[cdr.outcome] += 1
-
-
-def _rung_for(snapshot: Snapshot, employee_id: UUID, extension: str) -> set[UUID]:
-    """Whose calls somebody wants to pick up: of one extension, or of his groups."""
-    groups = snapshot.groups
-    if extension:
-        chosen = [group for group in groups if group.extension == extension]
-        people = {each.id for each in snapshot.employees if each.extension == extension}
-    else:
-        chosen, people = [group for group in groups if employee_id in group.members], set()
-    return people.union(*(group.members for group in chosen))

@@ -25,7 +25,7 @@ class TakeOver:
         if replaced not in talk.pair or replaced.gone:
             self._session.reject(481)
             return None
-        leg: CalleeLeg = state.dialler.new_leg(self._ring, offers=True)
+        leg: CalleeLeg = state.legs.new(self._ring, offers=True)
         leg.session, leg.answered = self._session, True
         self._session.listener = leg.hear
         await talk.separate(talk.other(replaced))

@@ -86,7 +86,7 @@ class Attended:
         """Bring them together; if that fails both conversations go on as they were."""
         state, by, there = talk.state, self._by, self._other.other(self._own)
         staying = talk.other(by)
-        leg = state.dialler.new_leg(there.ring, there.trunk_id)
+        leg = state.legs.new(there.ring, there.trunk_id)
         if there.gone or self._own.gone:
             self._referral.report(_NO_DIALOG)
             return None
@@ -134,7 +134,7 @@ def note_transfer(talk: Conversation, by: Leg, step: Dial, *, attended: bool = F
 async def entered(talk: Conversation, result: Result, instead: Leg) -> bool:
     """Join whoever answered; whether somebody did who has audio in common."""
     if isinstance(result, NotAnswered):
-        await talk.state.dialler.release()
+        await talk.state.legs.release()
         return False
     try:
         await talk.enter(result.leg, result.sdp, instead)

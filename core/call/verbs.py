@@ -183,7 +183,7 @@ class Verbs:
                 return True
         finally:
             await state.playing.silence()
-        await state.dialler.release()
+        await state.legs.release()
         state.fallback = unanswered(self.facts, result.statuses)
         if self._queued is not None:
             state.surroundings.queued(state.record, *self._shown)
