@@ -111,12 +111,14 @@ def row(call: CallRow, page: Page) -> Row:
 def _client(call: CallRow, page: Page) -> tuple[str, str]:
     """Who is at the other end, and the second line: the name that the network gave.
 
-    A colleague's name comes first, the extension that was dialled second.
+    The name of a colleague or a contact comes first, what was dialled or called from second.
     """
     if call.colleague:
         return call.colleague.name, page.text("ext. {number}", number=call.called)
     other = call.caller if call.direction is Direction.INCOMING else call.called
     number = page.formats.phone(other) or page.text("Hidden number")
+    if call.client and call.client.name:
+        return call.client.name, number
     name = call.caller_name if call.direction is Direction.INCOMING else ""
     return number, name if name and name != other else ""
 

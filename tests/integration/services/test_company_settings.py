@@ -94,7 +94,7 @@ async def test_settings_are_read_changed_and_noted(company, vault):
         await company_settings.update(company.db, company.admin, UpdateSettings(before.version))
 
 
-@pytest.mark.spec("PMA-02", at="rule")
+@pytest.mark.spec("PMA-01", "PMA-02", at="rule")
 async def test_the_default_manager_is_an_employee_or_the_extension_of_one(company):
     named = await change(company, default_manager=Addressee(EXTENSION, " 101 "))
     assert named.default_manager == Addressee(EXTENSION, "101")
