@@ -157,6 +157,7 @@ def observe(processes: Processes, plan: Plan) -> dict[str, Any]:
         "percent_of_a_core_per_call": {n: round(100 * c / mean, 3) for n, c in cores.items()},
         "key_to_prompt_ms": percentiles(found.pop("keys")),
         "answer_to_audio_ms": percentiles(found.pop("both_ways")),
+        "free_to_next_call_ms": percentiles(found.pop("offers")),
         **found,
     }
 

@@ -69,6 +69,7 @@ class Found:
     unheard_keys: int = 0
     both_ways: list[float] = field(default_factory=list)
     one_way: int = 0
+    offers: list[float] = field(default_factory=list)
     said: int = 0
     lost: int = 0
     played: int = 0
@@ -89,6 +90,7 @@ class Load:
         self._carrier = UserAgent(plan.carrier, lambda _: None)
         self._office = UserAgent(plan.office, self._called)
         self._talks: set[asyncio.Task[None]] = set()
+        self._free: dict[str, float] = {}  # by line, since when its employee talks with nobody
 
     async def run(self) -> dict[str, object]:
         """All of it."""
@@ -206,6 +208,9 @@ class Load:
     # --- employees -------------------------------------------------------------------------------
 
     def _called(self, dialog: Dialog) -> None:
+        since = self._free.pop(_line(dialog), None)
+        if since is not None and self.steady:
+            self.found.offers.append((time.monotonic() - since) * 1000)
         task = asyncio.create_task(self._talk(dialog))
         self._talks.add(task)
         task.add_done_callback(self._talks.discard)
@@ -228,6 +233,7 @@ class Load:
             theirs = caller.said if caller else 0
             await asyncio.sleep(_LAST_WORDS * 0.02)
             self._count(leg, caller, dialog.answered_at, said, theirs)
+            self._free[_line(dialog)] = time.monotonic()
             self._office.bye(dialog)
             async with asyncio.timeout(_PATIENCE):
                 await dialog.over.wait()
@@ -258,6 +264,11 @@ class Load:
     def _leg(self, host: str) -> Leg:
         self._numbers += 1
         return Leg(host, self._numbers)
+
+
+def _line(dialog: Dialog) -> str:
+    assert dialog.request is not None
+    return str(dialog.request.uri)
 
 
 def main() -> None:

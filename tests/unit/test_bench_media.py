@@ -110,3 +110,4 @@ def test_the_whole_benchmark():
     assert result["calls_at_once"] > 14
     assert result["key_to_prompt_ms"]["p50"] > 0
     assert result["answer_to_audio_ms"]["p50"] > 0
+    assert result["free_to_next_call_ms"]["p50"] > 0
