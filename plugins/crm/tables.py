@@ -46,9 +46,11 @@ class Comment(TenantTable, tablename="crm_comments"):
 
 
 class Deal(TenantTable, tablename="crm_deals"):
-    """A deal [сделка], one for each contact (DEA-07)."""
+    """A deal [сделка]. A contact that has one gets no other (DEA-07), unless a caller who has one, too,
+    turns out to be this contact."""
 
     contact_id = UUID(default=None, null=True)
+    only_of = UUID(default=None, null=True, help_text="The contact, in the one deal made for it.")
     title = Text(default="")
     status = Text(default="new", help_text="logic.DealStatus.")
     responsible_id = UUID(default=None, null=True)

@@ -30,10 +30,10 @@ async def after_call(tenant: Tenant, event: CallEnded, office: Office) -> None:
     if incoming and wanted.auto_deals and client and client.kind is not ContactKind.PERSONAL:
         responsible = cdr.answered_employee_id or client.manager_id or cdr.missed_manager
         await Deal.raw(
-            "INSERT INTO crm_deals (id, tenant_id, contact_id, responsible_id, automatic)"
-            " VALUES ({}, {}, {}, (SELECT id FROM employees WHERE id = {}), true)"
+            "INSERT INTO crm_deals (id, tenant_id, contact_id, only_of, responsible_id, automatic)"
+            " VALUES ({}, {}, {}, {}, (SELECT id FROM employees WHERE id = {}), true)"
             " ON CONFLICT ON CONSTRAINT crm_deals_contact_once DO NOTHING",
-            *(new_id(), tenant.id, client.id, responsible),
+            *(new_id(), tenant.id, client.id, client.id, responsible),
         )
 
 

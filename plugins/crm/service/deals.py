@@ -43,6 +43,7 @@ async def create_deal(office: Office, command: CreateDeal) -> DealView:
         contact_id, _ = await chosen(office, command.contact_id, None)
         made = Deal(
             contact_id=contact_id,
+            only_of=contact_id,
             title=one_line(command.title) if command.title.strip() else "",
             responsible_id=responsible,
             private=command.private,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from core.contracts import Direction, Outcome, TaskKind, TaskRequest
+from core.errors import Invalid
 from core.ids import new_id
-from plugins.crm.logic import TaskQuery, TaskStatus, TaskType, UpdateTask
+from plugins.crm.logic import CreateDeal, TaskQuery, TaskStatus, TaskType, UpdateTask
 from plugins.crm.service import deals, tasks
 from tenants.services import contacts
 from tenants.services.contacts import CreateContact, UpdateContact
@@ -169,7 +170,8 @@ async def test_tasks_and_deals_follow_callers_who_turn_out_to_be_one_contact(des
     numbers = (CALLER, "+79030000001", "+79030000002")
     ivan = await contacts.create(desk.db, desk.company.admin, CreateContact("Иван")) if saved else None
     await desk.ended(*(desk.call(asks(desk.me), caller=each) for each in numbers))
-    assert [each[0] for each in await desk.rows("SELECT count(contact_id) FROM crm_deals")] == [3]
+    made = [key for (key,) in await desk.rows("SELECT id FROM crm_deals WHERE contact_id IS NOT NULL")]
+    assert len(made) == 3
     if ivan:
         command = UpdateContact(ivan.id, ivan.version, numbers=numbers)
         ivan = await contacts.update(desk.db, desk.company.admin, command)
@@ -177,5 +179,40 @@ async def test_tasks_and_deals_follow_callers_who_turn_out_to_be_one_contact(des
         command = CreateContact("Иван", numbers=numbers)
         ivan = await contacts.create(desk.db, desk.company.admin, command)
     assert [card.task.number for card in await cards(desk, contact_id=ivan.id)] == list(numbers)
-    found = await deals.deals(desk.office())
-    assert sorted(str(each.contact_id) for each in found) == sorted([str(ivan.id), "None", "None"])
+    (deal,) = await deals.deals(desk.office())  # the later ones would not have been made
+    assert deal.contact_id == ivan.id
+    assert deal.id == min(made)
+    with pytest.raises(Invalid):
+        await deals.create_deal(desk.office(), CreateDeal(ivan.id))
+
+
+@pytest.mark.spec("DEA-07", "DEA-08", at="rule")
+async def test_deals_that_people_made_all_follow_the_contact(desk):
+    """Nothing that somebody wrote is lost, and nothing of it is shown to others."""
+    anna = await desk.company.hire()
+    numbers = ("+79030000001", "+79030000002", "+79030000003")
+    for number in numbers[:2]:
+        await desk.ended(desk.call(asks(desk.me), caller=number))
+    callers = [
+        each for (each,) in await desk.rows("SELECT contact_id FROM contact_numbers ORDER BY e164")
+    ]
+    first = await deals.create_deal(desk.office(), CreateDeal(callers[0], "Окна"))
+    secret = CreateDeal(callers[1], "Двери", private=True)
+    second = await deals.create_deal(desk.office(anna), secret)
+    await desk.set(auto_deals=True)
+    await desk.ended(desk.call(caller=numbers[2]))
+    ivan = await contacts.create(desk.db, desk.company.admin, CreateContact("Иван"))
+    # The one of the call comes first, and gives way to what people made.
+    for count in (3, 2, 1):
+        ivan = await contacts.get(desk.db, desk.company.admin, ivan.id)
+        command = UpdateContact(ivan.id, ivan.version, numbers=numbers[count - 1 :])
+        await contacts.update(desk.db, desk.company.admin, command)
+    assert [(each.id, each.contact_id) for each in await deals.deals(desk.office())] == [
+        (first.id, ivan.id)
+    ]
+    seen = await deals.deals(desk.office(anna))
+    assert [(each.id, each.contact_id) for each in seen] == [(second.id, ivan.id), (first.id, ivan.id)]
+    await desk.ended(desk.call(caller=numbers[0]))
+    with pytest.raises(Invalid):
+        await deals.create_deal(desk.office(), CreateDeal(ivan.id))
+    assert await desk.rows("SELECT count(*), count(only_of) FROM crm_deals") == [(2, 1)]
