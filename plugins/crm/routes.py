@@ -35,6 +35,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 TheOffice = NamedDependency[Office]
 After = Annotated[UUID | None, QueryParameter(description="Only those after this one.")]
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="How many in one page.")]
+READ_TASKS, WRITE_TASKS = {"scope": "tasks:read"}, {"scope": "tasks:write"}
+READ_DEALS, WRITE_DEALS = {"scope": "deals:read"}, {"scope": "deals:write"}
 CONFLICT = {"conflict": True}
 
 
@@ -62,7 +64,7 @@ class Saying(Struct, frozen=True, forbid_unknown_fields=True):
     text: str
 
 
-@get("/tasks")
+@get("/tasks", opt=READ_TASKS)
 async def list_tasks(
     office: TheOffice,
     start: Annotated[
@@ -109,7 +111,7 @@ async def list_tasks(
     return TaskList(await tasks.tasks(office, query))
 
 
-@post("/tasks")
+@post("/tasks", opt=WRITE_TASKS)
 async def create_task(office: TheOffice, data: JSONBody[CreateTask]) -> Response[TaskCard]:
     """Create a task.
 
@@ -119,13 +121,13 @@ async def create_task(office: TheOffice, data: JSONBody[CreateTask]) -> Response
     return Response(made, headers={"location": f"/api/v1/tasks/{made.task.id}"})
 
 
-@get("/tasks/{task_id:uuid}")
+@get("/tasks/{task_id:uuid}", opt=READ_TASKS)
 async def get_task(office: TheOffice, task_id: FromPath[UUID]) -> TaskCard:
     """Get a task with its calls and comments."""
     return await tasks.task(office, task_id)
 
 
-@patch("/tasks/{task_id:uuid}", opt=CONFLICT)
+@patch("/tasks/{task_id:uuid}", opt=WRITE_TASKS | CONFLICT)
 async def change_task(
     office: TheOffice, task_id: FromPath[UUID], data: JSONBody[UpdateTask]
 ) -> TaskCard:
@@ -136,7 +138,7 @@ async def change_task(
     return await tasks.update_task(office, task_id, data)
 
 
-@post("/tasks/{task_id:uuid}/take", status_code=200, opt=CONFLICT)
+@post("/tasks/{task_id:uuid}/take", status_code=200, opt=WRITE_TASKS | CONFLICT)
 async def take_task(office: TheOffice, task_id: FromPath[UUID], data: JSONBody[Taking]) -> TaskCard:
     """Take a task.
 
@@ -145,23 +147,23 @@ async def take_task(office: TheOffice, task_id: FromPath[UUID], data: JSONBody[T
     return await tasks.take(office, task_id, data.employee_id)
 
 
-@post("/tasks/{task_id:uuid}/call", status_code=202, opt=CONFLICT | {"scope": "calls:write"})
+@post("/tasks/{task_id:uuid}/call", status_code=202, opt=WRITE_TASKS | CONFLICT)
 async def call_back(office: TheOffice, task_id: FromPath[UUID], data: JSONBody[Taking]) -> CalledBack:
     """Call the client of a task back.
 
     The employee’s telephones ring first; once he is there the client is called. The call is attached to
-    the task and seen there once it is over.
+    the task and seen there once it is over. The token needs the scope calls:write, too.
     """
     return await tasks.call_back(office, task_id, data.employee_id)
 
 
-@post("/tasks/{task_id:uuid}/comments")
+@post("/tasks/{task_id:uuid}/comments", opt=WRITE_TASKS)
 async def comment_task(office: TheOffice, task_id: FromPath[UUID], data: JSONBody[Saying]) -> TaskCard:
     """Add a comment to a task."""
     return await tasks.comment(office, task_id, data.text)
 
 
-@get("/deals")
+@get("/deals", opt=READ_DEALS)
 async def list_deals(office: TheOffice, after: After = None, limit: Limit = 50) -> DealList:
     """List the deals.
 
@@ -170,7 +172,7 @@ async def list_deals(office: TheOffice, after: After = None, limit: Limit = 50) 
     return DealList(await deals.deals(office, after, limit))
 
 
-@post("/deals")
+@post("/deals", opt=WRITE_DEALS)
 async def create_deal(office: TheOffice, data: JSONBody[CreateDeal]) -> Response[DealView]:
     """Create a deal.
 
@@ -180,7 +182,7 @@ async def create_deal(office: TheOffice, data: JSONBody[CreateDeal]) -> Response
     return Response(made, headers={"location": f"/api/v1/deals/{made.id}"})
 
 
-@get("/deals/{deal_id:uuid}")
+@get("/deals/{deal_id:uuid}", opt=READ_DEALS)
 async def get_deal(office: TheOffice, deal_id: FromPath[UUID]) -> DealView:
     """Get a deal."""
     return await deals.deal(office, deal_id)

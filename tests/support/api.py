@@ -291,7 +291,7 @@ async def _errands(company: Company, contact_id: UUID) -> dict[str, UUID]:
     async with company.db.tenant(company.id):
         task = Task(kind="other", title=f"Task of {contact_id}", contact_id=contact_id, number=CLIENT)
         await Task.insert(task)
-        deal = Deal(title=f"Deal with {contact_id}", contact_id=contact_id)
+        deal = Deal(title=f"Deal with {contact_id}", contact_id=contact_id, only_of=contact_id)
         await Deal.insert(deal)
     return {"task_id": task.id, "deal_id": deal.id}
 

@@ -289,6 +289,20 @@ async def test_no_token_makes_one_that_reaches_further(world: World):
     check_problem(answer, 422, "invalid")
 
 
+async def test_tasks_and_deals_have_scopes_of_their_own(world: World):
+    reading = await world.token(world.ours, "tasks:read")
+    deals = await world.token(world.ours, "deals:read", "plugins:read")
+    assert (await world.call("GET", "/tasks", reading)).status_code == 200
+    assert (await world.call("GET", "/deals", deals)).status_code == 200
+    check_problem(await world.call("GET", "/deals", reading), 403, "insufficient_scope")
+    check_problem(await world.call("GET", "/tasks", deals), 403, "insufficient_scope")
+    who = {"employee_id": str(world.ours.company.activated.employee.id)}
+    back = f"/tasks/{world.ours.ids['task_id']}/call"
+    for scopes in (("calls:write",), ("tasks:write",)):
+        less = await world.token(world.ours, *scopes)
+        assert (await world.call("POST", back, less, json=who)).status_code == 403
+
+
 async def test_plugins_operations_exist_for_contracts_with_the_plugin(world: World):
     assert (await world.call("GET", "/visits", world.ours.token)).json() == [
         {"company": "ООО «Ромашка»", "note": ""}
