@@ -330,8 +330,12 @@ class MovableMediaSession(MediaSession, Protocol):
 
     async def ring_again(self, leg: str) -> bytes:
         """After ``renew``: an offer for the re-INVITE of a callee who rang or talked; its answer goes
-        to ``connect``.
+        to ``connect``, or to ``waits``.
         """
+        ...
+
+    async def waits(self, leg: str, answer: bytes) -> None:
+        """This one is parked again, as it was before ``renew``."""
         ...
 
 

@@ -372,6 +372,9 @@ class MemoryMediaSession:
         """An offer for the caller."""
         return self._do("renew", b"new offer caller" if answered else b"")
 
+    async def waits(self, leg: str, answer: bytes) -> None:
+        """It is parked again."""
+
     async def ring_again(self, leg: str) -> bytes:
         """An offer for this leg."""
         return self._do(f"ring again {leg}", f"new offer {leg}".encode())

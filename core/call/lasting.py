@@ -4,6 +4,9 @@
 opened at another one, and who talks is asked by re-INVITE to send there; who rings is asked so when it
 answers, before anybody is joined with it. Verbs wait meanwhile; a re-INVITE that comes from a phone is
 told to try again (491). If it does not succeed in time the call ends.
+
+Who is parked, while the other one consults somebody, is asked after those who talk, and hears his music
+again. If he does not take the offer they talk on, and he is asked once more when he is to be joined.
 """
 
 from __future__ import annotations
@@ -68,10 +71,12 @@ class LastingMedia:
         self._moves = 0  # how often the server was lost
         self._rung: dict[str, int] = {}  # after how many moves each party got its last offer
         self._connected: str | None = None
+        self._parked: set[str] = set()  # who talked, and is to talk again
         self._music: dict[str, Path] = {}  # that plays again and again, by who hears it
         self._whole = asyncio.Event()
         self._whole.set()
         self._news = asyncio.Event()
+        self._lost = asyncio.Event()  # of the server that has the call now
         self._task: asyncio.Task[None] | None = None
 
     def lost(self, after: float = 0.0) -> None:
@@ -83,6 +88,8 @@ class LastingMedia:
         self._moves += 1
         self._whole.clear()
         self._news.set()
+        self._lost.set()
+        self._lost = asyncio.Event()
         self._task = asyncio.create_task(self._move(after))
 
     async def whole(self) -> None:
@@ -137,12 +144,15 @@ class LastingMedia:
 
         told = await self._lasting(join)
         self._connected = leg
+        self._parked.discard(leg)
         return told
 
     async def park(self) -> None:
         """Part the two who are joined."""
         await self._lasting(self._media.park)
-        self._connected = None
+        if self._connected is not None:
+            self._parked.add(self._connected)
+            self._connected = None
 
     async def promote(self, leg: str) -> None:
         """Put a callee into the middle; after a move it is asked to send to the new server."""
@@ -153,6 +163,8 @@ class LastingMedia:
             await self._media.promote(leg)
 
         await self._lasting(promote)
+        self._parked |= {self.middle.name, self._connected or leg} - {leg}
+        self._parked.discard(leg)
         self.middle, self._connected = self._leg(leg), None
 
     async def admit(self, leg: str, offer: bytes) -> bytes:
@@ -160,6 +172,7 @@ class LastingMedia:
         answer = await self._lasting(lambda: self._media.admit(leg, offer))
         self._rung[leg] = self._moves
         self._connected = leg
+        self._parked.discard(leg)
         return answer
 
     async def adopt(self, leg: str, sent: bytes) -> bytes:
@@ -192,12 +205,21 @@ class LastingMedia:
         await self._media.press(leg, key, milliseconds)
 
     async def play(self, clip: Path, *, again: bool = False, to: str | None = None) -> float:
-        """Let a party hear a file. After a move music begins anew; what is said once is over."""
+        """Let a party hear a file. After a move music begins anew; of what is said once ``lasted``
+        tells."""
         seconds = await self._lasting(lambda: self._media.play(clip, again=again, to=to))
         self._music.pop(to or self.middle.name, None)
         if again:
             self._music[to or self.middle.name] = clip
         return seconds
+
+    async def lasted(self, seconds: float) -> bool:
+        """Wait while something is said; whether it was said to its end, or the server was lost."""
+        lost = self._lost
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await lost.wait()
+        return not lost.is_set()
 
     async def hush(self, of: str | None = None) -> None:
         """Play no more."""
@@ -232,6 +254,7 @@ class LastingMedia:
         await self._whole.wait()
         if leg == self._connected:
             self._connected = None
+        self._parked.discard(leg)
         if self._rung.pop(leg, None) == self._moves:
             await self._media.drop(leg)
 
@@ -269,14 +292,14 @@ class LastingMedia:
             await asyncio.sleep(after)
             async with asyncio.timeout(_MOVE):
                 await self._until_moved()
+            self._on_moved(loop.time() - began)
+            await self._ask_parked()
         except (TimeoutError, SunSimError) as error:
             log.warning("call.media_not_moved", problem=str(error) or "too slow")
             self._on_failed()
         except Exception:  # a fault of ours: the call must end, for nobody hears anything
             log.exception("call.media_not_moved")
             self._on_failed()
-        else:
-            self._on_moved(loop.time() - began)
         finally:
             if self._task is asyncio.current_task():  # else it was lost again
                 self._whole.set()
@@ -298,10 +321,24 @@ class LastingMedia:
 
     async def _begin_anew(self) -> None:
         await self._ask_parties()
-        for name, clip in self._music.items():
-            if name in (self.middle.name, self._connected):
+        await self._play_again(self.middle.name, self._connected)
+
+    async def _play_again(self, *names: str | None) -> None:
+        for name, clip in tuple(self._music.items()):
+            if name in names:
                 to = None if name == self.middle.name else name
                 await self._media.play(clip, again=True, to=to)
+
+    async def _ask_parked(self) -> None:
+        for name in tuple(self._parked):
+            if self._leg(name).gone:
+                continue
+            try:
+                await self._media.waits(name, await self._ask_again(name))
+                await self._play_again(name)
+            except SunSimError as error:
+                log.warning("call.parked_not_moved", problem=str(error))
+                self._rung.pop(name, None)
 
     async def _ask_parties(self) -> None:
         answered = self.middle.answered

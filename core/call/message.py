@@ -65,6 +65,7 @@ async def _silent(state: CallState, seconds: float) -> None:
     began = state.record.now()
     while True:
         await asyncio.sleep(_GLANCE)
+        await state.media.whole()
         last = (await state.recorder.loudness()).last
         if state.record.now() - max(began, last or 0.0) >= seconds:
             return

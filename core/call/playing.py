@@ -15,8 +15,8 @@ from pathlib import Path
 
 import structlog
 
+from core.call.lasting import LastingMedia
 from core.errors import MediaUnavailable
-from core.ports import MediaSession
 
 __all__ = ["Playing"]
 
@@ -29,7 +29,7 @@ class Playing:
     A party is ``None`` for who is in the middle of the media session (the caller, as a rule).
     """
 
-    def __init__(self, media: MediaSession, over: Callable[[], bool]) -> None:
+    def __init__(self, media: LastingMedia, over: Callable[[], bool]) -> None:
         self._media = media
         self._over = over
         self._music: set[str | None] = set()  # who hears some
@@ -79,7 +79,8 @@ class Playing:
 
     async def _once(self, clip: Path, to: str | None) -> None:
         try:
-            await asyncio.sleep(await self._media.play(clip, to=to))
+            while not await self._media.lasted(await self._media.play(clip, to=to)):
+                pass  # another server says it from the beginning
         except MediaUnavailable as error:
             log.warning("call.clip_not_played", code=error.code)
 

@@ -168,8 +168,12 @@ class Recorder:
             await asyncio.wait({self._asking})
 
     async def loudness(self) -> Loudness:
-        """How loud the caller was since."""
-        return await self._media.loudness()
+        """How loud the caller was since. What another server does not record yet may well be loud."""
+        heard = await self._media.loudness()
+        if self._never:
+            return heard
+        since = self._record.now() if self._part is None else self._part.started_at
+        return heard._replace(last=max(heard.last or 0.0, since))
 
     def end_message(self, *, keep: bool) -> UUID | None:
         """He has said what he wanted; the id of what was recorded, if anything was. What several

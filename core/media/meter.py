@@ -33,6 +33,7 @@ class Meter:
         self._source = source
         self._since = since
         self._file: BinaryIO | None = None
+        self._found = False  # the file of this recording: the party is in it
         self._seconds = 0.0
         self._last: float | None = None
         try:
@@ -49,7 +50,8 @@ class Meter:
     def read(self) -> Loudness:
         """What was heard up to now."""
         try:
-            if self._file is None:
+            if not self._found:
+                self.close()
                 self._file = self._newest()
             if self._file is not None:
                 for packet in packets(self._file):
@@ -62,9 +64,10 @@ class Meter:
         """The file may go."""
         if self._file is not None:
             self._file.close()
+            self._file = None
 
     def _newest(self) -> BinaryIO | None:
-        """The file of this recording: one of an earlier one of the call was there before."""
+        """The file that was written to last: perhaps that of an earlier recording of the call still."""
         found = sorted(
             (path.stat().st_mtime, path) for path in self._folder.glob(f"{self._source}-*.pcap")
         )
@@ -72,7 +75,10 @@ class Meter:
 
     def _hear(self, packet: Packet) -> None:
         codec = self._names.get(packet.kind, "")
-        if packet.port != self._port or codec in _NO_VOICE:
+        if packet.port != self._port or packet.at < self._since:
+            return
+        self._found = True
+        if codec in _NO_VOICE:
             return
         if self._loud(codec, packet):
             self._seconds += samples_of(codec, packet.payload) / RATE

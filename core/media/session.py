@@ -68,6 +68,11 @@ class RtpengineSession:
 
     async def found(self, leg: str, answer: bytes) -> None:
         """Put the callee who answered into the middle, where nobody was."""
+        await self.waits(leg, answer)
+        self._middle = self._party(leg)
+
+    async def waits(self, leg: str, answer: bytes) -> None:
+        """One who was rung answered, and talks to nobody yet."""
         party = self._party(leg)
         party.describe(answer)
         party.body = party.with_events(sdp.cheapest_first(answer))
@@ -77,7 +82,6 @@ class RtpengineSession:
         await self._joining.to_stub(party)
         await self._exchange.delete(party.ring)
         self._joined.add(party.tag)
-        self._middle = party
 
     async def offer(self, profile: Profile = PLAIN) -> bytes:
         """An offer for a caller who made none; ``answered`` follows, and only then ``connect``."""

@@ -8,8 +8,11 @@ import pytest
 
 from core.contracts import StepCode
 from core.media.g711 import PCMA
+from core.settings import Address
 from tests.e2e.test_calls import codes
 from tests.e2e.test_media_loss import asked_again, called, calling, hear_each_other, offered
+from tests.e2e.test_transfers import ANNA, BORIS, CLIENT, RINGBACK, answered, people, press
+from tests.support.free_ports import free_port
 from tests.support.instance import company_in, own_instance
 from tests.support.media import Rtpengine, peers
 from tests.support.sipp import Script
@@ -22,10 +25,14 @@ pytestmark = pytest.mark.proof
 def pool(tmp_path_factory):
     """Two rtpengines and the SunSim that uses them."""
     folder = tmp_path_factory.mktemp("rtpengine")
-    engines = [asyncio.run(Rtpengine(folder / str(n)).start()) for n in range(2)]
-    addresses = ",".join(str(engine.address) for engine in engines)
+    keys = Address("127.0.0.1", free_port("127.0.0.1"))
+    engines = [asyncio.run(Rtpengine(folder / str(n), keys=keys).start()) for n in range(2)]
+    environ = {
+        "SUNSIM_MEDIA_RTPENGINE": ",".join(str(engine.address) for engine in engines),
+        "SUNSIM_MEDIA_DTMF_LISTEN": str(keys),
+    }
     try:
-        with own_instance("pool", environ={"SUNSIM_MEDIA_RTPENGINE": addresses}) as running:
+        with own_instance("pool", environ=environ) as running:
             yield running, engines
     finally:
         for engine in engines:
@@ -93,6 +100,35 @@ async def test_a_call_moves_to_the_other_server(company, engines, peers, number)
         async with asyncio.timeout(20):
             while await victim.calls():
                 await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("stays", ["talks", "rings"])
+async def test_who_waits_and_who_rings_move_too(company, engines, stays):
+    """A consultation, after the other one answered and before."""
+    company.boris = await company.hire("Борис Титов", "102")
+    async with people(company) as (outside, anna, boris), answered(company, outside, anna) as talk:
+        his, mine = talk
+        await press(mine, "*2102")
+        theirs = None
+        if stays == "talks":
+            theirs = await boris.answer()
+            await asyncio.gather(theirs.hears(ANNA), mine.hears(BORIS))
+        else:
+            await mine.heard(RINGBACK)
+        await his.hears_music()
+        (await home(engines)).signal(signal.SIGKILL)
+        await his.hears_music()
+        assert his.reoffers == 1
+        if theirs is None:
+            await mine.heard(RINGBACK)
+            theirs = await boris.answer()
+        await asyncio.gather(theirs.hears(ANNA), mine.hears(BORIS))
+        await mine.hang_up()
+        await asyncio.gather(theirs.hears(CLIENT), his.hears(BORIS))
+        assert (his.reoffers, theirs.reoffers) == (1, 1)
+        await theirs.hang_up()
+        await his.ended()
+    assert StepCode.MEDIA_MOVED in codes(await company.call())
 
 
 async def test_without_ports_callers_hear_503_and_nothing_is_left(company, engines, peers):

@@ -11,6 +11,7 @@ from core.errors import Invalid
 from tenants.services import callcontrol
 from tenants.services.callcontrol import ConnectCall
 from tests.e2e.test_calls import codes
+from tests.e2e.test_media_loss import kill_rtpengine
 from tests.support.baresip import baresip
 from tests.support.desk import client, desk
 
@@ -44,6 +45,12 @@ async def answered(office, outside, anna):
     theirs = await calling
     await asyncio.gather(mine.hears(CLIENT), theirs.hears(ANNA))
     yield theirs, mine
+
+
+async def press(talk, keys):
+    for key in keys:
+        await talk.audio.press(key)
+        await asyncio.sleep(0.15)
 
 
 def refers_to(office, extension="102", replaces=""):
@@ -166,12 +173,8 @@ async def test_a_colleague_picks_the_ringing_call_up(office):
 
 async def test_by_keys_after_a_consultation_and_a_clients_keys_do_nothing(office):
     async with people(office) as (outside, anna, boris), answered(office, outside, anna) as (his, mine):
-        for key in "*1102#":
-            await his.audio.press(key)
-            await asyncio.sleep(0.15)
-        for key in "*2102":
-            await mine.audio.press(key)
-            await asyncio.sleep(0.15)
+        await press(his, "*1102#")
+        await press(mine, "*2102")
         theirs = await boris.answer()
         await asyncio.gather(theirs.hears(ANNA), mine.hears(BORIS), his.hears_music())
         await mine.hang_up()
@@ -180,6 +183,21 @@ async def test_by_keys_after_a_consultation_and_a_clients_keys_do_nothing(office
         await theirs.hang_up()
         await his.ended()
     assert codes(await office.call()).count(StepCode.JOINED) == 1
+
+
+async def test_a_client_who_waits_hears_music_again_when_the_media_server_dies(office):
+    async with people(office) as (outside, anna, boris), answered(office, outside, anna) as (his, mine):
+        await press(mine, "*2102")
+        theirs = await boris.answer()
+        await asyncio.gather(theirs.hears(ANNA), mine.hears(BORIS), his.hears_music())
+        await kill_rtpengine(office.instance)
+        await asyncio.gather(theirs.hears(ANNA), mine.hears(BORIS), his.hears_music())
+        await mine.hang_up()
+        await asyncio.gather(theirs.hears(CLIENT), his.hears(BORIS))
+        assert (his.reoffers, theirs.reoffers) == (1, 1)
+        await theirs.hang_up()
+        await his.ended()
+    assert StepCode.MEDIA_MOVED in codes(await office.call())
 
 
 async def test_click_to_call_rings_the_employee_and_then_the_client(office):

@@ -55,9 +55,12 @@ async def figures(server: RtpengineServer) -> MediaStatistics:
 
 
 class Rtpengine:
-    """An rtpengine that somebody else runs, at an address that it keeps when it is started again."""
+    """An rtpengine that somebody else runs, at an address that it keeps when it is started again.
 
-    def __init__(self, folder: Path, size: int = 100) -> None:
+    ``keys`` is whom it tells what people press."""
+
+    def __init__(self, folder: Path, size: int = 100, keys: Address | None = None) -> None:
+        self._keys = [f"--dtmf-log-dest={keys}"] if keys is not None else []
         self.ports = media_settings(size)
         self.address = Address("127.0.0.1", free_port("127.0.0.1"))
         self._log = folder / f"rtpengine-{self.address.port}.log"
@@ -72,7 +75,7 @@ class Rtpengine:
                 ["rtpengine", "--config-file=none", "--foreground", "--log-stderr", "--log-level=4"]
                 + ["--table=-1", "--interface=127.0.0.1", f"--listen-ng={self.address}"]
                 + [f"--port-min={self.ports.port_min}", f"--port-max={self.ports.port_max}"]
-                + ["--timeout=3600", "--silent-timeout=3600"],
+                + ["--timeout=3600", "--silent-timeout=3600", *self._keys],
                 stdout=log,
                 stderr=log,
                 preexec_fn=die_with_parent(signal.SIGKILL),  # noqa: PLW1509 - forked from one thread

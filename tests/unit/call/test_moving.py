@@ -1,15 +1,22 @@
 """A call whose media server dies: who talks is asked again, who rings when it answers."""
 
 import asyncio
+from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from core.call.lasting import MediaMoving
-from core.contracts import Outcome, Par, StepCode
+from core.contracts import Options, Outcome, Par, PluginStep, StepCode
+from core.contributions import Next
 from core.errors import MediaUnavailable
+from core.library import Prompt
 from core.media.session import RtpengineSession
+from core.ports import Loudness
+from core.recordings import RecordingKind
 from core.sip.session import Ended, Reoffer, ReofferAnswered
 from tests.support.virtual_time import run
+from tests.unit.call.test_features import presses
 from tests.unit.call.world import CANCELS, World, answers, hangs_up, ring, rings, said
 from tests.unit.media.test_session import Client
 
@@ -286,3 +293,149 @@ async def test_before_the_media_is_open_nothing_can_be_lost():
     world.media.broken.add("open")
     cdr = await asyncio.wait_for(world.run((0, loses(world))), 10)
     assert cdr.steps[-1].data["cause"] == MediaUnavailable.code
+
+
+MUSIC = ("play", "music.wav", "again", "caller")
+TONE = ("play", "ringback.wav", "again")
+
+
+def consulting(*script):
+    """As ``talking``; the employee consults 123, whose script this is, while the caller waits."""
+    world, phone = talking()
+    world.phone("123", rings(), *script)
+    return world, phone, presses(world, "leg1", "*2123", 5)
+
+
+def after_the_loss(world):
+    did = world.media.did
+    lost = max(at for at, each in enumerate(did) if each[0] == "renew")
+    return [each for each in did[lost:] if each[0] in ("renew", "connect", "waits", "play")]
+
+
+@pytest.mark.parametrize("rings_yet", [False, True], ids=["they talk", "it rings"])
+def test_who_is_parked_hears_his_music_at_the_other_server(rings_yet):
+    world, phone, keys = consulting(answers(20 if rings_yet else 3, b"b"), hangs_up(60))
+    leaves = (40, lambda: phone.session.say(Ended(True)))
+    cdr = run(world.run(*keys, (15, loses(world)), leaves))
+    back = [("waits", "caller"), MUSIC]
+    talks = [TONE, *back, ("connect", "leg2")] if rings_yet else [("connect", "leg2"), *back]
+    joined = [("connect", "leg2")]
+    assert after_the_loss(world) == [("renew", True), *talks, *joined]
+    assert world.caller.did.count(("reoffer", b"new offer caller")) == 1
+    assert len(moved(cdr)) == 1
+    assert world.talks[-1] == ["+79160000000", "123"]
+    assert cdr.outcome is Outcome.ANSWERED
+
+
+@pytest.mark.parametrize("status", [488, 0], ids=["refuses", "says nothing"])
+def test_a_parked_phone_that_takes_no_offer_ends_nobodys_conversation(status):
+    world, phone, keys = consulting(answers(3, b"b"), hangs_up(60))
+
+    def mute():
+        world.caller.takes = [status, 200]
+        world.call.media_lost()
+
+    leaves = (40, lambda: phone.session.say(Ended(True)))
+    cdr = run(world.run(*keys, (15, mute), leaves))
+    assert after_the_loss(world)[1:] == [
+        ("connect", "leg2"),
+        ("connect", "caller"),  # he is asked once more
+        ("connect", "leg2"),
+    ]
+    assert world.caller.did.count(("reoffer", b"new offer caller")) == 2
+    assert moved(cdr)[0] < 1, "who talks does not wait for who does not"
+    assert (cdr.outcome, cdr.ended_by) == (Outcome.ANSWERED, "callee")
+
+
+def test_a_server_that_dies_while_a_parked_phone_is_asked():
+    world, phone, keys = consulting(answers(3, b"b"), hangs_up(60))
+    leaves = (40, lambda: phone.session.say(Ended(True)))
+    cdr = run(world.run(*keys, (15, loses(world)), (15.25, loses(world)), leaves))
+    assert after_the_loss(world)[1:4] == [("connect", "leg2"), ("waits", "caller"), MUSIC]
+    assert cdr.outcome is Outcome.ANSWERED
+
+
+def steps(world, *does):
+    """A chain of a step of a plugin that does this."""
+
+    async def plugin(call):
+        for verb in does:
+            await verb(call)
+        return Next.CONTINUE
+
+    world.plugin["plugin"] = plugin
+    world.steps = (PluginStep("plugin"),)
+
+
+PROMPT = UUID(int=31)
+
+
+def test_a_menu_is_said_from_the_beginning_and_hears_keys():
+    world = World()
+    world.clips[PROMPT] = Path("menu.wav")
+    keys = []
+
+    async def menu(call):
+        await call.play(PROMPT)
+        keys.append(await call.key())
+
+    steps(world, menu)
+    presses_5 = (8, lambda: world.media.on_key(None, "5", 100))
+    cdr = run(world.run((2, loses(world)), presses_5))
+    assert verbs(world, "play", "renew") == [
+        ("play", "menu.wav"),
+        ("renew", True),
+        ("play", "menu.wav"),
+    ]
+    assert ("reoffer", b"new offer") in world.caller.did
+    assert (keys, len(moved(cdr))) == (["5"], 1)
+
+
+def test_who_waits_in_a_queue_hears_its_music_and_his_place_again():
+    world = World()
+    world.clips[PROMPT] = Path("waiting.wav")
+
+    async def queue(call):
+        await call.music(PROMPT)
+        await call.play(Prompt.QUEUE_PLACE, 21)
+        await asyncio.sleep(10)
+
+    steps(world, queue)
+    run(world.run((4, loses(world)), (15, loses(world))))
+    music = ("play", "waiting.wav", "again")
+    lost = ("renew", True)
+    place, twenty, one = (("play", f"{name}.wav") for name in ("queue.place", "number.20", "number.1"))
+    assert verbs(world, "play", "renew") == [
+        *(music, place, twenty, lost),
+        *(twenty, one, music),
+        *(lost, music),
+    ]
+
+
+def test_who_is_told_that_he_is_recorded_is_told_all_of_it():
+    world, _ = talking(hangs_up(30))
+    world.clips[PROMPT] = Path("warning.wav")
+    world.options = Options(records=True, warning=PROMPT)
+    cdr = run(world.run((2, loses(world))))
+    assert verbs(world, "play", "record")[:2] == [("play", "warning.wav")] * 2
+    assert [recording.kind for recording in cdr.recordings] == [RecordingKind.CONVERSATION]
+
+
+def test_a_message_goes_on_at_the_other_server():
+    """The caller spoke for 20 s; that the new server has heard nothing yet is no silence of his."""
+    world = World()
+    world.media.heard = Loudness(20.0, 1_800_000_000 + 23)
+
+    async def message(call):
+        await call.record_message(silence=6)
+
+    steps(world, message)
+
+    def lost():
+        world.media.heard = Loudness()
+        world.call.media_lost(2)
+
+    cdr = run(world.run((24, lost)))
+    (made,) = cdr.recordings
+    assert len(made.parts) == 2
+    assert made.parts[1].ended_at - made.parts[1].started_at == pytest.approx(6.5, abs=0.6)

@@ -203,7 +203,7 @@ def test_an_offer_that_comes_with_the_answer_of_a_phone_is_not_lost():
     assert ("accept", b"answer to hold") in here.caller.did
 
 
-def test_music_goes_on_at_another_media_server_and_a_greeting_does_not():
+def test_another_media_server_says_a_greeting_from_the_beginning_and_goes_on_with_music():
     here = world(greeting=GREETING, melody=MELODY)
     here.phone("a", rings(), answers(10), hangs_up(20))
     here.dial(ring("a"))
@@ -213,6 +213,7 @@ def test_music_goes_on_at_another_media_server_and_a_greeting_does_not():
 
     run(here.run((1, lost), (6, lost)))
     assert heard(here) == [
+        ("play", "greeting.wav"),
         ("play", "greeting.wav"),
         ("play", "melody.wav", "again"),
         ("play", "melody.wav", "again"),

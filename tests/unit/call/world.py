@@ -212,6 +212,9 @@ class FakeMedia:
         await self._do("ring again", leg)
         return b"new offer " + leg.encode()
 
+    async def waits(self, leg, answer):
+        await self._do("waits", leg)
+
     async def play(self, clip, *, again=False, to=None):
         await self._do("play", clip.name, *(["again"] if again else []), *([to] if to else []))
         return self.seconds
