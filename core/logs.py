@@ -12,6 +12,7 @@ import logging
 import sys
 from collections.abc import MutableMapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from types import NoneType
 from typing import Any
 
@@ -24,20 +25,17 @@ __all__ = ["configure"]
 
 _SECRETS = frozenset({"password", "token", "secret", "authorization", "cookie", "ha1", "key", "dsn"})
 _PLAIN = (str, int, float, NoneType)
+_LEVELS = {"warn": "warning", "exception": "error"}
 _NOISY = ("uvicorn", "litestar", "asyncio", "httpx", "piccolo", "procrastinate")
 _REPEATING = ("asyncpg.pool", "psycopg.pool")
 """They tell of a database that is away with every try; who misses it says so once, in a line."""
 
+_Event = MutableMapping[str, Any]
+
 
 def configure(settings: LogSettings, process: str) -> None:
     """Set logging up for this process; ``process`` stands on every line."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.StackInfoRenderer(),
-        _redact,
-    ]
+    shared: list[structlog.typing.Processor] = [structlog.contextvars.merge_contextvars, _complete]
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     structlog.configure(
         # Rendered and written right here: by way of the standard library a line costs thrice as much.
@@ -69,11 +67,7 @@ def configure(settings: LogSettings, process: str) -> None:
 def _renderer(as_json: bool) -> list[structlog.typing.Processor]:
     """Tracebacks never show the values of variables: those may be secrets."""
     if as_json:
-        transformer = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-        return [
-            structlog.processors.ExceptionRenderer(transformer),
-            structlog.processors.JSONRenderer(_json),
-        ]
+        return [_exception_as_data, _json]
     return [
         structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(),
@@ -83,7 +77,29 @@ def _renderer(as_json: bool) -> list[structlog.typing.Processor]:
     ]
 
 
-def _json(event: MutableMapping[str, Any], **_: Any) -> str:
+_AS_DATA = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+_STACK = structlog.processors.StackInfoRenderer()
+
+
+def _complete(logger: Any, method: str, event: _Event) -> _Event:
+    """Level, time and stack of a line, without secrets: one function, because every call pays it."""
+    event["level"] = _LEVELS.get(method, method)
+    event["timestamp"] = datetime.now(UTC).isoformat()[:-6] + "Z"
+    if "stack_info" in event:
+        event = _STACK(logger, method, event)
+    if not _SECRETS.isdisjoint(event):
+        for name in event.keys() & _SECRETS:
+            event[name] = "…"
+    return event
+
+
+def _exception_as_data(logger: Any, method: str, event: _Event) -> _Event:
+    return _AS_DATA(logger, method, event) if "exc_info" in event else event
+
+
+def _json(_logger: Any, _method: str, event: _Event) -> str:
     """One line. What is no plain value stands there as ``repr`` says, which hides secrets."""
     for value in event.values():
         if not isinstance(value, _PLAIN):
@@ -92,9 +108,3 @@ def _json(event: MutableMapping[str, Any], **_: Any) -> str:
         with suppress(UnicodeEncodeError):  # half a surrogate pair, which json escapes
             return msgspec.json.encode(event).decode()
     return json.dumps(event, default=repr)
-
-
-def _redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for name in event.keys() & _SECRETS:
-        event[name] = "…"
-    return event
