@@ -55,7 +55,8 @@ async def wait(call: CallVerbs, step: Dial) -> Next:
         visit.leave("hung_up")
         if not company.hall.lines:
             company.close()
-            _companies.pop(call.tenant.id, None)
+            if _companies.get(call.tenant.id) is company:  # else others wait in a newer one
+                del _companies[call.tenant.id]
 
 
 def queue_of(call: CallVerbs, step: Dial) -> str:

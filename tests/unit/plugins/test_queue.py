@@ -340,6 +340,21 @@ def test_a_full_queue_takes_nobody():
     assert [cdr.sip_status for cdr in cdrs[2:]] == [486, 486]
 
 
+def test_a_conversation_that_ends_late_parts_nobody_who_waits():
+    world = office(queued(ANNA, BORIS))
+    world.phone(ANNA, rings(), answers(1), hangs_up(10))
+    world.phone(BORIS, rings(), answers(2), hangs_up(16))
+
+    async def scene():
+        for at, until in ((0, 2), (2, 11), (11, 13), (13, 18.5), (18.5, 18.5)):
+            world.from_carrier()
+            await asyncio.sleep(until - at)
+
+    cdrs = sorted(play(world, scene), key=lambda cdr: cdr.started_at)
+    assert [rang(cdr, BORIS) for cdr in cdrs[3:]] == [[5.0], []], "he rings for who waits longest"
+    assert rang(cdrs[4], ANNA) == [2.5]
+
+
 def test_a_key_leads_out_of_the_queue_also_while_a_phone_rings():
     keys = (MenuKey("1", KeyAction.SKIP),)
     world = office(queued(ANNA, keys=keys), Dial(people(BORIS)))
