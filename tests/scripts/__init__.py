@@ -1,6 +1,8 @@
 """Stories: calls as they are told, played in virtual time and by real telephones."""
 
 from tests.scripts import (
+    asked,
+    consulting,
     extensions,
     forwarding,
     greeting,
@@ -10,9 +12,13 @@ from tests.scripts import (
     recording,
     talking,
     tasks,
+    telephones,
 )
 
-_MODULES = (greeting, menus, extensions, forwarding, leaving, tasks, talking, queue, recording)
+_MODULES = (
+    *(greeting, menus, extensions, forwarding, telephones, leaving, tasks),
+    *(talking, consulting, asked, queue, recording),
+)
 
 
 def everything():

@@ -119,4 +119,26 @@ STORIES = (
         anna=[rings_on()],
         then=[nobody_rang(), told("caller", 480)],
     ),
+    story(
+        "It is closed, and what the contract says off hours is heard",
+        handled(forwards("anna"), off_hours=[], company="other"),
+        caller=[hears("closed"), is_let_go(200)],
+        anna=[rings_on()],
+        then=[nobody_rang(), heard("caller", "closed"), ended("no_answer", by="system")],
+    ),
+    story(
+        "It is closed, and the branch says something else than the contract",
+        handled(forwards("anna"), off_hours=[ends("farewell")], company="other"),
+        caller=[hears("farewell"), is_let_go(200)],
+        anna=[rings_on()],
+        then=[nobody_rang(), heard("caller", "farewell")],
+    ),
+    story(
+        "It is closed, and off-hours blocks that reach nobody end without the contract's word",
+        handled(forwards("anna"), off_hours=[forwards("boris")], company="other"),
+        caller=[is_let_go(486)],
+        anna=[rings_on()],
+        boris=[declines(486)],
+        then=[rang("boris"), told("caller", 486), heard("caller")],
+    ),
 )

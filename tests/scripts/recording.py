@@ -9,7 +9,11 @@ from tests.support.script import (
     hangs_up,
     hears,
     is_let_go,
+    once,
+    pauses_recording,
     presses,
+    resumes_recording,
+    says,
     story,
     talks,
     transfers,
@@ -17,6 +21,7 @@ from tests.support.script import (
 )
 from tests.support.script_checks import (
     ended,
+    happened,
     heard,
     nobody_rang,
     rang,
@@ -28,6 +33,7 @@ from tests.support.script_checks import (
 from tests.support.script_handling import asks, forwards, message, takes_message, voice_menu
 
 TALK = {"caller": [talks("anna"), waits(1.5), hangs_up()], "anna": [answers()]}
+RECORDED = {"records": True}
 SPEAKS = [hears("message"), waits(3)]
 
 
@@ -38,9 +44,28 @@ def switched(title, *sides, card=None, company="usual", **options):
         title,
         handled(forwards("anna"), cards=cards, company=company, **options),
         then=[recorded(*sides)],
-        proves=["SET-03", "EMP-21", "OPT-06"],
+        proves=["SET-03", "EMP-21", "OPT-06", "NUM-06"],
         trap=23,
         **TALK,
+    )
+
+
+def paused(title, pauses, goes_on, **parts):
+    """While the recording pauses the caller says the news."""
+    return story(
+        title,
+        handled(forwards("anna"), records=True),
+        caller=[
+            *(talks("anna"), once(pauses), says("news"), once("anna hears news"), waits(0.5)),
+            *(says("other"), once("anna hears other"), once(goes_on, times=1 + (pauses == goes_on))),
+            *(waits(1.5), hangs_up()),
+        ],
+        then=[
+            happened("anna hears news", "anna hears other"),
+            recorded(("caller", "other"), ("anna",)),
+            steps("recording", "not_recording", "recording"),
+        ],
+        **parts,
     )
 
 
@@ -85,13 +110,62 @@ STORIES = (
     switched("Without a wish nothing is recorded"),
     story(
         "Without the service nothing is recorded, and nobody is told otherwise",
-        handled(
-            forwards("anna"), company="without recording", records=True, warns=True, warning="warning"
-        ),
+        handled(forwards("anna"), company="other", records=True, warns=True, warning="warning"),
         then=[recorded(), heard("caller", "anna"), without_steps("recording")],
         proves=["OPT-06"],
         trap=23,
         **TALK,
+    ),
+    switched("The number's switch: on", ("caller",), ("anna",), number=RECORDED),
+    switched(
+        "The number's switch and the branch's: recorded once",
+        *(("caller",), ("anna",)),
+        number=RECORDED,
+        records=True,
+    ),
+    switched("The employee's switch goes before the number's", card=Recording.OFF, number=RECORDED),
+    switched("Without the service the number's switch is none", company="other", number=RECORDED),
+    story(
+        "A number announces what it records",
+        handled(forwards("anna"), number={**RECORDED, "announces": True}, warning="warning"),
+        then=[heard("caller", "warning", "anna"), recorded(("caller",), ("anna",))],
+        proves=["NUM-06"],
+        **TALK,
+    ),
+    story(
+        "A number that records need not say so",
+        handled(forwards("anna"), number=RECORDED, warning="warning"),
+        then=[heard("caller", "anna"), recorded(("caller",), ("anna",))],
+        proves=["NUM-06"],
+        **TALK,
+    ),
+    story(
+        "A number announces nothing where nothing is recorded",
+        handled(forwards("anna"), number={"announces": True}, warning="warning"),
+        then=[heard("caller", "anna"), recorded()],
+        proves=["NUM-06"],
+        **TALK,
+    ),
+    # --- pauses -------------------------------------------------------------------------------------
+    paused(
+        "A program pauses a recording: what is said meanwhile is not in it",
+        "the recording pauses",
+        "the recording goes on",
+        anna=[answers()],
+        program=[
+            *(once("anna hears caller"), waits(1.5), pauses_recording()),
+            *(once("anna hears other"), resumes_recording()),
+        ],
+    ),
+    paused(
+        "Anna pauses the recording by a feature code and goes on by the same",
+        "anna pressed *3",
+        "anna pressed *3",
+        anna=[
+            *(answers(), talks("caller"), waits(1.5), presses("*3", by="info")),
+            *(once("anna hears other"), presses("*3", by="info")),
+        ],
+        lacks={"anna": "events"},
     ),
     # --- messages -----------------------------------------------------------------------------------
     left(

@@ -11,9 +11,10 @@
 
 Everybody has a name: ``caller``, ``another`` and ``third`` call from outside; ``anna``, ``boris``,
 ``vera`` and ``gleb`` are employees, each with a telephone if the story has a part for it;
-``outside`` and ``mobile`` are numbers that the carrier reaches. A part is a list of acts, done in order
-while the others do theirs. Each act waits for what it needs; none of them knows a clock but ``waits``
-and ``after``.
+``outside`` and ``mobile`` are numbers that the carrier reaches. Anna has further telephones
+(``FURTHER``). ``program`` is no telephone: it asks for something over the API. A part is a list of
+acts, done in order while the others do theirs. Each act waits for what it needs; none of them knows a
+clock but ``waits`` and ``after``.
 
 What is heard has a name, too: each media (``SOUNDS``) and each voice is a tone of its own. The name of
 a person is heard when two talk with each other, ``ringback`` is our ringback tone.
@@ -31,6 +32,9 @@ __all__ = ["Act", "Story", "handled", "story"]
 EMPLOYEES = {"anna": "Анна", "boris": "Борис", "vera": "Вера", "gleb": "Глеб"}
 CALLERS = ("caller", "another", "third")
 OUTSIDE = ("outside", "mobile")
+FURTHER = {"annas_mobile": ("anna", "mobile"), "annas_cell": ("anna", "external")}
+"""Whose further telephones these are, and of which kind."""
+PROGRAM = "program"
 MUSIC = "music.morning_coffee"
 """What the library lets one hear who is held."""
 LOOPING = frozenset({"ringback", "melody", "waiting", MUSIC})
@@ -51,7 +55,7 @@ _NAMES = (
         "waiting",
     ),
     *("message", "long", "long, the rest", "closed", "other", "early", "beep"),
-    *(*CALLERS, *EMPLOYEES, *OUTSIDE),
+    *(*CALLERS, *EMPLOYEES, *OUTSIDE, *FURTHER),
 )
 TONES = {"ringback": 425, **{name: _LOW + number * _STEP for number, name in enumerate(_NAMES)}}
 """Hertz of each media and each voice."""
@@ -102,6 +106,11 @@ def dials_extension(name, code=""):
     return Act("dials_extension", (name, code))
 
 
+def says(name):
+    """From now on one hears this of him."""
+    return Act("says", (name,))
+
+
 def waits(seconds):
     return Act("waits", (seconds,))
 
@@ -131,7 +140,29 @@ def calls(whom=None):
     return Act("calls", (whom,))
 
 
+# --- what a program asks for over the API -------------------------------------------------------
+
+
+def connects(who, to):
+    """An employee is to be connected with somebody: first the one rings, then the other."""
+    return Act("connects", (who, to))
+
+
+def pauses_recording():
+    """What is said from now on is left out."""
+    return Act("pauses", (True,))
+
+
+def resumes_recording():
+    return Act("pauses", (False,))
+
+
 # --- what those do who are called ---------------------------------------------------------------
+
+
+def registers():
+    """The telephone was not there before. What comes before this is done by who waits for it."""
+    return Act("registers")
 
 
 def answers(after=0.0):
@@ -201,11 +232,19 @@ class Story:
     real: bool = True
     virtual: bool = True
     lacks: dict = field(default_factory=dict)
+    beside: dict = field(default_factory=dict)  # what is done without a telephone
 
     @property
     def employees(self):
         """Who of the company has a part or is named."""
-        return tuple(name for name in EMPLOYEES if name in self.parts or name in self.handling.named)
+        owners = {FURTHER[name][0] for name in self.parts if name in FURTHER}
+        named = {*self.parts, *self.handling.named, *owners}
+        return tuple(name for name in EMPLOYEES if name in named)
+
+    @property
+    def late(self):
+        """Whose telephones are not there from the beginning."""
+        return frozenset(self.beside) - {PROGRAM}
 
     @property
     def recorded(self):
@@ -228,8 +267,13 @@ class Story:
 def story(title, handling, *, then, proves=(), trap=None, real=True, virtual=True, only=None, **parts):
     """A story. ``lacks``: {"caller": "events"} says what somebody's telephone does not know."""
     lacks = parts.pop("lacks", {})
-    unknown = set(parts) - {*EMPLOYEES, *CALLERS, *OUTSIDE}
+    unknown = set(parts) - {*EMPLOYEES, *CALLERS, *OUTSIDE, *FURTHER, PROGRAM}
     assert not unknown, f"nobody is called {unknown}"
     acts = {name: tuple(part) for name, part in parts.items()}
+    beside = {PROGRAM: acts.pop(PROGRAM)} if PROGRAM in acts else {}
+    for name, part in acts.items():
+        if registers() in part:
+            begins = part.index(registers()) + 1
+            beside[name], acts[name] = part[:begins], part[begins:]
     proofs = tuple(proves)
-    return Story(title, handling, acts, tuple(then), proofs, trap, real, virtual, lacks)
+    return Story(title, handling, acts, tuple(then), proofs, trap, real, virtual, lacks, beside)

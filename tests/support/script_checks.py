@@ -132,6 +132,14 @@ def happened(*facts):
     return check
 
 
+def never_happened(*facts):
+    def check(result):
+        found = [fact for fact in facts if fact in result.facts]
+        return f"it was so: {found}" if found else None
+
+    return check
+
+
 def recorded_calls(count):
     def check(result):
         found = len(result.calls)

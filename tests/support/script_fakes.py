@@ -12,14 +12,15 @@ from core.sip.session import Answered, Cancelled, Digit, Ended, Failed, Progress
 from core.sip.tap import Tap
 from core.sip.uri import SipUri
 from core.testing import MemoryMedia, MemoryMediaSession
-from tests.support.script import CALLERS, EMPLOYEES, OUTSIDE, SOUNDS
+from tests.support.script import CALLERS, EMPLOYEES, FURTHER, OUTSIDE, SOUNDS
+from tests.support.script_sip import said as in_words
 from tests.unit.call.office import Caller, invite
 from tests.unit.call.world import FakeSession, LoopClock
 
 __all__ = ["NUMBERS", "TRUNK", "Endpoint", "HearingMedia", "VirtualCaller"]
 
 TRUNK = Trunk(UUID(int=4), "carrier", "192.0.2.1", networks=("192.0.2.0/24",))
-NUMBERS = {name: f"+7916000{at:04}" for at, name in enumerate((*CALLERS, *OUTSIDE), 1)}
+NUMBERS = {name: f"+7916000{at:04}" for at, name in enumerate((*CALLERS, *OUTSIDE, *FURTHER), 1)}
 
 # --- telephones -----------------------------------------------------------------------------------
 
@@ -69,6 +70,16 @@ class Telephone:
 
     async def offer(self, direction):
         self.session.say(Reoffer(said(self.name).replace(b"i=", f"a={direction}\r\ni=".encode())))
+
+    def speak(self, name):
+        self.stage.media.spoken(self.name, name)
+
+    async def press(self, key, by):
+        if by == "info":
+            self.session.say(Digit(key, 100))
+        else:
+            self.stage.media.pressed(self.name, key)
+        await asyncio.sleep(0.1)
 
     def fall_silent(self):
         self.silent_since = asyncio.get_running_loop().time()
@@ -124,20 +135,16 @@ class VirtualCaller(Telephone):
         self.session.by_info = stage.story.lacks.get(self.name) == "events"
         stage.switchboard.on_invite(self.session, origin)
 
-    async def press(self, key, by):
-        if by == "info":
-            self.session.say(Digit(key, 100))
-        else:
-            self.stage.media.of[self.name].on_key(None, key, 100)
-        await asyncio.sleep(0.1)
-
 
 class CalleesSession(FakeSession):
     __slots__ = ("phone",)
 
     def bye(self, headers=()):
         super().bye(headers)
-        self.phone.end(200 if self.phone.answered else 487)
+        phone, told = self.phone, in_words("".join(text for name, text in headers if name == "Reason"))
+        if told and not phone.answered:
+            phone.stage.log.add(f"{phone.name} is told: {told}")
+        phone.end(200 if phone.answered else 487)
 
 
 class VirtualCallee(Telephone):
@@ -158,44 +165,51 @@ class VirtualCallee(Telephone):
     async def sound_early(self, name):
         self.session.say(Progress(183, "Session Progress", said(name)))
 
-    async def press(self, key, by):
-        if by == "info":
-            self.session.say(Digit(key, 100))
-        else:
-            media, leg = self.stage.media.leg_of(self.name)
-            media.on_key(leg, key, 100)
-        await asyncio.sleep(0.1)
-
 
 # --- what surrounds them ----------------------------------------------------------------------------
 
 
 class HearingSession(MemoryMediaSession):
-    """Lets people hear what would sound."""
+    """Lets people hear what would sound: who is in the ``middle``, and whom that one is joined with."""
 
     def __init__(self, server):
         super().__init__(server)
         self.stage = server.stage
-        self.caller = None
-        self._names = {}  # of legs
+        self.middle = None
+        self.names = {}  # of legs
         self._sounding = {}  # by who hears it
-        self._with = None  # the leg that the caller is joined with
+        self._with = None  # the leg that the one in the middle is joined with
+        self._closed = False
 
     async def open(self, caller_sdp):
-        self.caller = name_in(caller_sdp)
-        self.stage.media.of[self.caller] = self
-        self._phone = self.stage.callers[self.caller]
+        self.middle = self.names["caller"] = name_in(caller_sdp)
         return await super().open(caller_sdp)
 
+    async def found(self, leg, answer):
+        self.middle = self.names[leg] = name_in(answer)
+        await super().found(leg, answer)
+
     async def connect(self, leg, answer=b""):
-        self._still(self.caller)
+        self._still(self.middle)
         self._with = leg
-        name = self._names[leg] = name_in(answer) if answer else self._names[leg]
-        self.stage.heard_of(self.caller).add(name)
-        callee = self.stage.callee(name)
-        if callee is not None and callee.answered:
-            callee.heard.add(self.caller)
+        name = self.names[leg] = name_in(answer) if answer else self.names[leg]
+        self.stage.heard_of(self.middle).add(name)
+        if self.stage.talks(name):
+            self.stage.heard_of(name).add(self.middle)
         return await super().connect(leg, answer)
+
+    async def promote(self, leg):
+        self.middle, self._with = self.names[leg], None
+        await super().promote(leg)
+
+    def leg_of(self, name):
+        """What one is called here, if he is here; ``other`` is whom he talks with."""
+        found = next((leg for leg, known in self.names.items() if known == name), None)
+        return None if self._closed else found
+
+    def other(self, name):
+        joined = self.names.get(self._with)
+        return joined if name == self.middle else self.middle if name == joined else None
 
     async def play(self, clip, *, again=False, to=None):
         await super().play(clip, again=again, to=to)
@@ -209,8 +223,7 @@ class HearingSession(MemoryMediaSession):
         listener = self._listener(of)
         sounded = self._still(listener)
         await super().hush(of)
-        if self._with is not None and sounded:  # the other one is heard again
-            other = self._listener(self._with) if of is None else self.caller
+        if sounded and (other := self.other(listener)):  # who is heard again
             self.stage.heard_of(listener).add(other)
 
     async def park(self):
@@ -223,6 +236,7 @@ class HearingSession(MemoryMediaSession):
         await super().drop(leg)
 
     async def close(self):
+        self._closed = True
         for listener in list(self._sounding):
             self._still(listener)
         await super().close()
@@ -233,12 +247,13 @@ class HearingSession(MemoryMediaSession):
     async def loudness(self):
         """The caller speaks until he falls silent."""
         now = asyncio.get_running_loop().time()
-        last = now if self._phone.silent_since is None else self._phone.silent_since
+        silent = self.stage.callers[self.middle].silent_since
+        last = now if silent is None else silent
         said = last - self._since
         return Loudness(said, LoopClock().now() - now + last) if said > 0 else Loudness()
 
     def _listener(self, leg):
-        return self.caller if leg is None else self._names.get(leg)
+        return self.middle if leg is None else self.names.get(leg)
 
     def _still(self, listener):
         sounding = self._sounding.pop(listener, None)
@@ -254,21 +269,23 @@ class HearingSession(MemoryMediaSession):
 
 
 class HearingMedia(MemoryMedia):
-    """``of`` is the latest session of each caller."""
+    """Whoever speaks or presses a key does it in the last session that he came to."""
 
     def __init__(self, stage):
         super().__init__()
         self.stage = stage
-        self.of = {}
 
-    def leg_of(self, name):
-        """The session in which this one is called, and the name of the leg there."""
-        return next(
-            (session, leg)
-            for session in self.of.values()
-            for leg, known in session._names.items()
-            if known == name
-        )
+    def pressed(self, name, key):
+        session = self._session_of(name)
+        session.on_key(None if session.middle == name else session.leg_of(name), key, 100)
+
+    def spoken(self, name, what):
+        other = self._session_of(name).other(name)
+        if other is not None:
+            self.stage.heard_of(other).add(what)
+
+    def _session_of(self, name):
+        return next(each for each in reversed(self.sessions.values()) if each.leg_of(name))
 
     def session(self, call_id):
         self.sessions[call_id] = HearingSession(self)
@@ -286,7 +303,7 @@ class Endpoint:
 
     def contacts(self, login):
         name = self._stage.name_of(login)
-        if name not in self._stage.story.parts:
+        if not self._stage.has_telephone(name):
             return []
         return [SimpleNamespace(target=lambda: Target(f"sip:{login}@phone"))]
 

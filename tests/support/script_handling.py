@@ -4,7 +4,7 @@
 id, an extension or a number.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from msgspec import to_builtins
@@ -266,6 +266,7 @@ class Handling:
     contacts: dict
     company: str
     off_hours: tuple | None = None  # blocks; there, the company is closed
+    number: dict = field(default_factory=dict)
 
     def closed_chain(self, ids):
         """«Нерабочее время»."""
@@ -323,11 +324,21 @@ class Handling:
 
 
 def handled(
-    *steps, net=(), groups=None, cards=None, contacts=None, company="usual", off_hours=None, **options
+    *steps,
+    net=(),
+    groups=None,
+    cards=None,
+    contacts=None,
+    company="usual",
+    off_hours=None,
+    number=None,
+    **options,
 ):
     """The blocks of the scenario. ``groups``: name → fields with ``members``; ``cards``: employee →
-    fields; ``contacts``: caller → fields. ``off_hours`` are the blocks of «Нерабочее время»: with them,
-    even none, it is closed now. ``company`` is ``usual`` or one without the service of recording."""
+    fields, ``phones`` among them: telephone → fields; ``contacts``: caller → fields; ``number``: fields
+    of the number. ``off_hours`` are the blocks of «Нерабочее время»: with them, even none, it is closed
+    now. ``company`` is ``usual`` or ``other``: without the service of
+    recording, and what is said off hours is the media ``closed``."""
     return Handling(
         steps,
         tuple(net),
@@ -337,4 +348,5 @@ def handled(
         contacts or {},
         company,
         None if off_hours is None else tuple(off_hours),
+        number or {},
     )

@@ -68,6 +68,8 @@ class Telephone:
 
     def hear_end(self, status):
         self.stage.loop.call_later(0.3, self.close)  # what was on its way is heard
+        if self.sip.reason:
+            self.stage.log.add(f"{self.name} is told: {self.sip.reason}")
         if not self.over.done():
             self.over.set_result(status)
 

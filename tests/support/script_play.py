@@ -120,15 +120,30 @@ class Part:
     async def presses(self, keys, by):
         for key in keys:
             await self.phone.press(key, by)
+        self.stage.log.add(f"{self.name} pressed {keys}")
 
     async def dials_extension(self, name, code):
         await self.presses(code + self.stage.ids["extension", name], "events")
+
+    async def says(self, name):
+        self.phone.speak(name)
 
     async def waits(self, seconds):
         await asyncio.sleep(seconds)
 
     async def once(self, fact, times):
         await self.stage.log.once(fact, times)
+
+    async def connects(self, who, to):
+        await self.stage.connect(who, to)
+        await self.stage.log.once(f"{who} rings")
+
+    async def pauses(self, paused):
+        await self.stage.pause_recording(paused)
+        self.stage.log.add(f"the recording {'pauses' if paused else 'goes on'}")
+
+    async def registers(self):
+        await self.stage.register(self.name)
 
     async def calls(self, whom):
         code, _, name = (whom or "").rpartition(" ")
@@ -209,6 +224,13 @@ async def called(stage, name, phone, acts):
     await Part(name, phone, stage).play(acts)
 
 
+async def beside(stage, name, acts):
+    """What somebody does who is in no call."""
+    part = Part(name, None, stage)
+    for act in acts:
+        await getattr(part, act.verb)(*act.args)
+
+
 async def play(stage, story):
     """Do all parts at the same time; ``stage.opened`` telephones of who is called. Returns a Result."""
     roles = {name: acts for name, acts in story.parts.items() if dials(name, acts)}
@@ -217,6 +239,7 @@ async def play(stage, story):
     for name, acts in roles.items():
         begins = acts if any(act.verb == "calls" for act in acts) else (Act("calls", (None,)), *acts)
         tasks.append(asyncio.create_task(Part(name, phones[name], stage).play(begins)))
+    tasks += [asyncio.create_task(beside(stage, *part)) for part in story.beside.items()]
     try:
         async with asyncio.timeout(stage.seconds):
             await asyncio.gather(*tasks)

@@ -5,37 +5,40 @@ play. Stories share a company; each has a number, a scenario, people and extensi
 """
 
 import asyncio
-import itertools
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 from msgspec import json, to_builtins
 
 from core.ids import new_id
-from core.library import Prompt
-from tenants.services import calls, employees, groups, lines, menus, numbers, scenarios, schedules, tags
+from tenants.services import (
+    company_settings,
+    employees,
+    groups,
+    lines,
+    menus,
+    numbers,
+    scenarios,
+    schedules,
+    tags,
+)
 from tenants.services.contacts import CreateContact
 from tenants.services.contacts import create as save_contact
 from tenants.services.media import CreateMedia, FilePart, Library, Pause
 from tenants.services.scenario_blocks import BranchDraft
-from tenants.storage import RECORDINGS, Storage
-from tenants.tables import ExtensionList, Recording
-from tests.support.ear import Ear
-from tests.support.heard import Hearing, library
+from tenants.services.terminals import ChangeTerminal
+from tenants.storage import Storage
+from tenants.tables import ExtensionList
 from tests.support.instance import company_in
-from tests.support.pcaps import decoded
-from tests.support.script import CALLERS, EMPLOYEES, OUTSIDE, SOUNDS, TONES
-from tests.support.script_handling import Ids
-from tests.support.script_phones import Exchange, RealCallee, RealCaller
-from tests.support.script_play import Heard, Log, Record, called, check, play
+from tests.support.script import EMPLOYEES, FURTHER, SOUNDS, TONES
+from tests.support.script_phones import Exchange
+from tests.support.script_play import check
+from tests.support.script_program import Program
+from tests.support.script_stage import RealStage
 from tests.support.sound import mp3
 
 __all__ = ["troupe"]
 
 AT_ONCE = 16
-_PEOPLE = ("person", "group")
-_stories = itertools.count(1)
 
 
 @asynccontextmanager
@@ -47,9 +50,10 @@ async def troupe(instance, stories):
             company = await stack.enter_async_context(company_in(instance))
             mine = [story for story in stories if story.handling.company == kind]
             if kind == "usual":
-                await company.sql("UPDATE contracts SET recording = true")
+                await company.sql("UPDATE contracts SET recording = true, recording_pause = true")
             cast = await _Cast(company).prepare(mine)
             stack.callback(cast.exchange.close)
+            stack.push_async_callback(cast.program.close)
             stages |= cast.stages
         at_once = asyncio.Semaphore(AT_ONCE)
 
@@ -78,27 +82,33 @@ class _Cast:
 
     async def prepare(self, stories):
         media = await self._media()
+        if stories[0].handling.company == "other":
+            await self._say_off_hours(media["closed"])
         command = schedules.CreateSchedule("Никогда")
         self.never = await schedules.create(self.db, self.here, command)
         self.exchange = await Exchange(self.company).open()
+        self.program = await Program(self.company).open()
         for story in stories:
-            stage = RealStage(story, self.company, self.exchange)
+            stage = RealStage(story, self.company, self.exchange, self.program)
             stage.ids |= {("media", name): key for name, key in media.items()}
             self.stages[story.id] = stage
             for name in story.employees:
                 await self._hire(stage, name)
         revealed = await lines.reveal_all(self.db, self.company.issuer, self.here)
-        sip = {line.employee_id: line for line in revealed if line.kind == "sip"}
+        known = {(line.employee_id, line.kind): line for line in revealed}
         for stage in self.stages.values():
             for name in stage.story.employees:
-                line = sip[stage.ids["person", name]]
-                stage.lines[name] = line
-                stage.own(line.login, name)
+                stage.has(name, known[stage.ids["person", name], "sip"])
+            for name in FURTHER.keys() & stage.story.parts:
+                owner, kind = FURTHER[name]
+                if kind != "external":
+                    stage.has(name, known[stage.ids["person", owner], kind])
             await self._configure(stage)
         views = {view.e164: view for view in await numbers.numbers(self.db, self.here)}
         for stage in self.stages.values():
             view = views[stage.number]
-            command = numbers.UpdateNumber(view.id, view.version, scenario_id=stage.scenario)
+            fields = {"scenario_id": stage.scenario, **stage.story.handling.number}
+            command = numbers.UpdateNumber(view.id, view.version, **fields)
             await numbers.update(self.db, self.here, command)
         await self.company.settled()
         return self
@@ -118,12 +128,23 @@ class _Cast:
             made[name] = (await library.create(self.here, CreateMedia(name, tuple(chain)))).id
         return made
 
+    async def _say_off_hours(self, media):
+        now = await company_settings.get(self.db, self.here)
+        command = company_settings.UpdateSettings(now.version, off_hours_media=media)
+        await company_settings.update(self.db, self.here, command)
+
     async def _hire(self, stage, name):
         command = employees.CreateEmployee(
             EMPLOYEES[name], extension=stage.ids["extension", name], dialled_from_menu=True
         )
         view = await employees.create(self.db, self.company.issuer, self.here, command)
-        card = stage.story.handling.cards.get(name)
+        card = {**stage.story.handling.cards.get(name, {})}
+        phones = card.pop("phones", {})
+        if phones:
+            kinds = {FURTHER.get(each, (name, "sip"))[1]: each for each in phones}
+            card["terminals"] = {kind: ChangeTerminal(**phones[kinds[kind]]) for kind in kinds}
+            if "external" in kinds:
+                card["external_number"] = stage.ids["number", kinds["external"]]
         if card:
             command = employees.UpdateEmployee(view.id, view.version, **card)
             await employees.update(self.db, self.here, command)
@@ -182,193 +203,3 @@ class _Cast:
 
 async def _content(name, seconds):
     yield mp3(TONES[name], seconds)
-
-
-class RealStage:
-    """Where one story is played."""
-
-    seconds = 100
-    patience = 2.0
-
-    def __init__(self, story, company, exchange):
-        self.story = story
-        self.company = company
-        self.exchange = exchange
-        self.log = Log()
-        self.heard = {}
-        self.lines = {}
-        self.at = at = next(_stories)
-        self.ids = Ids()
-        self.scenario = self.number = None
-        for each, name in enumerate(EMPLOYEES):
-            self.ids["extension", name] = f"{1000 + 10 * at + each}"
-        for each, name in enumerate(story.handling.groups, len(EMPLOYEES)):
-            self.ids["extension", name] = f"{1000 + 10 * at + each}"
-        for each, name in enumerate((*CALLERS, *OUTSIDE)):
-            self.ids["number", name] = f"+7918{at:05}{each:02}"
-            self.own(self.ids["number", name], name)
-        self._phones = []
-        self._tasks = set()
-        self._parts = []
-        self._mute = []
-
-    def own(self, address, name):
-        self.exchange.owners[address] = (self, name)
-
-    @property
-    def loop(self):
-        return asyncio.get_running_loop()
-
-    async def play(self):
-        for name, acts in self.story.parts.items():
-            if name in self.lines and acts is not None:
-                line = self.lines[name]
-                await self.exchange.lines.register(line.login, line.password, self.company.domain)
-        self.known = await library("ru", *map(Prompt, self.story.prompts))
-        try:
-            return await play(self, self.story)
-        finally:
-            for phone in self._phones:
-                phone.close()
-            for task in (*self._tasks, *self._parts):
-                task.cancel()
-            await asyncio.gather(*self._tasks, *self._parts, return_exceptions=True)
-
-    # --- what a part asks for ---
-
-    def ear(self, tell):
-        """Who listens for the library has another ear, which takes more time."""
-        if not self.known:
-            return Ear(TONES, tell)
-        return Hearing(self.known, tell, tones=TONES)
-
-    def heard_of(self, name):
-        return self.heard.setdefault(name, Heard(self.log, name))
-
-    def keep(self, task):
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def phone(self, name):
-        phone = RealCaller(name, self)
-        self._phones.append(phone)
-        return phone
-
-    def post_of(self, name):
-        return self.exchange.lines if name in EMPLOYEES else self.exchange.carrier
-
-    def dialled(self, name, number):
-        """Request URI, From, and the account, if any."""
-        host, port = self.company.instance.sip
-        if name in EMPLOYEES:
-            line, domain = self.lines[name], self.company.domain
-            return f"sip:{number}@{domain}", f"<sip:{line.login}@{domain}>", (line.login, line.password)
-        own = self.ids["number", name]
-        return f"sip:{number}@{host}:{port}", f"<sip:{own}@carrier.test>", None
-
-    def number_of(self, whom):
-        if whom is None:
-            return self.number
-        return self.ids.get(("extension", whom)) or self.ids.get(("number", whom)) or whom
-
-    def contact_of(self, to):
-        return f"sip:{self.number_of(to)}@{self.company.domain}"
-
-    def is_mute(self, name):
-        return any(act.verb == "keeps_silent" for act in self.story.parts.get(name, ()))
-
-    async def called(self, name, call):
-        acts = self.story.parts.get(name)
-        if acts is None:
-            call.answer(404)
-            return
-        phone = RealCallee(name, self)
-        phone.sip = call
-        call.on_end = phone.hear_end
-        call.on_offer = phone.reoffered
-        self._phones.append(phone)
-        await phone.open()
-        part = asyncio.create_task(called(self, name, phone, acts))
-        self._parts.append(part)
-
-    async def parts_done(self):
-        while pending := [part for part in self._parts if not part.done()]:
-            await asyncio.wait(pending)
-        for part in self._parts:
-            part.result()
-
-    # --- what came of it ---
-
-    async def records(self):
-        parts = self.story.parts.items()
-        acts = [act for _, part in parts for act in part]
-        own = [act.verb for act in acts if not (act.verb == "calls" and _picks_up(act))]
-        callers = sum(1 for name, acts in parts if name in CALLERS and not _calls(acts))
-        wanted = callers + own.count("calls") + own.count("consults")
-        rows = await self._rows()
-        while len(rows) < wanted:
-            await asyncio.sleep(0.3)
-            rows = await self._rows()
-        cards = [
-            await calls.card(self.company.db, self.company.here, row.id)
-            for row in sorted(rows, key=lambda row: row.started_at)
-        ]
-        return [
-            replace(
-                Record.made(
-                    card.call.outcome, card.ended_by, card.sip_status, card.steps, self._name_of
-                ),
-                recordings=await self._recordings(card) if self.story.recorded else (),
-            )
-            for card in cards
-        ]
-
-    async def _recordings(self, card):
-        """Kinds of the call's recordings, and who is heard in each channel."""
-        async with asyncio.timeout(self.seconds):
-            while any(row["state"] == "waiting" for row in await self._recording_rows(card)):
-                await asyncio.sleep(0.3)
-        found = []
-        storage = Storage(self.company.instance.settings.data.dir.resolve() / RECORDINGS)
-        for row in await self._recording_rows(card):
-            if row["state"] == "ready":
-                sound = storage.path(self.company.id, f"{row['id']}.{row['form']}")
-                sides = 2 if row["kind"] == "conversation" else 1
-                channels = await asyncio.to_thread(decoded, sound, sides)
-                found.append((row["kind"], [heard_in(each) for each in channels]))
-        return tuple(found)
-
-    async def _recording_rows(self, card):
-        async with self.company.db.tenant(self.company.id):
-            rows = await Recording.select().where(Recording.call_id == card.call.id)
-        return sorted(rows, key=lambda row: row["id"])
-
-    async def _rows(self):
-        now = datetime.now(UTC)
-        query = calls.CallQuery(now - timedelta(hours=1), now + timedelta(hours=1), limit=200)
-        page = await calls.history(self.company.db, self.company.here, query)
-        ours = {self.number, *self.ids.values()}
-        return [row for row in page.calls if row.called in ours or row.caller in ours]
-
-    def _name_of(self, address):
-        owner = self.exchange.owners.get(address)
-        if owner:
-            return owner[1]
-        people = {str(self.ids[kind, name]): name for kind, name in self.ids if kind in _PEOPLE}
-        return people.get(address)
-
-
-def heard_in(samples):
-    """Whose voices are in a recording."""
-    names = []
-    Ear(TONES, lambda name: None if name in names else names.append(name)).hear(samples)
-    return tuple(names)
-
-
-def _picks_up(act):
-    """Whether it joins a call in place of making one."""
-    return (act.args[0] or "").startswith("*")
-
-
-def _calls(acts):
-    return any(act.verb == "calls" for act in acts)

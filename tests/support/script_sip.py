@@ -11,7 +11,7 @@ import secrets
 from core.sip import digest
 from core.sip._wire import WireError, build_request, build_response, parse
 
-__all__ = ["Post", "SipCall"]
+__all__ = ["Post", "SipCall", "said"]
 
 _FIRST, _LONGEST, _GIVE_UP = 0.5, 4.0, 60.0
 _ALLOW = ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, NOTIFY, REFER, UPDATE")
@@ -141,6 +141,7 @@ class SipCall:
         self.extra = ()
         self.on_end = self.on_progress = lambda *_: None
         self.on_offer = lambda body: b""
+        self.reason = ""  # of the CANCEL, in words
         self._answers = {}  # (method, cseq) → what we answered
         self._final = False
         self._tasks = set()
@@ -279,6 +280,7 @@ class SipCall:
         elif request.method == "CANCEL":
             self.post.send(self._response(request, 200))
             if not self._final:
+                self.reason = said(request.header("Reason"))
                 self.answer(487)
                 self.on_end(487)
         elif request.method == "BYE":
@@ -330,6 +332,12 @@ class SipCall:
 def _uri(header):
     match = re.search(r"<([^>]+)>", header or "")
     return match[1] if match else (header or "").strip()
+
+
+def said(reason):
+    """The words of a Reason (RFC 3326)."""
+    match = re.search(r'text="([^"]*)"', reason or "")
+    return match[1] if match else ""
 
 
 def _proof(answer, method, uri, login, password):

@@ -27,6 +27,7 @@ from core.contracts import (
 )
 from core.host import Host
 from core.hours import Schedule
+from core.ids import new_id
 from core.settings import SipSettings
 from core.testing import (
     MemoryBoard,
@@ -35,7 +36,7 @@ from core.testing import (
     MemorySounds,
 )
 from tests.support import virtual_time
-from tests.support.script import EMPLOYEES, MUSIC, SOUNDS
+from tests.support.script import EMPLOYEES, FURTHER, MUSIC, SOUNDS
 from tests.support.script_fakes import NUMBERS, TRUNK, Endpoint, HearingMedia, VirtualCaller
 from tests.support.script_handling import Ids
 from tests.support.script_play import Heard, Log, Record, called, check, play
@@ -76,6 +77,7 @@ class VirtualStage:
         self._parts = []
         self._callees = {}
         self.callers = {}
+        self._registered = set()
         self.ids = Ids(self._known())
         kinds = ("login", "number", "person", "group")
         self._names = {str(value): name for (kind, name), value in self.ids.items() if kind in kinds}
@@ -112,8 +114,30 @@ class VirtualStage:
         self.callers[name] = VirtualCaller(name, self)
         return self.callers[name]
 
-    def callee(self, name):
-        return self._callees.get(name)
+    def talks(self, name):
+        """Whether this one's telephone is answered, whoever called whom."""
+        phones = (self._callees.get(name), self.callers.get(name))
+        return any(phone is not None and phone.answered for phone in phones)
+
+    def has_telephone(self, name):
+        late = self.story.late - self._registered
+        return name in self.story.parts and name not in late
+
+    async def register(self, name):
+        self._registered.add(name)
+        now = LoopClock().now()
+        self.switchboard.moment.line_registered(self.line(name), now, now + 600, "phone", "udp")
+
+    async def connect(self, who, to):
+        person, number = self.ids["person", who], self.number_of(to)
+        assert self.switchboard.call_for(TENANT, new_id(), person, number)
+
+    async def pause_recording(self, paused):
+        while not any(
+            self.switchboard.pause_recording(TENANT, call.facts.call_id, paused, "program")
+            for call in self.switchboard.present()
+        ):
+            await asyncio.sleep(0.1)
 
     def name_of(self, address):
         """Whose a number, a line or an id is."""
@@ -128,7 +152,7 @@ class VirtualStage:
         return f"sip:{self.number_of(to)}@{SipSettings().domain}"
 
     def line(self, name):
-        person = self.ids["person", name]
+        person = self.ids["person", owner_of(name)]
         return Line(self.ids["login", name], TENANT, person, self.ids["terminal", name], {})
 
     def ringing(self, name, phone, acts):
@@ -157,6 +181,8 @@ class VirtualStage:
                 ("login", name): f"00500000{at:02}",
                 ("extension", name): str(101 + at),
             }
+        for at, name in enumerate(FURTHER):
+            known["terminal", name], known["login", name] = _id("terminal", name), f"00500001{at:02}"
         for at, name in enumerate(handling.groups):
             known["group", name] = _id("group", name)
             known["extension", name] = str(201 + at)
@@ -176,19 +202,26 @@ class VirtualStage:
             plugins=frozenset(_host().manifests),
             employees=tuple(self._employee(name) for name in self.story.employees),
             terminals=tuple(
-                Terminal(
-                    ids["terminal", name], ids["person", name], TerminalKind.SIP, ids["login", name]
-                )
-                for name in self.story.employees
+                self._terminal(name) for each in self.story.employees for name in self._phones(each)
             ),
             groups=tuple(self._group(name, **g) for name, g in handling.groups.items()),
-            numbers=(Number(UUID(int=30), NUMBER, scenario_id=SCENARIO, trunk_id=TRUNK.id),),
+            numbers=(
+                Number(
+                    UUID(int=30),
+                    NUMBER,
+                    scenario_id=SCENARIO,
+                    trunk_id=TRUNK.id,
+                    **handling.number,
+                ),
+            ),
             scenarios=(Scenario(SCENARIO, "Рассказ", 1, self._branch()),),
             schedules=(Schedule(NEVER, "Никогда", ((),) * 7),),
             media=tuple(Media(ids["media", name], name, name) for name in SOUNDS),
             menus=tuple(each.made(ids) for each in handling.menus),
             extension_lists=tuple(each.made(ids) for each in handling.lists),
             recording=handling.company == "usual",
+            recording_pause=handling.company == "usual",
+            off_hours_media=None if handling.company == "usual" else ids["media", "closed"],
         )
 
     def _branch(self):
@@ -201,15 +234,31 @@ class VirtualStage:
             off_hours=handling.closed_chain(self.ids),
         )
 
+    def _phones(self, name):
+        """An employee's telephones, as the story has them."""
+        return [
+            name,
+            *(each for each in FURTHER if each in self.story.parts and owner_of(each) == name),
+        ]
+
+    def _terminal(self, name):
+        owner, kind = FURTHER.get(name, (name, TerminalKind.SIP))
+        fields = self.story.handling.cards.get(owner, {}).get("phones", {}).get(name, {})
+        where = "number" if kind == TerminalKind.EXTERNAL else "login"
+        person, address = self.ids["person", owner], self.ids[where, name]
+        key = self.ids["terminal", name]
+        return Terminal(key, person, TerminalKind(kind), address, **fields)
+
     def _employee(self, name):
         fields = {"dialled_from_menu": True, **self.story.handling.cards.get(name, {})}
         fields.pop("mode", None)  # it is no part of the configuration
+        fields.pop("phones", None)
         ids = self.ids
         return Employee(
             ids["person", name],
             EMPLOYEES[name],
             ids["extension", name],
-            terminals=(ids["terminal", name],),
+            terminals=tuple(ids["terminal", each] for each in self._phones(name)),
             **fields,
         )
 
@@ -222,6 +271,11 @@ class VirtualStage:
     def _contact(self, manager=None, tags=()):
         found = frozenset(self.ids["tag", name] for name in tags)
         return Contact(ContactKind.BUSINESS, found, manager and self.ids["person", manager])
+
+
+def owner_of(name):
+    """Whose telephone it is."""
+    return FURTHER.get(name, (name, ""))[0]
 
 
 @cache
