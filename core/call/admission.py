@@ -73,6 +73,10 @@ class Admission:
                 record.add(StepCode.ADMISSION_REFUSED, plugin=refused.plugin, reason=refusal.reason)
             raise CallRefused(refusal.sip_status, refusal.reason)
 
+    def room(self, number: str, outgoing: int, external: int) -> bool:
+        """Whether somebody outside may be called beyond the call itself, while so many go there."""
+        return number in EMERGENCY or (outgoing < self._most and not self._full(external))
+
     def _full(self, external: int) -> bool:
         channels = self._snapshot.channels
         return channels is not None and external >= channels

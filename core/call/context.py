@@ -21,7 +21,7 @@ from core.call.facts import dialled_by
 from core.call.moment import Moment
 from core.call.placing import Placing
 from core.call.record import CallRecord, seed_of
-from core.call.ways import InTurn, Place
+from core.call.ways import InTurn, NoPlace, Place
 from core.contracts import (
     Addressee,
     AddresseeKind,
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
+    from core.call.channels import Channel
     from core.call.conversation import Conversation
     from core.call.leg import Leg
     from core.ports import RecordingRoom, Sounds
@@ -93,13 +94,15 @@ class CallContext:
         placing: Placing,
         facts: CallFacts,
         find: Find,
+        channel: Channel | None = None,
         sounds: Sounds | None = None,
         room: RecordingRoom | None = None,
     ) -> None:
         """``usable`` says whether the audio that is offered may be used as it is (``encryption``);
         ``present`` is the company's configuration of this moment, for callers who wait;
         ``outgoing`` is how many calls of the tenant went outside when this one came, ``external`` how
-        many went there or came from there. ``find`` finds a dialog among a company's conversations."""
+        many went there or came from there. ``find`` finds a dialog among a company's conversations,
+        ``channel`` is what the call has of the company's."""
         self.snapshot = snapshot
         self._admission = Admission(
             snapshot, hooks, usable=usable, outgoing_calls=settings.outgoing_calls
@@ -113,6 +116,8 @@ class CallContext:
         self._placing = placing
         self._facts = facts
         self._find = find
+        if channel is not None:
+            placing.channel = lambda number: channel.hold()
         self._sounds = sounds
         self._room = room
 
@@ -178,12 +183,13 @@ class CallContext:
 
     @contextmanager
     def for_caller(self) -> Iterator[None]:
-        """The called number is shown as the caller's."""
-        self._placing.shows_called = True
+        """The called number is shown as the caller's; one who is called outside is one more there."""
+        placing, before = self._placing, self._placing.channel
+        placing.shows_called, placing.channel = True, self._one_more
         try:
             yield
         finally:
-            self._placing.shows_called = False
+            placing.shows_called, placing.channel = False, before
 
     def codes(self) -> tuple[Sequence[FeatureCode], Collection[str]]:
         """As they were when the call came."""
@@ -200,9 +206,8 @@ class CallContext:
         if facts is None:
             raise CallRefused(_NOT_FOUND, "not a number")
         tenant_id = facts.tenant_id
-        self._admission.check(facts, self._moment.outgoing(tenant_id), self._moment.external(tenant_id))
-        if facts.direction is Direction.OUTGOING:
-            self._moment.outside_too(self._facts)
+        channels = self._moment.channels
+        self._admission.check(facts, channels.outgoing(tenant_id), channels.external(tenant_id))
         return _as_dialled(facts)
 
     def dialog(self, replaces: Replaces) -> tuple[Conversation, Leg] | None:
@@ -333,12 +338,20 @@ class CallContext:
         """Count it."""
         self._moment.recordings[what] += 1
 
+    def _one_more(self, number: str) -> Channel:
+        tenant_id, channels = self.snapshot.tenant_id, self._moment.channels
+        outgoing, external = channels.outgoing(tenant_id), channels.external(tenant_id)
+        if not self._admission.room(number, outgoing, external):
+            raise NoPlace
+        return channels.take(tenant_id, Direction.OUTGOING)
+
     def moved(self) -> None:
         """Count it."""
         self._moment.moved()
 
     def answered(self, record: CallRecord, ring: Ring) -> None:
-        """Show who talks."""
+        """Show who talks; whoever is called outside from now on, because of a transfer, is one more."""
+        self._placing.channel = self._one_more
         self._moment.answered(record.facts, ring)
 
 

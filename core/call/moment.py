@@ -13,9 +13,10 @@ from uuid import UUID
 
 import structlog
 
+from core.call.channels import Channels
 from core.call.talktime import TalkTime
 from core.call.waiting import Watchers
-from core.contracts import CallFacts, Cdr, Direction, Line, Live, Ring, Terminal
+from core.contracts import CallFacts, Cdr, Line, Live, Ring, Terminal
 from core.events import CallAnswered, CallEnded, CallStarted
 from core.ids import new_id
 from core.ports import Clock, EventSink, LiveBoard, TenantDirectory
@@ -45,8 +46,8 @@ class Moment:
         self._clock = clock
         self._directory = directory
         self._registered = registered
-        self._counted: Counter[tuple[UUID, Direction]] = Counter()  # of each company
-        self._outside: Counter[UUID] = Counter()  # of each call, parties that were passed on outside
+        self._counted: Counter[UUID] = Counter()  # of each company
+        self.channels = Channels()
         self._talking: Counter[UUID] = Counter()  # conversations of each terminal
         self._talks: dict[UUID, tuple[UUID, ...]] = {}  # the terminals of each conversation
         self.talk = TalkTime(self._zone_of)
@@ -57,15 +58,7 @@ class Moment:
 
     def calls_of(self, tenant_id: UUID) -> int:
         """How many calls a company has now."""
-        return sum(self._counted[tenant_id, direction] for direction in Direction)
-
-    def outgoing(self, tenant_id: UUID) -> int:
-        """How many of the tenant's calls go outside now."""
-        return self._counted[tenant_id, Direction.OUTGOING]
-
-    def external(self, tenant_id: UUID) -> int:
-        """How many of the tenant's calls go outside or came from there."""
-        return self.outgoing(tenant_id) + self._counted[tenant_id, Direction.INCOMING]
+        return self._counted[tenant_id]
 
     def live(
         self,
@@ -91,7 +84,7 @@ class Moment:
 
     def admitted(self, facts: CallFacts) -> None:
         """A call counts from now on."""
-        self._counted[facts.tenant_id, facts.direction] += 1
+        self._counted[facts.tenant_id] += 1
 
     def started(self, facts: CallFacts, at: float) -> None:
         """It begins."""
@@ -146,19 +139,19 @@ class Moment:
         """These talk in a call from now on, and nobody else; the board shows who of them was called."""
         at = self._clock.now()
         _less(self._talking, *self._talks.pop(facts.call_id, ()))
-        terminals = tuple(each.terminal_id for each in rings if each.terminal_id is not None)
-        self._talks[facts.call_id] = terminals
+        terminals, people = [], set()
+        for each in rings:
+            if each.terminal_id is not None:
+                terminals.append(each.terminal_id)
+            if each.employee_id is not None:
+                people.add(each.employee_id)
+        self._talks[facts.call_id] = tuple(terminals)
         self._talking.update(terminals)
         self.talk.ended(facts.tenant_id, facts.call_id, at)
-        self.talk.began(facts.tenant_id, facts.call_id, [each.employee_id for each in rings], at)
+        self.talk.began(facts.tenant_id, facts.call_id, people, at)
         shown = rings[-1]
         self._show(self._board.call_answered, facts, at, shown.employee_id, shown.terminal_id)
         self.watchers.tell(facts.tenant_id)
-
-    def outside_too(self, facts: CallFacts) -> None:
-        """A party of the call is passed on to somebody outside: it counts as one that goes there."""
-        self._outside.update([facts.call_id])
-        self._counted[facts.tenant_id, Direction.OUTGOING] += 1
 
     def moved(self) -> None:
         """A call found another media server."""
@@ -166,9 +159,7 @@ class Moment:
 
     def over(self, facts: CallFacts) -> None:
         """A call counts no more, and nobody talks in it."""
-        _less(self._counted, (facts.tenant_id, facts.direction))
-        for _ in range(self._outside.pop(facts.call_id, 0)):
-            _less(self._counted, (facts.tenant_id, Direction.OUTGOING))
+        _less(self._counted, facts.tenant_id)
         _less(self._talking, *self._talks.pop(facts.call_id, ()))
         self.talk.ended(facts.tenant_id, facts.call_id, self._clock.now())
         self._show(self._board.call_ended, facts)

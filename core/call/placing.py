@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
+from core.call.channels import Channel
 from core.call.encryption import at, profile_of
 from core.call.facts import number_shown
 from core.call.ways import InTurn, NoPlace, Place
@@ -46,7 +47,8 @@ _SIGN_OF_LIFE = 8.0  # seconds for one of a phone: its INVITE was sent five time
 class Placing:
     """The placer of one call; ``options`` is what plugins want the phones to be told.
 
-    With ``shows_called`` they are told which number was called in place of who calls.
+    With ``shows_called`` they are told which number was called in place of who calls. ``channel`` gives
+    the company's channel that whoever is called outside holds; it raises NoPlace if none is free.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Placing:
         self._max_forwards = max_forwards
         self._board = board
         self._caller = caller
+        self.channel: Callable[[str], Channel | None] = lambda number: None
         self.options = DialOptions()
         self.shows_called = False
 
@@ -155,8 +158,7 @@ class Placing:
         )
 
         def place(sdp: bytes, listener: Listener) -> Session:
-            if not self._board.take(trunk):
-                raise NoPlace
+            channel = self._occupy(trunk, number)
             log.info("call.carrier", trunk=trunk.name)
             try:
                 return self._endpoint.invite(
@@ -169,14 +171,27 @@ class Placing:
                     max_forwards=self._max_forwards,
                     account=trunk.account,
                     patience=patience,
-                    on_close=lambda: self._board.release(trunk),
+                    on_close=lambda: self._release(trunk, channel),
                     owner=self._owner,
                 )
             except BaseException:  # no session, so nobody will say that the channel is free
-                self._board.release(trunk)
+                self._release(trunk, channel)
                 raise
 
         return Place(place, at(PLAIN, trunk.host), trunk_id=trunk.id)
+
+    def _occupy(self, trunk: Trunk, number: str) -> Channel | None:
+        """Take a channel of the carrier and hold the company's. Raises NoPlace."""
+        if self._board.full(trunk):
+            raise NoPlace
+        channel = self.channel(number)
+        self._board.take(trunk)
+        return channel
+
+    def _release(self, trunk: Trunk, channel: Channel | None) -> None:
+        self._board.release(trunk)
+        if channel is not None:
+            channel.free()
 
     @property
     def _forwarded(self) -> bool:

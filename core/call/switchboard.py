@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -17,6 +18,7 @@ from structlog.contextvars import bind_contextvars
 
 from core import routing
 from core.call.call import Call
+from core.call.channels import Channel
 from core.call.context import CallContext
 from core.call.encryption import profile_for
 from core.call.facts import called_number, dialled_by, from_company, from_outside, user_of
@@ -109,7 +111,6 @@ class Switchboard:
         self._trunks = trunks or TrunkBoard()
         self._sounds = sounds
         self._room = room
-        self._channels: dict[UUID, Trunk] = {}
         self._calls: dict[UUID, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._compiled = routing.Compilations()
@@ -236,9 +237,9 @@ class Switchboard:
         regions = self._directory.regions(caller.number)
         contact = self._directory.contact(snapshot.tenant_id, caller.number)
         facts = from_outside(caller, trunk, snapshot, owned, regions, contact)
-        self._begin(session, facts, snapshot, caller)
+        channel = self._begin(session, facts, snapshot, caller)
         self._trunks.take(trunk)
-        self._channels[facts.call_id] = trunk
+        session.on_close = partial(self._carried, trunk, channel and channel.hold())
 
     def _from_line(self, session: Session, request: Message, line: Line) -> None:
         snapshot = self._directory.snapshot(line.tenant_id)
@@ -272,14 +273,19 @@ class Switchboard:
         snapshot: Snapshot,
         caller: Caller,
         encryption: Encryption = Encryption.NONE,
-    ) -> None:
+    ) -> Channel | None:
+        """Let it run; the channel of the company that it takes, if it is one with the outside."""
         endpoint = self.endpoint
         assert endpoint is not None
         profile: Profile | None = PLAIN
         if session is not None:
             keys_in_clear = self._settings.keys_in_clear
             profile = profile_for(session, encryption, keys_in_clear=keys_in_clear)
-        outgoing = facts.direction is Direction.OUTGOING
+        direction, channels = facts.direction, self.moment.channels
+        outgoing, external = channels.outgoing(facts.tenant_id), channels.external(facts.tenant_id)
+        channel = None
+        if direction is not Direction.INTERNAL:
+            channel = channels.take(facts.tenant_id, direction)
         if session is not None:
             endpoint.tap.bind(session.request.call_id, Owner(facts.call_id, facts.tenant_id))
         call = Call(
@@ -290,8 +296,9 @@ class Switchboard:
                 self.moment,
                 settings=self._settings,
                 usable=profile is not None,
-                outgoing=self.moment.outgoing(facts.tenant_id),
-                external=self.moment.external(facts.tenant_id),
+                outgoing=outgoing,
+                external=external,
+                channel=channel,
                 snapshot=snapshot,
                 compiled=self._compiled.of(snapshot),
                 present=lambda: self._present(snapshot),
@@ -311,16 +318,23 @@ class Switchboard:
                 sounds=self._sounds,
                 room=self._room,
             ),
-            limit=self._settings.outgoing_seconds if outgoing else None,
+            limit=self._settings.outgoing_seconds if direction is Direction.OUTGOING else None,
             profile=profile or PLAIN,
         )
         self._calls[facts.call_id] = call
         self.moment.admitted(facts)
-        self._keep(asyncio.create_task(self._run(call)))
+        self._keep(asyncio.create_task(self._run(call, channel)))
+        return channel
 
     def _present(self, before: Snapshot) -> routing.Compiled:
         """The configuration of this moment; ``before`` if the company is gone."""
         return self._compiled.of(self._directory.snapshot(before.tenant_id) or before)
+
+    def _carried(self, trunk: Trunk, channel: Channel | None) -> None:
+        """The session of a call that a carrier brought is over, whichever call it was in at last."""
+        self._trunks.release(trunk)
+        if channel is not None:
+            channel.free()
 
     def _reject(self, session: Session, status: int, reason: str, *headers: tuple[str, str]) -> None:
         self.rejected[reason] += 1
@@ -328,7 +342,7 @@ class Switchboard:
 
     # --- a call runs and ends ----------------------------------------------------------------------
 
-    async def _run(self, call: Call) -> None:
+    async def _run(self, call: Call, channel: Channel | None) -> None:
         facts = call.facts
         # For the lines of this task, which is all of the call.
         bind_contextvars(call=str(facts.call_id), tenant=str(facts.tenant_id))
@@ -338,9 +352,8 @@ class Switchboard:
             cdr = await call.run()
         finally:
             del self._calls[facts.call_id]
-            trunk = self._channels.pop(facts.call_id, None)
-            if trunk is not None:
-                self._trunks.release(trunk)
+            if channel is not None:
+                channel.free()
             self.moment.over(facts)
         self._ended(cdr)
         try:

@@ -88,10 +88,9 @@ class TalkTime:
             today = self._today(tenant_id, now).seconds
             today[employee_id] = today.get(employee_id, 0.0) + seconds
 
-    def began(self, tenant_id: UUID, call_id: UUID, people: Iterable[UUID | None], at: float) -> None:
-        """These employees talk from now on; ``None`` is somebody outside."""
-        known = frozenset(each for each in people if each is not None)
-        self._talks.setdefault(tenant_id, {})[call_id] = _Talk(at, known)
+    def began(self, tenant_id: UUID, call_id: UUID, people: Iterable[UUID], at: float) -> None:
+        """These employees talk from now on."""
+        self._talks.setdefault(tenant_id, {})[call_id] = _Talk(at, frozenset(people))
 
     def ended(self, tenant_id: UUID, call_id: UUID, at: float) -> None:
         """The conversation is over; nothing happens if there was none."""

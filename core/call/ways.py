@@ -25,7 +25,7 @@ class Place(NamedTuple):
 
 
 class NoPlace(Unavailable):
-    """All channels of the carrier are taken."""
+    """All channels of the carrier, or of the company, are taken."""
 
     code = "no_channel"
 
@@ -42,7 +42,7 @@ class Placer(Protocol):
     def place(self, ring: Ring) -> Sequence[Place] | InTurn:
         """Each item sends an INVITE with the given SDP; none if the terminal cannot be reached.
 
-        Its INVITE raises NoPlace when its carrier takes no more calls.
+        Its INVITE raises NoPlace when its carrier takes no more calls, or the company may have no more.
         """
         ...
 

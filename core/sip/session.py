@@ -308,3 +308,6 @@ class Session(Usage):
         self.listener = None
         self._settle()
         self._agent.sessions.pop(self.tag, None)
+        on_close, self.on_close = self.on_close, None
+        if on_close is not None:
+            on_close()

@@ -53,6 +53,7 @@ class Usage:
 
     ``tag`` is our tag of the dialog, by which the agent finds the session. ``account`` answers
     challenges to requests inside the dialog. ``timer`` is there if the far side knows session timers.
+    ``on_close`` is called once, when all is over; of sessions that we begin ``OutgoingInvite`` has it.
     """
 
     __slots__ = (
@@ -68,6 +69,7 @@ class Usage:
         "line",
         "listener",
         "local_sdp",
+        "on_close",
         "remote_sdp",
         "state",
         "tag",
@@ -84,6 +86,7 @@ class Usage:
         self.remote_sdp = b""
         self.local_sdp = b""
         self.by_info = False  # keys reach it by INFO alone: its body has no events, its Allow has INFO
+        self.on_close: Callable[[], None] | None = None
         self.account: CarrierAccount | None = None
         self.state = SessionState.EARLY
         self.dialog: Dialog | None = None

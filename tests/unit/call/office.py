@@ -87,7 +87,9 @@ class FakeEndpoint:
     def invite(self, target, *, sdp, listener, **said):
         self.invited.append((target, said))
         login = target.uri.partition(":")[2].partition("@")[0]
-        return self.phones[login].ring(sdp, listener)
+        session = self.phones[login].ring(sdp, listener)
+        session.on_close = said.get("on_close")
+        return session
 
 
 class Office:

@@ -53,7 +53,7 @@ def at(text: str, zone: str = "Europe/Moscow") -> float:
 def test_what_has_ended_and_what_goes_on_are_added_up():
     talk = TalkTime(lambda tenant: "Europe/Moscow")
     noon = at("2026-11-23 12:00")
-    talk.began(TENANT, call(1), (None, ANNA), noon)
+    talk.began(TENANT, call(1), (ANNA,), noon)
     talk.began(TENANT, call(2), (ANNA, BORIS), noon + 100)
     talk.ended(TENANT, call(1), noon + 60)
     talk.ended(TENANT, call(3), noon + 60)  # nobody answered that one

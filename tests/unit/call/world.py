@@ -73,10 +73,18 @@ class FakeSession(Session):
         # 491: another offer is under way
         self.remote_sdp = sdp
         self.did = []
+        self.on_close = None
 
     def say(self, event):
         if self.listener is not None:
             self.listener(event)
+        if isinstance(event, Ended | Failed | Cancelled):
+            self._close()
+
+    def _close(self):
+        on_close, self.on_close = self.on_close, None
+        if on_close is not None:
+            on_close()
 
     def progress(self, status, sdp=b"", headers=()):
         self.did.append(("progress", status, sdp) if sdp else ("progress", status))
@@ -86,9 +94,11 @@ class FakeSession(Session):
 
     def reject(self, status, reason="", headers=()):
         self.did.append(("reject", status))
+        self._close()
 
     def bye(self, headers=()):
         self.did.append(("bye", tuple(headers)))
+        self._close()
 
     def reoffer(self, sdp):
         self.did.append(("reoffer", sdp))

@@ -254,3 +254,36 @@ def test_a_header_that_would_break_the_bye_is_refused_at_once(world, peer):
         world.session.bye([("Reason", "SIP\r\nX: y")])
     world.session.bye()
     assert whats(world.receive(inside(world, peer, "ACK"))) == ["BYE"]
+
+
+def told(world, invite):
+    """An INVITE whose owner wants to know when all is over."""
+    heard = []
+    world.receive(invite)
+    world.session.on_close = lambda: heard.append("over")
+    return heard
+
+
+def test_who_is_refused_is_over_at_once(world, peer):
+    heard = told(world, peer.invite())
+    world.session.reject(486)
+    assert heard == ["over"]
+
+
+def test_who_gives_up_is_over_too(world, peer):
+    invite = peer.invite()
+    heard = told(world, invite)
+    world.receive(peer.same("CANCEL", invite))
+    world.session.reject(487)
+    assert heard == ["over"]
+
+
+def test_who_was_answered_is_over_once_whoever_hangs_up(world, peer):
+    heard = told(world, peer.invite())
+    world.session.answer(ANSWER)
+    world.receive(inside(world, peer, "ACK"))
+    world.session.bye()
+    assert heard == [], "our BYE is on its way"
+    world.receive(inside(world, peer, "BYE", cseq=2))
+    world.advance(40)  # and ours is never answered
+    assert heard == ["over"]
