@@ -36,9 +36,7 @@ Reply = Mapping[str, Value]
 _RETRANSMIT = (0.2, 0.4, 0.8)  # seconds after the one before; loopback loses nothing, a busy server may
 _DEADLINE = 2.0
 _TICK = 0.05
-_AT_ONCE = (
-    131_072  # bytes under way, as the kernel counts; it gives a socket 212,992 unless told otherwise
-)
+_AT_ONCE = 131_072  # bytes under way, as the kernel counts: by default a socket has 212,992
 _BUFFER = 4 * 1024 * 1024  # bytes asked of the system for answers that wait while the loop is busy
 _OF_THE_SERVER = ("ping", "statistics")  # whoever looks whether it is well must not queue for it
 _FULL = re.compile("ports|limit|load", re.IGNORECASE)
