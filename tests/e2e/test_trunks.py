@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from core.contracts import Outcome, StepCode, TrunkTransport
+from core.contracts import Direction, Outcome, StepCode, TrunkTransport
 from core.ids import new_id
 from core.sip import digest
 from tenants.secrets import seal_trunk_password
@@ -67,14 +67,15 @@ async def change(company, **values):
     await company.settled()
 
 
-def asking(script, status, method):
-    """The carrier asks who we are."""
+def asking(script, status, method, *algorithms):
+    """The carrier asks who we are, by one of these digests, the one that it likes least first."""
     name = "Proxy-Authenticate" if status == 407 else "WWW-Authenticate"
+    values = digest.challenges("carrier", "n0nce", algorithms=algorithms or ("MD5",))
+    asked = "".join(f"{name}: {value}\n" for value in values)
     script.wait_for(method)
     return script._send(
         f"SIP/2.0 {status} Who\n[last_Via:]\n[last_From:]\n[last_To:];tag=[pid]ask[call_number]\n"
-        f"[last_Call-ID:]\n[last_CSeq:]\n{name}: {digest.challenge('carrier', 'n0nce')}\n"
-        "Content-Length: 0\n\n"
+        f"[last_Call-ID:]\n[last_CSeq:]\n{asked}Content-Length: 0\n\n"
     )
 
 
@@ -87,12 +88,12 @@ def keeping(script, expires):
     )
 
 
-def proved(seen, method, header):
-    """Whether the last credentials in what SIPp saw prove our password."""
+def proved(seen, method, header, algorithm="MD5"):
+    """Whether the last credentials in what SIPp saw prove our password by this digest."""
     value = re.findall(rf"^{header}: (Digest .*?)\r?$", seen, re.MULTILINE)[-1]
     credentials = digest.parse_credentials(value)
     key = digest.ha1(**{**ACCOUNT, "algorithm": credentials.algorithm})
-    return digest.verify(credentials, method, key)
+    return credentials.algorithm == algorithm and digest.verify(credentials, method, key)
 
 
 def dialling(company, number=CLIENT):
@@ -137,16 +138,39 @@ async def test_a_carrier_that_refuses_our_account_is_down(company):
     assert carrier.metric("up") == 0
 
 
-async def test_a_carrier_that_asks_for_every_call(company):
+@pytest.mark.parametrize(
+    ("status", "algorithms"),
+    [
+        (407, ["MD5"]),
+        (401, ["MD5", "SHA-256"]),
+        pytest.param(401, ["MD5"], marks=pytest.mark.proof),
+        pytest.param(407, ["SHA-256"], marks=pytest.mark.proof),
+    ],
+)
+async def test_a_carrier_that_asks_for_every_call(company, status, algorithms):
     sealed = await _sealed(company)
     await change(company, login="sunsim", password_sealed=sealed, realm="carrier")
-    script = asking(Script(), 407, "INVITE").wait_for("ACK")
+    script = asking(Script(), status, "INVITE", *algorithms).wait_for("ACK")
     script.steps += answering().steps
     async with company.outside(script) as client:
         await talk(company)
         seen = await client.finish()
-    assert proved(seen, "INVITE", "Proxy-Authorization")
+    header = "Proxy-Authorization" if status == 407 else "Authorization"
+    assert proved(seen, "INVITE", header, algorithms[-1])
     assert (await company.call()).call.outcome is Outcome.ANSWERED
+
+
+async def test_a_carrier_brings_no_calls_of_our_lines_without_their_password(company):
+    line, domain = company.admin.sip, company.domain
+    await company.dial_in(
+        Script(line.login, domain).invite(CLIENT, host=domain).expect(401).ack_refusal()
+    )
+    async with company.outside(answering()) as client:
+        dialler = dialling(company).expect(180).expect(200).ack().pause(200).bye().expect(200)
+        await company.dial_in(dialler)  # a telephone on the carrier's own machine
+        await client.finish()
+    card = await company.call()  # the only one
+    assert (card.call.direction, card.call.outcome) == (Direction.OUTGOING, Outcome.ANSWERED)
 
 
 async def _sealed(company):
