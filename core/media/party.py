@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core import sdp
 from core.errors import MediaRefused
+from core.media import sdes
 from core.sdp import PLAIN, Keys, Profile
 
 __all__ = ["CALLER", "Party"]
@@ -94,6 +95,8 @@ class Party:
             body, now = sdp.without_keys(body), was
         elif was.keys is not now.keys:
             raise MediaRefused()
+        elif now.keys is Keys.SDES:
+            body = sdes.as_agreed(body, self.body, self.sent)
         body = sdp.restrict_codecs(body, sdp.codecs(self.sent))
         self.profile = now
         return body

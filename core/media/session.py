@@ -19,6 +19,7 @@ from pathlib import Path
 
 from core import sdp
 from core.errors import MediaRefused, MediaUnavailable
+from core.media import sdes
 from core.media.bencode import Value
 from core.media.exchange import AT_ONCE, Exchange, Place
 from core.media.hearing import Hearing
@@ -193,7 +194,8 @@ class RtpengineSession:
             answer = sdp.answer_direction(await self._joining.to_stub(party), offer)
         else:
             answer = await self._renegotiate(party, offer)
-        answer = sdp.successor(sdp.with_rejected(answer, offer), before)
+        answer = sdp.with_rejected(sdes.as_offered(answer, offer), offer)
+        answer = sdp.successor(answer, before)
         party.sent = answer
         return answer
 
