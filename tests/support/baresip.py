@@ -83,13 +83,6 @@ class Baresip:
             while not hears(self.heard(), frequency, seconds):
                 await asyncio.sleep(0.1)
 
-    async def until_heard_again(self, frequency, seconds, patience=60):
-        """The same, of what comes from now on."""
-        before = len(self.heard())
-        async with asyncio.timeout(patience):
-            while not hears(self.heard()[before:], frequency, seconds):
-                await asyncio.sleep(0.1)
-
 
 @asynccontextmanager
 async def baresip(login, password, domain, server, frequency=600, by="udp", more="", account=""):
