@@ -251,6 +251,13 @@ class RecordingSettings(Struct, frozen=True):
     free_megabytes: Annotated[
         int, Doc(ge=0, description="Free megabytes on the disk below which nothing is recorded.")
     ] = 500
+    at_once: Annotated[
+        int,
+        Doc(
+            ge=0,
+            description="Recordings of a company that a worker makes into sound at once; 0: as cores.",
+        ),
+    ] = 0
     failed_days: Annotated[
         int, Doc(ge=0, description="Days that what could not be made into sound is kept as received.")
     ] = 7

@@ -16,6 +16,7 @@ What is left by somebody who died before the fourth step, or whose call left no 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -56,7 +57,8 @@ SLOW_ATTEMPTS = 2
 CLAIM_SECONDS = 60.0
 _RETRY_SECONDS, _LONGEST_RETRY = 5, 3600
 _PREVENTED_SECONDS = 300
-_AT_ONCE = 20
+_LOOK_SECONDS = 2.0
+"""After which what has come meanwhile is begun beside what takes longer."""
 _EMPTY_SECONDS = 1.0
 _DAY = 24 * 3600.0
 _YOUNG = 3600.0
@@ -106,10 +108,39 @@ class RecordingMaker:
         """How many recordings waited for their sound, and how many got none, when last counted."""
 
     async def work(self) -> int:
-        """Make what is due; how many there were."""
-        due = await recordings_due(self._db, _AT_ONCE)
+        """Make what is due until nothing is, several at a time; how many there were.
+
+        As many as the settings say are of one company at most; one more is for the others, so that
+        nobody waits for the end of another one's long conversations.
+        """
+        begun = 0
+        most = self._settings.at_once or len(os.sched_getaffinity(0))
+        making: dict[asyncio.Task[None], tuple[UUID, UUID]] = {}
+        try:
+            while True:
+                begun += await self._begin(making, most)
+                if not making:
+                    return begun
+                done, _ = await asyncio.wait(
+                    making, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+                for task in done:
+                    del making[task]
+                    task.result()
+        finally:
+            for task in making:
+                task.cancel()
+            await asyncio.gather(*making, return_exceptions=True)
+
+    async def _begin(self, making: dict[asyncio.Task[None], tuple[UUID, UUID]], most: int) -> int:
+        """Begin as many as there is room for; how many."""
+        room = most + 1 - len(making)
+        if not room:
+            return 0
+        due = await recordings_due(self._db, dict(making.values()), most, room)
         for row in due:
-            await self._make(row["tenant_id"], row["id"])
+            key = row["id"], row["tenant_id"]
+            making[asyncio.create_task(self._make(key[1], key[0]))] = key
         return len(due)
 
     async def _make(self, tenant_id: UUID, recording_id: UUID) -> None:

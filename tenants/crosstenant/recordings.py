@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from tenants.crosstenant import Row
@@ -17,15 +17,25 @@ __all__ = [
 ]
 
 
-async def recordings_due(database: Database, limit: int) -> list[Row]:
-    """``tenant_id`` and ``id`` of recordings of which sound is to be made now: those first that
-    failed least, then the oldest; so what fails again and again keeps nobody waiting."""
+_DUE = """
+SELECT tenant_id, id FROM (
+    SELECT tenant_id, id, attempts, retry_at,
+        row_number() OVER (PARTITION BY tenant_id ORDER BY attempts, retry_at)
+            + cardinality(array_positions($1::uuid[], tenant_id)) AS turn
+    FROM recordings WHERE state = 'waiting' AND retry_at <= now() AND id <> ALL($2::uuid[])
+) AS due WHERE turn <= $3 ORDER BY turn, attempts, retry_at LIMIT $4
+"""
+
+
+async def recordings_due(
+    database: Database, making: Mapping[UUID, UUID], most: int, limit: int
+) -> list[Row]:
+    """``tenant_id`` and ``id`` of recordings of which sound is to be made now, while that of others is
+    made already (tenants by id): ``most`` of a tenant at a time, those first of whose tenant the fewest
+    are made, that failed least, then the oldest; so nobody is kept waiting by another one's many, or by
+    what fails again and again."""
     async with database.directory() as session:
-        return await session.fetch(
-            "SELECT tenant_id, id FROM recordings WHERE state = 'waiting' AND retry_at <= now()"
-            " ORDER BY attempts, retry_at LIMIT $1",
-            limit,
-        )
+        return await session.fetch(_DUE, list(making.values()), list(making), most, limit)
 
 
 async def recordings_failed(database: Database, tenant_id: UUID | None) -> list[Row]:

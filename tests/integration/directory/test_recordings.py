@@ -21,6 +21,7 @@ from core.settings import RecordingSettings
 from tenants import tables
 from tenants.callstore import DatabaseCallStore
 from tenants.captures import Captures
+from tenants.crosstenant.recordings import recordings_due
 from tenants.db import _Connection
 from tenants.recordings import MOST_ATTEMPTS, SLOW_ATTEMPTS, RecordingMaker
 from tenants.services import failedrecordings
@@ -29,6 +30,7 @@ from tenants.storage import Storage
 from tests.integration.directory.conftest import call_of
 from tests.rules.source import ROOT
 from tests.support.pcaps import decoded, speech, write_pcap
+from tests.support.waiting import eventually, until
 
 CODECS = {8: "PCMA/8000"}
 PITCH = {4000: 440, 4002: 700}
@@ -51,7 +53,9 @@ async def store(database, tmp_path):
 
 
 def maker(database, folder, **more):
-    settings = RecordingSettings(**{k: more.pop(k) for k in ("days", "failed_days") if k in more})
+    settings = RecordingSettings(
+        **{k: more.pop(k) for k in ("days", "failed_days", "at_once") if k in more}
+    )
     storage, captures = Storage(folder / "sound"), Captures(folder / "media")
     return RecordingMaker(database, storage, captures, settings, **more)
 
@@ -74,6 +78,11 @@ async def row_of(database, company):
     async with database.tenant(company.id):
         (row,) = await tables.Recording.select()
     return row
+
+
+async def states(database, company):
+    async with database.tenant(company.id):
+        return [row["state"] for row in await tables.Recording.select(tables.Recording.state)]
 
 
 def left(folder):
@@ -181,6 +190,25 @@ def failing(error):
     return render
 
 
+class Gate:
+    """Makes sound of a company's recordings only once it is ``open``; of others' at once."""
+
+    def __init__(self, *calls):
+        self.held = {str(call.call_id) for call in calls}
+        self.open = asyncio.Event()
+        self.making, self.most, self.made = 0, 0, []
+
+    async def __call__(self, job, folder):
+        call_id = job.files[0].partition("0123456789ab-")[2].rpartition("-")[0]
+        self.made.append(call_id)
+        if call_id in self.held:
+            self.making += 1
+            self.most = max(self.most, self.making)
+            await self.open.wait()
+            self.making -= 1
+        return await fake(job, folder)
+
+
 async def test_what_takes_too_long_is_tried_twice_only(store, database, company, folder):
     await recorded(store, company, folder)
     works = maker(database, folder, render=failing(TooSlow(problem="too slow")))
@@ -194,19 +222,24 @@ async def test_what_takes_too_long_is_tried_twice_only(store, database, company,
 
 @pytest.mark.parametrize("trouble", ["render", "program", "folder", "stopped"])
 async def test_troubles_of_the_machine_are_no_attempts(store, database, company, folder, trouble):
-    await recorded(store, company, folder)
+    call = await recorded(store, company, folder)
     errors = {
         "render": RenderingPrevented(problem="status 75"),
         "program": FileNotFoundError("nice"),
-        "stopped": asyncio.CancelledError(),
     }
     works = maker(database, folder, render=failing(errors.get(trouble)))
+    if trouble == "stopped":
+        works = maker(database, folder, render=(gate := Gate(call)))
     if trouble == "folder":
         (folder / "media").rename(folder / "away")
     for _ in range(MOST_ATTEMPTS + 1):
         if trouble == "stopped":
+            gate.made.clear()
+            working = asyncio.create_task(works.work())
+            await until(lambda: gate.made)
+            working.cancel()
             with pytest.raises(asyncio.CancelledError):
-                await works.work()
+                await working
         else:
             assert await works.work() == 1
             assert await works.work() == 0, "not at once"
@@ -232,11 +265,40 @@ async def test_what_fails_again_and_again_keeps_nobody_waiting(store, database, 
 
     works = maker(database, folder, render=render)
     await works.work()
+    assert len(order) == 1
     good = await recorded(store, theirs, folder)
     async with database.tenant(ours.id) as session:
         await session.execute("UPDATE recordings SET retry_at = now() - interval '1 day'")
-    await works.work()
-    assert [str(good.call_id) in each for each in order] == [False, True, False]
+    first, second = await recordings_due(database, {}, 1, 10)
+    assert (first["tenant_id"], second["tenant_id"]) == (theirs.id, ours.id)
+    assert await works.work() == 2
+    assert len([each for each in order if str(good.call_id) in each]) == 1
+
+
+async def test_a_backlog_of_one_company_holds_up_nobody_elses_recording(
+    store, database, make_company, folder
+):
+    ours, theirs = await make_company(1), await make_company(2)
+    gate = Gate(*[await recorded(store, ours, folder) for _ in range(4)])
+    working = asyncio.create_task(maker(database, folder, render=gate, at_once=2).work())
+    await until(lambda: gate.making == 2)
+    for _ in range(2):  # while both of the other company are made
+        await recorded(store, theirs, folder)
+    await eventually(lambda: states(database, theirs), lambda found: found == ["ready"] * 2)
+    assert (gate.making, gate.most) == (2, 2)
+    gate.open.set()
+    assert await working == 6
+    assert gate.most == 2
+    assert await states(database, ours) == ["ready"] * 4
+
+
+async def test_several_workers_make_each_recording_once(store, database, company, folder):
+    calls = [await recorded(store, company, folder) for _ in range(6)]
+    gate = Gate(*calls)
+    gate.open.set()
+    await asyncio.gather(*(maker(database, folder, render=gate, at_once=2).work() for _ in range(3)))
+    assert sorted(gate.made) == sorted(str(call.call_id) for call in calls)
+    assert await states(database, company) == ["ready"] * 6
 
 
 async def test_the_operator_has_failed_ones_tried_anew(store, database, company, folder):
