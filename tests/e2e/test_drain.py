@@ -2,14 +2,19 @@
 
 import asyncio
 import signal
+from functools import partial
 
 import httpx
 import pytest
 
-from core.contracts import Outcome
+from core.contracts import Chain, Dial, Outcome, StepCode
+from core.scenarios import Addressee, AddresseeKind, Queue
 from tenants.db import Database
+from tenants.services import calls, queues
+from tests.e2e.test_greeting import handled
 from tests.e2e.test_operations import answering, calling
 from tests.support.instance import company_in, own_instance
+from tests.support.waiting import eventually, until
 
 
 @pytest.fixture
@@ -46,30 +51,65 @@ async def drains(instance):
     assert answer.json()["parts"]["accepting"] is False
 
 
+async def queue_for(company):
+    """Callers wait until the one employee, who has one telephone, is free."""
+    anna = Addressee(AddresseeKind.EMPLOYEE, str(company.admin.id))
+    await company.change(company.admin, external_number=None)
+    await handled(company, Chain((Dial((anna,), queue=Queue(600)),)))
+
+
+async def waiting(company):
+    """The callers in queues."""
+    return [call for queue in await queues.queues(company.db, company.here) for call in queue.calls]
+
+
+async def talks(company):
+    """Whether the one call of the company is a conversation."""
+    return [call.state for call in await calls.present(company.db, company.here)] == ["talking"]
+
+
 async def test_calls_end_by_themselves_then_at_the_second_signal(leaving):
     company, instance = leaving, leaving.instance
+    await queue_for(company)
     talking = company.caller().invite(company.number).expect(180).expect(200).ack()
     talking.until_told().bye().expect(200)
+    patient = company.caller("+79160000002").invite(company.number).expect(200).ack()
+    patient.until_told().bye().expect(200)
     async with (
-        company.phone(company.admin.sip, answering()) as phone,
+        company.phone(company.admin.sip, answering(), calls=2) as phone,
         talking.running(instance.sip, company.carrier_host) as caller,
         httpx.AsyncClient(timeout=30) as client,
     ):
         await answered(caller)
-        instance.process.send_signal(signal.SIGTERM)
-        await drains(instance)
-        refused = company.caller().invite(company.number).expect(503).ack_refusal()
-        assert "Retry-After: 5" in await company.dial_in(refused)
-        # Pages and records work meanwhile, and so does the shell.
-        assert (await client.get(f"{instance.http}/health/ready")).status_code == 200
-        assert caller.process.returncode is None
-        await caller.go_on()
-        await caller.finish(60)
-        await phone.finish()
+        await until(partial(talks, company))
+        async with patient.running(instance.sip, company.carrier_host) as waiter:
+            (queued,) = await eventually(partial(waiting, company), len)
+            assert queued.state == "waiting"
+            instance.process.send_signal(signal.SIGTERM)
+            await drains(instance)
+            refused = company.caller().invite(company.number).expect(503).ack_refusal()
+            assert "Retry-After: 5" in await company.dial_in(refused)
+            # Pages and records work meanwhile, and so does the shell.
+            assert (await client.get(f"{instance.http}/health/ready")).status_code == 200
+            assert caller.process.returncode is None
+            # Who waits goes on waiting, and is served as soon as somebody is free.
+            assert await waiting(company) == [queued]
+            await caller.go_on()
+            await caller.finish(60)
+            await eventually(partial(waiting, company), lambda found: not found)
+            assert instance.process.poll() is None
+            await waiter.go_on()
+            await waiter.finish(60)
+            await phone.finish()
     assert await over(instance) == 0
 
     await again(company)
-    assert (await company.call()).ended_by == "caller"
+    served, first = await company.recorded(2)
+    assert (first.outcome, served.outcome) == (Outcome.ANSWERED, Outcome.ANSWERED)
+    card = await calls.card(company.db, company.here, served.id)
+    wanted = [StepCode.QUEUED, StepCode.ANSWERED, StepCode.LEFT_QUEUE]
+    assert [step.code for step in card.steps if step.code in wanted] == wanted
+    assert card.ended_by == "caller"
     async with (
         company.phone(company.admin.sip, answering()) as phone,
         calling(company).running(instance.sip, company.carrier_host) as caller,
@@ -84,7 +124,7 @@ async def test_calls_end_by_themselves_then_at_the_second_signal(leaving):
     assert await over(instance) == 0
 
     await again(company)
-    assert len(await company.recorded(2)) == 2
+    assert len(await company.recorded(3)) == 3
     card = await company.call()
     assert (card.call.outcome, card.ended_by) == (Outcome.ANSWERED, "system")
     assert card.trace[-1].text.endswith("the service was stopped")
