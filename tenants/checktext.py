@@ -163,6 +163,7 @@ SENTENCES = {
     Code.NET_SAME: N_("the safety net rings the same people as the list before it"),
     Code.MENU_GONE: N_("passed over, because the voice menu does not exist any more"),
     Code.MENU_OFF: N_("passed over, because the voice menu is switched off"),
+    Code.MENU_SILENT: N_("says nothing: callers hear silence, because no instruction is chosen"),
     Code.MENU_NO_WAY_OUT: N_("neither a key nor silence leads to anybody"),
     Code.KEY_DEAD: N_("leads to nothing: {reason}"),
     Code.KEY_NOBODY_AT_TIMES: N_("{when} nobody can answer"),

@@ -49,6 +49,7 @@ class Code(StrEnum):
     NET_SAME = "net_same"  # the safety net rings the same people as the list before it (H-9)
     MENU_GONE = "menu_gone"  # a deleted menu, or a step that cannot be read
     MENU_OFF = "menu_off"  # a menu that is not switched on (IVR-19)
+    MENU_SILENT = "menu_silent"  # one that is on and says nothing: callers hear silence
     MENU_NO_WAY_OUT = "menu_no_way_out"  # no key and no silence leads to anybody
     KEY_DEAD = "key_dead"  # a key that leads to nothing (action, reason)
     KEY_NOBODY_AT_TIMES = "key_nobody_at_times"  # nobody rings on that key in these spans

@@ -1,4 +1,4 @@
-"""Voice menus and extension dialling: off, gone, without a way out, with keys that lead to nothing.
+"""Voice menus and extension dialling: off, gone, silent, no way out, keys that lead to nothing.
 
 A *way out* leads from a menu to people or to a machine that listens: a key that forwards, takes a
 message or a request, lets an extension be dialled, goes on to the next block, or to a menu that has
@@ -93,6 +93,9 @@ class _Used:
                 place = replace(self._place, menu_id=menu.id)
                 yield self._finding(Code.MENU_NO_WAY_OUT, Severity.WARNING, place)
         for menu in used:
+            if menu.instruction is None:
+                place = replace(self._place, menu_id=menu.id)
+                yield self._finding(Code.MENU_SILENT, Severity.WARNING, place)
             for key in menu.keys:
                 place = replace(self._place, menu_id=menu.id, key=key.key)
                 if reason := dead.get((menu.id, key.key)):

@@ -89,7 +89,7 @@ def office(company: Company, **people: object) -> Dial:
 
 def with_menu(company: Company, *keys: MenuKey, then: str = "next", **menu: object) -> Snapshot:
     """The company with a menu before its forwarding."""
-    made = Menu(new_id(), "Меню", keys=keys, **{"enabled": True, **menu})
+    made = Menu(new_id(), "Меню", keys=keys, **{"enabled": True, "instruction": new_id(), **menu})
     step = PluginStep(MENU, {"menu_id": str(made.id), "otherwise": then})
     scenario = company.scenarios[0]
     chain = Chain((step, *scenario.default.chain.steps))
@@ -428,6 +428,23 @@ def test_a_menu_that_is_off_or_gone(company):
     assert codes(company, snapshot=replace(snapshot, menus=())) == [Code.MENU_GONE]
 
 
+@pytest.mark.parametrize("second", [False, True])
+def test_a_menu_that_was_switched_on_before_it_had_to_say_something(company, second):
+    office(company)
+    keys = (key("1", KeyAction.SKIP),)
+    silent = Menu(new_id(), "Отдел", 2, keys=keys, enabled=True)
+    if second:
+        keys += (key("2", KeyAction.MENU, target=silent.id),)
+    snapshot = with_menu(company, *keys, instruction=new_id() if second else None)
+    first = snapshot.menus[0]
+    snapshot = replace(snapshot, menus=(first, silent) if second else (first,))
+    (finding,) = check(snapshot, company.instant(NOW)).findings
+    assert (finding.code, finding.severity) == (Code.MENU_SILENT, Severity.WARNING)
+    assert finding.place.menu_id == (silent if second else first).id
+    off = replace(snapshot, menus=tuple(replace(menu, enabled=False) for menu in snapshot.menus))
+    assert codes(company, snapshot=off) == [Code.MENU_OFF]
+
+
 def test_a_menu_without_a_way_out(company):
     office(company)
     snapshot = with_menu(company, key("1", KeyAction.REPEAT), then="hang_up")
@@ -457,7 +474,7 @@ def test_menus_that_only_lead_to_each_other(company):
     first, second = snapshot.menus[0], new_id()
     menus = (
         replace(first, keys=(key("1", KeyAction.MENU, target=second),)),
-        Menu(second, "", 2, keys=(key("1", KeyAction.MENU, target=first.id),), enabled=True),
+        replace(first, id=second, level=2, keys=(key("1", KeyAction.MENU, target=first.id),)),
     )
     found = codes(company, snapshot=replace(snapshot, menus=menus))
     assert found == [Code.MENU_NO_WAY_OUT] * 2 + [Code.STEP_UNREACHED]
