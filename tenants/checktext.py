@@ -26,6 +26,7 @@ __all__ = [
     "Checked",
     "FindingView",
     "GapsView",
+    "Removed",
     "SaveCheck",
     "SpanView",
     "WitnessView",
@@ -106,6 +107,10 @@ class Checked(Struct, frozen=True, kw_only=True):
     read scenarios."""
 
     check: SaveCheck | UnsetType = UNSET
+
+
+class Removed(Checked, frozen=True, kw_only=True):
+    """Something of the routing configuration is gone; ``check`` says what that leaves."""
 
 
 def describe(report: Report, snapshot: Snapshot, gettext: Gettext) -> CheckView:

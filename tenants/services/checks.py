@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from core.contracts import AvailabilityMode, Snapshot
 from core.errors import NotFound
 from core.routing.check import Origins, Report, Severity, check, fresh
-from tenants.checktext import Checked, CheckView, SaveCheck, describe
+from tenants.checktext import Checked, CheckView, Removed, SaveCheck, describe
 from tenants.crosstenant.numbering import numbering_plan
 from tenants.db import Database
 from tenants.failures import DATABASE_AWAY
@@ -140,6 +140,15 @@ class Saving:
         found = replace(report, findings=fresh(before[1], report), gaps=())
         new = describe(found, snapshot, self._gettext).findings
         return replace(saved, check=SaveCheck(new, len(report.findings)))
+
+    async def removal(self, removal: Awaitable[None]) -> Removed:
+        """As a save, for what is deleted."""
+
+        async def removed() -> Removed:
+            await removal
+            return Removed()
+
+        return await self(removed())
 
     async def _report(self) -> tuple[Snapshot, Report] | None:
         if not self._actor.allows("scenarios:read"):

@@ -8,6 +8,7 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 
+from tenants.checktext import Removed
 from tenants.services import extension_lists
 from tenants.services.extension_lists import (
     CreateExtensionList,
@@ -86,10 +87,12 @@ class ExtensionListsController(Controller):
         command = command_of(UpdateExtensionList, data, id=list_id)
         return await saving(extension_lists.update(context.database, actor, command))
 
-    @delete("/{list_id:uuid}", operation_class=ApiOperation, **WRITE)
-    async def remove(self, context: TheContext, actor: TheActor, list_id: FromPath[UUID]) -> None:
+    @delete("/{list_id:uuid}", status_code=200, operation_class=ApiOperation, **WRITE)
+    async def remove(
+        self, context: TheContext, actor: TheActor, saving: TheSaving, list_id: FromPath[UUID]
+    ) -> Removed:
         """Delete an extension list.
 
         Not while a scenario or a menu leads to it: the answer then is 409 and names them.
         """
-        await extension_lists.delete(context.database, actor, list_id)
+        return await saving.removal(extension_lists.delete(context.database, actor, list_id))

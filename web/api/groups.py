@@ -8,6 +8,7 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 
+from tenants.checktext import Removed
 from tenants.services import groups
 from tenants.services.groups import CreateGroup, GroupView, UpdateGroup
 from web.api.access import TheActor, needs
@@ -79,10 +80,17 @@ class GroupsController(Controller):
         command = command_of(UpdateGroup, data, id=group_id)
         return await saving(groups.update(context.database, actor, command))
 
-    @delete("/{group_id:uuid}", operation_class=ApiOperation, **needs("groups:write", conflict=True))
-    async def remove(self, context: TheContext, actor: TheActor, group_id: FromPath[UUID]) -> None:
+    @delete(
+        "/{group_id:uuid}",
+        status_code=200,
+        operation_class=ApiOperation,
+        **needs("groups:write", conflict=True),
+    )
+    async def remove(
+        self, context: TheContext, actor: TheActor, saving: TheSaving, group_id: FromPath[UUID]
+    ) -> Removed:
         """Delete a group.
 
         Not one that a scenario names: the answer then is 409 with the places. Its members stay.
         """
-        await groups.delete(context.database, actor, group_id)
+        return await saving.removal(groups.delete(context.database, actor, group_id))

@@ -8,6 +8,7 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 
+from tenants.checktext import Removed
 from tenants.services import calendars, schedules
 from tenants.services.calendars import (
     CalendarView,
@@ -108,13 +109,15 @@ class SchedulesController(Controller):
         command = command_of(UpdateSchedule, data, id=schedule_id)
         return await saving(schedules.update(context.database, actor, command))
 
-    @delete("/{schedule_id:uuid}", operation_class=ApiOperation, **WRITE)
-    async def remove(self, context: TheContext, actor: TheActor, schedule_id: FromPath[UUID]) -> None:
+    @delete("/{schedule_id:uuid}", status_code=200, operation_class=ApiOperation, **WRITE)
+    async def remove(
+        self, context: TheContext, actor: TheActor, saving: TheSaving, schedule_id: FromPath[UUID]
+    ) -> Removed:
         """Delete a schedule.
 
         Not the default one, and not one that is used: the answer then is 409 with the places.
         """
-        await schedules.delete(context.database, actor, schedule_id)
+        return await saving.removal(schedules.delete(context.database, actor, schedule_id))
 
 
 class CalendarsController(Controller):
@@ -211,10 +214,12 @@ class CalendarsController(Controller):
         command = command_of(LoadYear, data, id=calendar_id)
         return await saving(calendars.load_year(context.database, actor, command))
 
-    @delete("/{calendar_id:uuid}", operation_class=ApiOperation, **WRITE)
-    async def remove(self, context: TheContext, actor: TheActor, calendar_id: FromPath[UUID]) -> None:
+    @delete("/{calendar_id:uuid}", status_code=200, operation_class=ApiOperation, **WRITE)
+    async def remove(
+        self, context: TheContext, actor: TheActor, saving: TheSaving, calendar_id: FromPath[UUID]
+    ) -> Removed:
         """Delete a calendar.
 
         Not the default one, and not one that is used: the answer then is 409 with the places.
         """
-        await calendars.delete(context.database, actor, calendar_id)
+        return await saving.removal(calendars.delete(context.database, actor, calendar_id))

@@ -8,6 +8,7 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 
+from tenants.checktext import Removed
 from tenants.services import menus
 from tenants.services.menus import CreateMenu, MenuView, UpdateMenu
 from web.api.access import TheActor, needs
@@ -79,10 +80,12 @@ class MenusController(Controller):
             menus.update(context.database, actor, command_of(UpdateMenu, data, id=menu_id))
         )
 
-    @delete("/{menu_id:uuid}", operation_class=ApiOperation, **WRITE)
-    async def remove(self, context: TheContext, actor: TheActor, menu_id: FromPath[UUID]) -> None:
+    @delete("/{menu_id:uuid}", status_code=200, operation_class=ApiOperation, **WRITE)
+    async def remove(
+        self, context: TheContext, actor: TheActor, saving: TheSaving, menu_id: FromPath[UUID]
+    ) -> Removed:
         """Delete a voice menu.
 
         Not while a scenario or another menu leads to it: the answer then is 409 and names them.
         """
-        await menus.delete(context.database, actor, menu_id)
+        return await saving.removal(menus.delete(context.database, actor, menu_id))

@@ -8,6 +8,7 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 
+from tenants.checktext import Removed
 from tenants.services import regions, scenarios
 from tenants.services.regions import RegionsView
 from tenants.services.scenarios import (
@@ -109,13 +110,15 @@ class ScenariosController(Controller):
         command = command_of(UpdateScenario, data, id=scenario_id)
         return await saving(scenarios.update(context.database, actor, command))
 
-    @delete("/{scenario_id:uuid}", operation_class=ApiOperation, **WRITE)
-    async def remove(self, context: TheContext, actor: TheActor, scenario_id: FromPath[UUID]) -> None:
+    @delete("/{scenario_id:uuid}", status_code=200, operation_class=ApiOperation, **WRITE)
+    async def remove(
+        self, context: TheContext, actor: TheActor, saving: TheSaving, scenario_id: FromPath[UUID]
+    ) -> Removed:
         """Delete a scenario.
 
         Not the default one, and not one that a number uses: the answer then is 409 with the places.
         """
-        await scenarios.delete(context.database, actor, scenario_id)
+        return await saving.removal(scenarios.delete(context.database, actor, scenario_id))
 
 
 class RegionsController(Controller):

@@ -30,6 +30,18 @@ async def test_what_is_wrong_is_told_in_the_language_that_was_asked_for(world: W
     assert russian.json()["findings"][0]["text"].endswith("никогда некому ответить")
 
 
+async def test_a_deletion_says_what_it_leaves_to_those_who_may_read_scenarios(world: World):
+    blind = await world.token(world.ours, "scenarios:write")
+    left = []
+    for token in (world.ours.token, blind):
+        made = (await world.call("POST", "/scenarios", world.ours.token, json={"name": "x"})).json()
+        gone = await world.call("DELETE", f"/scenarios/{made['id']}", token)
+        left.append((made["check"]["all"], gone.status_code, gone.json()))
+    (found, *seen), (_, *unseen) = left
+    assert seen == [200, {"check": {"findings": [], "all": found - 1, "url": "/api/v1/check"}}]
+    assert unseen == [200, {}]
+
+
 async def test_a_scenario_that_is_not_theirs_and_a_token_that_reaches_less_far(world: World):
     path = f"/scenarios/{world.theirs.ids['scenario_id']}/check"
     assert (await world.call("GET", path, world.ours.token)).status_code == 404

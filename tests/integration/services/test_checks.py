@@ -12,12 +12,14 @@ from core.contracts import AvailabilityMode
 from core.errors import Forbidden, NotFound
 from core.ids import new_id
 from core.routing.check import Code, Severity
-from core.scenarios import Addressee, AddresseeKind, Chain, Dial, RegionFilter
+from core.scenarios import EXTENSIONS, Addressee, AddresseeKind, Chain, Dial, PluginStep, RegionFilter
 from tenants.listener import Listener
-from tenants.services import checks, contacts, employees, scenarios
-from tenants.services.checks import CheckKeeper, Checks, check_company, check_scenario
+from tenants.services import checks, contacts, employees, extension_lists, groups, scenarios
+from tenants.services.checks import CheckKeeper, Checks, Saving, check_company, check_scenario
 from tenants.services.contacts import CreateContact
 from tenants.services.employees import UpdateEmployee
+from tenants.services.extension_lists import CreateExtensionList
+from tenants.services.groups import CreateGroup
 from tenants.services.scenario_blocks import BranchDraft
 from tenants.services.scenarios import CreateScenario, UpdateScenario
 from tests.support.company import activate
@@ -64,6 +66,35 @@ async def test_a_scenario_is_checked_by_itself(database, company):
     assert (await check_scenario(found, company.admin, made.id, str)).findings == ()
     with pytest.raises(NotFound):
         await check_scenario(found, company.admin, new_id(), str)
+
+
+async def test_a_deletion_says_what_is_wrong_only_now(database, issuer):
+    plugins = frozenset({"ivr"})
+    company = await activate(database, issuer, numbers=("+74951110001",), plugins=plugins)
+    named = CreateGroup(
+        "Продажи",
+        extension="780",
+        members=(company.activated.employee.id,),
+        dialled_from_menu=True,
+    )
+    group = await groups.create(database, company.admin, named)
+    command = CreateExtensionList("Отделы", numbers=("780",))
+    listed = await extension_lists.create(database, company.admin, command)
+    step = PluginStep(EXTENSIONS, {"list_id": str(listed.id)})
+    scenario = (await scenarios.scenarios(database, company.admin))[0]
+    chain = Chain((step, *scenario.default.chain.steps))
+    change = UpdateScenario(scenario.id, scenario.version, default=BranchDraft(name="", chain=chain))
+    await scenarios.update(database, company.admin, change)
+    found = Checks(database)
+    assert await codes(company, found) == []
+    saving = Saving(found, company.admin, str)
+    with pytest.raises(NotFound):
+        await saving.removal(groups.delete(database, company.admin, new_id()))
+    gone = await saving.removal(groups.delete(database, company.admin, group.id))
+    assert gone.check
+    new = [Code.LIST_EMPTY, Code.EXTENSION_GONE]
+    assert [finding.code for finding in gone.check.findings] == new == await codes(company, found)
+    assert gone.check.all == 2
 
 
 async def test_it_runs_in_a_thread_and_once_for_each_configuration(database, company, monkeypatch):
