@@ -1,16 +1,18 @@
 """Session descriptions (RFC 8866), shallow: what signalling must see or change in a body whose
 details are rtpengine's. Always about the first audio stream that is not refused; the rest of a body
 passes through untouched. A body without such a stream, or without a codec that is asked for, raises
-MediaRefused (488).
+MediaRefused (488). ``sdp_body`` takes them apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from core.errors import MediaRefused
+from core.sdp_body import REMEMBERED, Body, Codec, described, join, payload, port, read
 
 __all__ = [
     "BEST_EFFORT",
@@ -62,12 +64,6 @@ _ANSWERS = {
     "inactive": "inactive",
 }
 
-# RFC 3551 §6: payload types that need no rtpmap.
-_STATIC = {b"0": "PCMU/8000", b"3": "GSM/8000", b"4": "G723/8000", b"8": "PCMA/8000"}
-_STATIC |= {b"9": "G722/8000", b"13": "CN/8000", b"18": "G729/8000"}
-
-_Lines = list[bytes]
-
 
 class Keys(StrEnum):
     """Where the keys of encrypted audio come from."""
@@ -102,22 +98,14 @@ _PROTOCOLS = frozenset({"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF"})
 _PROTOCOLS |= {"UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"}
 
 
-class Codec(NamedTuple):
-    """One format of a stream: payload type, name in upper case (empty if unknown), clock rate."""
-
-    payload: int
-    name: str
-    rate: int
-
-
 def formats(sdp: bytes) -> list[Codec]:
     """All formats in order of preference, telephone-event and comfort noise among them."""
-    return [codec for _, codec in _formats(_Body(sdp).audio)]
+    return [codec for _, codec in read(sdp).formats]
 
 
 def codecs(sdp: bytes) -> list[str]:
     """Names of the codecs in order of preference, upper case, without telephone-event."""
-    return [codec.name for codec in formats(sdp) if codec.name != EVENTS]
+    return [codec.name for _, codec in read(sdp).formats if codec.name != EVENTS]
 
 
 def preferred(sdp: bytes) -> str:
@@ -128,9 +116,10 @@ def preferred(sdp: bytes) -> str:
     return next((name for name in _CHEAP if name in names), names[0])
 
 
+@lru_cache(REMEMBERED)
 def profile(sdp: bytes) -> Profile:
     """How the party that sent this body wants its audio to travel."""
-    body = _Body(sdp)
+    body = read(sdp)
     protocol = body.audio[0].split()[2].decode("latin-1").upper()
     names = {line.partition(b":")[0] for line in (*body.session, *body.audio)}
     if protocol not in _PROTOCOLS:
@@ -148,23 +137,20 @@ def profile(sdp: bytes) -> Profile:
 
 def with_events(sdp: bytes, payload: int = 0) -> bytes:
     """The body with telephone-events (RFC 4733), under this payload type or a free one."""
-    body = _Body(sdp)
-    known = list(_formats(body.audio))
-    if any(codec.name == EVENTS for _, codec in known):
+    body = read(sdp)
+    if any(codec.name == EVENTS for _, codec in body.formats):
         return sdp
-    taken = {codec.payload for _, codec in known}
+    taken = {codec.payload for _, codec in body.formats}
     number = payload or next(n for n in (101, *range(96, 128)) if n not in taken)
     stream = b"%b %d" % (body.audio[0], number)
     described = [b"a=rtpmap:%d telephone-event/8000" % number, b"a=fmtp:%d 0-15" % number]
-    body.media[body.index] = [stream, *body.audio[1:], *described]
-    return body.joined()
+    return body.with_audio([stream, *body.audio[1:], *described])
 
 
 def without_events(sdp: bytes) -> bytes:
     """The body without telephone-events, for one who did not offer any."""
-    body = _Body(sdp)
-    _keep(body, [number for number, codec in _formats(body.audio) if codec.name != EVENTS])
-    return body.joined()
+    body = read(sdp)
+    return _keep(body, [number for number, codec in body.formats if codec.name != EVENTS])
 
 
 def events_payload(sdp: bytes) -> int:
@@ -174,24 +160,23 @@ def events_payload(sdp: bytes) -> int:
 
 def without_keys(sdp: bytes) -> bytes:
     """The body without the keys that it offers for plain RTP: they came where others could read."""
-    body = _Body(sdp)
-    body.media[body.index] = [line for line in body.audio if not line.startswith(b"a=crypto:")]
-    return body.joined()
+    body = read(sdp)
+    return body.with_audio([line for line in body.audio if not line.startswith(b"a=crypto:")])
 
 
 def without_webrtc(sdp: bytes) -> bytes:
     """The body without what a browser says for browsers only and rtpengine passes on."""
     lines = (line.rstrip(b"\r ") for line in sdp.split(b"\n"))
-    return _join([line for line in lines if line and not line.startswith(_WEBRTC_ONLY)])
+    return join([line for line in lines if line and not line.startswith(_WEBRTC_ONLY)])
 
 
 def connection(sdp: bytes) -> tuple[str, int]:
     """Where the stream is to be sent: its own ``c=`` line, else the session's, and its port."""
-    body = _Body(sdp)
+    body = read(sdp)
     for line in (*reversed(body.audio), *reversed(body.session)):
         words = line.split()
         if line.startswith(b"c=") and len(words) == 3:
-            return words[2].partition(b"/")[0].decode("latin-1"), _port(body.audio[0])
+            return words[2].partition(b"/")[0].decode("latin-1"), port(body.audio[0])
     raise MediaRefused()
 
 
@@ -201,7 +186,7 @@ def direction(sdp: bytes) -> str:
     A connection address of zeros is the old way to say hold (RFC 3264 §8.4): ``inactive``; with ICE
     it only says that the candidates count.
     """
-    body = _Body(sdp)
+    body = read(sdp)
     ice = any(line.startswith(b"a=ice-ufrag:") for line in (*body.session, *body.audio))
     if not ice and connection(sdp)[0] in ("0.0.0.0", "::"):
         return "inactive"
@@ -219,23 +204,21 @@ def answer_direction(answer: bytes, offer: bytes) -> bytes:
 
 def directed(sdp: bytes, wanted: str) -> bytes:
     """The body with one of ``DIRECTIONS``."""
-    body = _Body(sdp)
-    body.session = [line for line in body.session if line[2:].decode("latin-1") not in DIRECTIONS]
+    body = read(sdp)
+    session = [line for line in body.session if line[2:].decode("latin-1") not in DIRECTIONS]
     audio = [line for line in body.audio if line[2:].decode("latin-1") not in DIRECTIONS]
-    body.media[body.index] = [*audio, f"a={wanted}".encode()]
-    return body.joined()
+    return body.with_audio([*audio, f"a={wanted}".encode()], session)
 
 
 def same_stream(body: bytes, previous: bytes) -> bytes:
     """The body with its stream named as in the one sent before it: a browser that knows the stream by
     another ``a=mid`` refuses the body (RFC 8829 §5.10)."""
-    old, new = _Body(previous), _Body(body)
+    old, new = read(previous), read(body)
     names = [line for line in old.audio if line.startswith(b"a=mid:")]
     bundles = [line for line in old.session if line.startswith(b"a=group:BUNDLE")]
     audio = [line for line in new.audio if not line.startswith(b"a=mid:")]
-    new.media[new.index] = [*audio, *names]
-    new.session = [line for line in new.session if not line.startswith(b"a=group:BUNDLE")] + bundles
-    return new.joined()
+    session = [line for line in new.session if not line.startswith(b"a=group:BUNDLE")]
+    return new.with_audio([*audio, *names], [*session, *bundles])
 
 
 def successor(body: bytes, previous: bytes) -> bytes:
@@ -258,14 +241,14 @@ def hold(sdp: bytes) -> bytes:
 
     ``sendrecv`` because rtpengine plays no prompt towards a leg whose other side only receives.
     """
-    audio = _Body(sdp).audio
-    numbers = [number for number, _ in _formats(audio)]
+    body = read(sdp)
+    audio, numbers = body.audio, [number for number, _ in body.formats]
     # A stub has no keys: towards it rtpengine speaks plain RTP whatever the far side speaks.
     head = [b"v=0", b"o=- 1 1 IN IP4 0.0.0.0", b"s=-", b"c=IN IP4 0.0.0.0", b"t=0 0"]
     stream = b" ".join((b"m=audio 9 RTP/AVP", *numbers))
-    about = [line for line in _described(audio, numbers) if not line.startswith(b"a=rtcp-fb:")]
+    about = [line for line in described(audio, numbers) if not line.startswith(b"a=rtcp-fb:")]
     about += [line for line in audio if line.startswith((b"a=ptime:", b"a=maxptime:"))]
-    return _join([*head, stream, *about, b"a=sendrecv"])
+    return join([*head, stream, *about, b"a=sendrecv"])
 
 
 def restrict_codecs(sdp: bytes, keep: Collection[str]) -> bytes:
@@ -273,9 +256,9 @@ def restrict_codecs(sdp: bytes, keep: Collection[str]) -> bytes:
 
     A phone that has no events at its codec's rate (Opus with events at 8000 Hz) keeps all it has.
     """
-    body = _Body(sdp)
+    body = read(sdp)
     wanted = {name.upper() for name in keep} - {EVENTS, ""}
-    offered = list(_formats(body.audio))
+    offered = body.formats
     rates = {codec.rate for _, codec in offered if codec.name in wanted}
     if not rates:
         raise MediaRefused()
@@ -286,8 +269,7 @@ def restrict_codecs(sdp: bytes, keep: Collection[str]) -> bytes:
         for number, codec in offered
         if codec.name in wanted or (codec.name == EVENTS and codec.rate in fitting)
     ]
-    _keep(body, kept)
-    return body.joined()
+    return _keep(body, kept)
 
 
 def cheapest_first(sdp: bytes) -> bytes:
@@ -295,21 +277,20 @@ def cheapest_first(sdp: bytes) -> bytes:
 
     Redundant audio (RED, RFC 2198) goes: it names its codec by a number that is a leg's own.
     """
-    body = _Body(sdp)
-    offered = [pair for pair in _formats(body.audio) if pair[1].name != "RED"]
+    body = read(sdp)
+    offered = [pair for pair in body.formats if pair[1].name != "RED"]
     kept = [number for number, _ in sorted(offered, key=lambda pair: pair[1].name not in _CHEAP)]
     if not kept:
         raise MediaRefused()
     if kept == body.audio[0].split()[3:]:
         return sdp
-    _keep(body, kept)
-    return body.joined()
+    return _keep(body, kept)
 
 
 def audio_only(sdp: bytes) -> bytes:
     """The body with its audio stream alone."""
-    body = _Body(sdp)
-    return _join([*body.session, *body.audio])
+    body = read(sdp)
+    return join([*body.session, *body.audio])
 
 
 def with_rejected(answer: bytes, offer: bytes) -> bytes:
@@ -317,35 +298,11 @@ def with_rejected(answer: bytes, offer: bytes) -> bytes:
 
     RFC 3264 §6: an answer has as many streams as its offer, in the same order.
     """
-    answered, offered = _Body(answer), _Body(offer)
+    answered, offered = read(answer), read(offer)
     lines = list(answered.session)
     for index, section in enumerate(offered.media):
-        lines += answered.audio if index == offered.index else [_refused(section[0])]
-    return _join(lines)
-
-
-class _Body:
-    """A body taken apart: the session's lines, the lines of each stream, and which one is audio."""
-
-    def __init__(self, sdp: bytes) -> None:
-        self.session: _Lines = []
-        self.media: list[_Lines] = []
-        for raw in sdp.split(b"\n"):
-            line = raw.rstrip(b"\r ")
-            if line.startswith(b"m="):
-                self.media.append([line])
-            elif line:
-                (self.media[-1] if self.media else self.session).append(line)
-        self.index = next((i for i, section in enumerate(self.media) if _is_audio(section[0])), -1)
-        if self.index < 0 or any(len(section[0].split()) < 4 for section in self.media):
-            raise MediaRefused()
-
-    @property
-    def audio(self) -> _Lines:
-        return self.media[self.index]
-
-    def joined(self) -> bytes:
-        return _join([*self.session, *(line for section in self.media for line in section)])
+        lines += answered.audio if index == offered.at else [_refused(section[0])]
+    return join(lines)
 
 
 def _origin(body: bytes) -> bytes | None:
@@ -355,56 +312,13 @@ def _origin(body: bytes) -> bytes | None:
     return line if len(words) == 6 and words[2].isdigit() else None
 
 
-def _is_audio(line: bytes) -> bool:
-    words = line.split()
-    return len(words) > 3 and words[0] == b"m=audio" and _port(line) > 0
-
-
-def _port(line: bytes) -> int:
-    """The port of an ``m=`` line, which may carry a count as in ``4000/2``; 0 if it is none."""
-    port = line.split()[1].partition(b"/")[0]
-    return int(port) if port.isdigit() and len(port) <= 5 and int(port) < 65536 else 0
-
-
 def _refused(line: bytes) -> bytes:
     kind, _, *rest = line.split()
     return b" ".join((kind, b"0", *rest))
 
 
-def _formats(section: _Lines) -> Iterator[tuple[bytes, Codec]]:
-    """Each payload type of a stream, as written and with what it stands for."""
-    named = dict(_STATIC)
-    for line in section[1:]:
-        number = _payload(line)
-        if number is not None and line.startswith(b"a=rtpmap:"):
-            named[number] = line.partition(b" ")[2].decode("latin-1").strip()
-    for number in section[0].split()[3:]:
-        if number.isdigit() and len(number) <= 3:
-            name, _, rate = named.get(number, "").partition("/")
-            rate = rate.partition("/")[0]
-            known = rate.isascii() and rate.isdigit() and len(rate) < 9
-            yield number, Codec(int(number), name.upper(), int(rate) if known else 0)
-
-
-def _keep(body: _Body, numbers: Collection[bytes]) -> None:
-    """Leave these payload types alone in the stream."""
+def _keep(body: Body, numbers: Collection[bytes]) -> bytes:
+    """The body with these payload types alone in the stream."""
     stream = b" ".join((*body.audio[0].split()[:3], *numbers))
-    others = [line for line in body.audio[1:] if _payload(line) is None]
-    body.media[body.index] = [stream, *others, *_described(body.audio, numbers)]
-
-
-def _described(section: _Lines, numbers: Collection[bytes]) -> _Lines:
-    return [line for line in section[1:] if _payload(line) in numbers]
-
-
-def _payload(line: bytes) -> bytes | None:
-    """Which payload type a line describes; ``None`` for lines about the whole stream."""
-    for name in (b"a=rtpmap:", b"a=fmtp:", b"a=rtcp-fb:"):
-        if line.startswith(name):
-            number = line[len(name) :].split(b" ", 1)[0]
-            return None if number == b"*" else number
-    return None
-
-
-def _join(lines: _Lines) -> bytes:
-    return b"\r\n".join(lines) + b"\r\n"
+    others = [line for line in body.audio[1:] if payload(line) is None]
+    return body.with_audio([stream, *others, *described(body.audio, numbers)])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core import sdp
+from core import sdp, sdp_body
 from core.errors import MediaRefused, MediaUnavailable
 
 
@@ -148,3 +148,13 @@ def test_events_alone_are_no_audio():
         sdp.preferred(offer)
     with pytest.raises(MediaRefused):
         sdp.restrict_codecs(PHONE, {"opus"})
+
+
+@pytest.mark.parametrize("sent", [PHONE, BROWSER])
+def test_what_is_made_of_a_body_changes_nothing_of_what_was_read(sent):
+    """Bodies are read once and remembered, for all calls."""
+    sdp.without_events(sent), sdp.with_events(sdp.without_events(sent), 99), sdp.without_keys(sent)
+    sdp.directed(sent, "inactive"), sdp.same_stream(sent, BROWSER), sdp.restrict_codecs(sent, ["PCMU"])
+    sdp.cheapest_first(sent), sdp.hold(sent), sdp.with_rejected(sent, sent), sdp.audio_only(sent)
+    assert sdp_body.read(sent) is sdp_body.read(sent)
+    assert sdp_body.read(sent) == sdp_body.read.__wrapped__(sent)
