@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import signal
 import sys
 import threading
@@ -20,6 +19,7 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
+from benchmarks.figures import begin, show
 from benchmarks.load import Carrier, RoundFailed, Traffic, percentiles
 from benchmarks.servers import Round, Server, Sippy, SunSim, sippy, sunsim
 from benchmarks.transit import observed
@@ -171,6 +171,7 @@ def _ratio(ours: float, theirs: float) -> float | None:
 
 def main() -> int:
     """Measure, print, and say by the exit status whether all went well."""
+    begin("benchmarks.calls")
     parser = argparse.ArgumentParser(prog="benchmarks.calls", description="CPU time per 1000 calls")
     parser.add_argument("--seconds", type=float, default=10, help="of calls in a round")
     parser.add_argument("--rounds", type=int, default=2, help="for each server at 100 calls a second")
@@ -183,7 +184,7 @@ def main() -> int:
     except RoundFailed as error:
         print(f"benchmarks.calls: {error}", file=sys.stderr)
         return 1
-    print(json.dumps(result, ensure_ascii=False, indent=2))
+    show(result)
     return 1 if failed(result) else 0
 
 

@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from benchmarks.figures import begin, show
+
 ROOT = Path(__file__).parents[1]
 KEPT = Path(__file__).with_suffix(".json")
 TOLERANCE = {"typical_decision": 0.1}
@@ -117,6 +119,7 @@ def _inside() -> None:
 
 def main() -> int:
     """Count and print; 1 if something takes more than it did."""
+    begin("benchmarks.instructions")
     parser = argparse.ArgumentParser(prog="benchmarks.instructions", description="cost of a decision")
     parser.add_argument("--renew", action="store_true", help="keep these counts")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
@@ -126,7 +129,7 @@ def main() -> int:
         return 0
     now, which = count(), build()
     before = kept().get(which, {})
-    print(json.dumps({"build": which, "now": now, "kept": before}, indent=2))
+    show({"build": which, "now": now, "kept": before})
     if options.renew:
         KEPT.write_text(json.dumps(kept() | {which: now}, indent=2) + "\n")
         return 0

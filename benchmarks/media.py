@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import signal
 import subprocess
 import sys
@@ -24,11 +23,11 @@ from uuid import UUID
 import msgspec
 
 from benchmarks.cpu import children, cpu_seconds, pinned, resident_kib
+from benchmarks.figures import begin, show
 from benchmarks.load import RoundFailed, percentiles
 from benchmarks.mediaload import Plan
 from benchmarks.phones import Account, register
 from core.contracts import Chain, PluginStep
-from core.logs import configure
 from core.scenarios import (
     Addressee,
     AddresseeKind,
@@ -40,7 +39,6 @@ from core.scenarios import (
     Options,
     Queue,
 )
-from core.settings import LogSettings
 from tenants.services import menus, scenarios
 from tenants.services.media import CreateMedia, FilePart, Library
 from tenants.services.scenario_blocks import BranchDraft
@@ -204,11 +202,11 @@ def failed(result: dict[str, Any]) -> bool:
 
 def main() -> int:
     """Measure, print, and say by the exit status whether all went well."""
+    begin("benchmarks.media")
     parser = argparse.ArgumentParser(prog="benchmarks.media", description="calls in menus and queue")
     parser.add_argument("--callers", type=int, default=100, help="at once")
     parser.add_argument("--seconds", type=float, default=60, help="in which all are there")
     options = parser.parse_args()
-    configure(LogSettings(level="warning"), "bench")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     try:
         with own_instance("bench-media", rtp_ports=_PORTS) as instance:
@@ -216,7 +214,7 @@ def main() -> int:
     except RoundFailed as error:
         print(f"benchmarks.media: {error}", file=sys.stderr)
         return 1
-    print(json.dumps(result, indent=2))
+    show(result)
     return 1 if failed(result) else 0
 
 

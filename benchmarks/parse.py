@@ -10,13 +10,13 @@ machine disturbs little; ratios to the references travel between machines, nanos
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Mapping
 from email.parser import BytesHeaderParser
 from typing import Any
 
+from benchmarks.figures import begin, show
 from benchmarks.test_wire import INVITE, everything
 from core.sip._wire import build_response, parse, problem
 
@@ -72,9 +72,10 @@ def measure(rounds: int) -> dict[str, Any]:
 
 def main() -> int:
     """Measure and print."""
+    begin("benchmarks.parse")
     parser = argparse.ArgumentParser(prog="benchmarks.parse", description="nanoseconds for an INVITE")
     parser.add_argument("--rounds", type=int, default=200, help="of which the quickest counts")
-    print(json.dumps(measure(parser.parse_args().rounds), indent=2))
+    show(measure(parser.parse_args().rounds))
     return 0
 
 

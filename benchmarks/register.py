@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import shutil
 import signal
 import subprocess
@@ -25,6 +24,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.cpu import children, cpu_seconds, pinned, resident_kib
+from benchmarks.figures import begin, show
 from benchmarks.load import percentiles
 from benchmarks.town import Phone, Town
 from core.ids import new_id
@@ -154,7 +154,11 @@ async def measure(instance: Instance, rate: float, seconds: float, count: int) -
     processes, wanted = Processes(instance), int(rate * seconds)
     pinned(processes.roles["sip"])
     town = Town(await lines(instance, count))
-    await asyncio.sleep(2)  # until the directory of the SIP process knows them
+    database = await Database.open(instance.settings.data)
+    try:
+        await instance.settled(database)
+    finally:
+        await database.close()
     await town.open(instance.sip)
     try:
         await town.register(rate, 2 * count)
@@ -190,6 +194,7 @@ def failed(result: dict[str, Any]) -> bool:
 
 def main() -> int:
     """Measure, print, and say by the exit status whether all went well."""
+    begin("benchmarks.register")
     parser = argparse.ArgumentParser(prog="benchmarks.register", description="CPU per registration")
     parser.add_argument("--rate", type=float, default=1000, help="registrations a second")
     parser.add_argument("--seconds", type=float, default=20, help="of registrations")
@@ -198,7 +203,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     with sunsim() as instance:
         result = asyncio.run(measure(instance, options.rate, options.seconds, options.lines))
-    print(json.dumps(result, indent=2))
+    show(result)
     return 1 if failed(result) else 0
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import os
 import sys
 import time
@@ -37,6 +36,7 @@ from benchmarks.companies import (
     written,
 )
 from benchmarks.cpu import resident_kib
+from benchmarks.figures import begin, show
 from core import numbers, routing
 from core.contracts import AvailabilityMode, CallFacts, Direction, Live, Snapshot
 from core.ids import new_id
@@ -285,6 +285,7 @@ def measure(
 
 def main() -> int:
     """Measure and print."""
+    begin("benchmarks.routing")
     parser = argparse.ArgumentParser(prog="benchmarks.routing", description="cost of a decision")
     parser.add_argument("--rounds", type=int, default=400, help="of which the quickest counts")
     parser.add_argument("--numbering", type=Path, default=Path("../shared/numbering"))
@@ -297,7 +298,7 @@ def main() -> int:
         companies=options.tenants,
         many_decisions=options.decisions,
     )
-    print(json.dumps(result, indent=2, ensure_ascii=False))
+    show(result)
     return 0
 
 
