@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from core.call.conversation import Conversation
 from core.call.dialling import Answer
-from core.call.ending import CallEnd
+from core.call.ending import CANCELLED, CallEnd
+from core.call.semiattended import Heir
 from core.call.state import CallState
+from core.call.transfer import TRANSFERRED
 from core.call.wishes import by_keys, referred
 from core.contracts import Outcome
 
@@ -14,6 +16,8 @@ __all__ = ["connect"]
 
 async def connect(state: CallState, answer: Answer) -> CallEnd:
     """Join the caller with this leg and wait until one of them leaves. Raises MediaUnavailable."""
+    if state.heir is not None:
+        return _left_to(state.heir, state, answer)
     leg = answer.leg
     if leg.session is not None and leg.session.by_info:
         state.media.by_info(leg.name)
@@ -36,3 +40,13 @@ async def connect(state: CallState, answer: Answer) -> CallEnd:
         state.legs.end(state.why())  # of a caller who is not answered ``Call.run`` sees to his end
         raise
     return CallEnd(Outcome.ANSWERED, 200, parting.by, parting.cause)
+
+
+def _left_to(heir: Heir, state: CallState, answer: Answer) -> CallEnd:
+    """Somebody else's party is to have whoever answers: here he was answered, and no more."""
+    leg = answer.leg
+    if heir.take(answer, b"" if leg.offers else state.media.sent(leg.name)) is None:
+        leg.end()
+        return CallEnd(Outcome.CANCELLED, CANCELLED, "caller", TRANSFERRED)
+    state.record.answered(leg.ring)
+    return CallEnd(Outcome.ANSWERED, 200, "caller", TRANSFERRED)

@@ -76,14 +76,17 @@ class Call:
         if state.gone.done():  # before the first step
             state.working.cancel()
         end = await self._settle(state.working)
+        if state.heir is not None:
+            state.heir.over(end.sip_status)
         self.verbs.close()
         state.early.close()
         state.keys.close()
         if not state.caller.answered:
-            if not 400 <= end.sip_status < 700:  # a plugin's mistake
+            taken = end.outcome is Outcome.ANSWERED  # by somebody else
+            if not taken and not 400 <= end.sip_status < 700:  # a plugin's mistake
                 end = end._replace(sip_status=FAILED)
             if state.session is not None:
-                state.session.reject(end.sip_status)
+                state.session.reject(CANCELLED if taken else end.sip_status)
             if end.outcome is not Outcome.CANCELLED:
                 state.early.heard()
         state.legs.end(state.why())
@@ -141,6 +144,16 @@ class Call:
                 return self._state.talk, leg
         return None
 
+    def transferable(self, session: Session) -> tuple[Conversation | CallState, Leg] | None:
+        """In which conversation the party with this session is, or in which call of his it rings."""
+        found, state = self.leg_of(session), self._state
+        if found is None:
+            return None
+        talk, leg = found
+        if talk is not None:
+            return talk, leg
+        return (state, leg) if leg is state.caller and state.dialler.ringing() else None
+
     async def received(self) -> Mapping[str | None, int]:
         """Packets from each party of the conversation that ought to send now."""
         return await self._state.media.received()
@@ -152,7 +165,7 @@ class Call:
         elif state.caller.answered:
             state.caller.hear(event)
         elif isinstance(event, Cancelled | Ended):
-            state.leave(CallEnd(Outcome.CANCELLED, CANCELLED, "caller", event.reason))
+            state.caller_left(CallEnd(Outcome.CANCELLED, CANCELLED, "caller", event.reason))
         else:
             state.early.caller(event)
 

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from core.call.channels import Channel
     from core.call.conversation import Conversation
     from core.call.leg import Leg
+    from core.call.state import CallState
     from core.ports import RecordingRoom, Sounds
 
 __all__ = ["CallContext"]
@@ -73,7 +74,7 @@ _NOT_FOUND = 404
 _RINGS = 25  # seconds, at an address without a terminal
 
 
-Find = Callable[[UUID, Replaces], "tuple[Conversation, Leg] | None"]
+Find = Callable[[UUID, Replaces], "tuple[Conversation | CallState, Leg] | None"]
 
 
 class CallContext:
@@ -210,7 +211,7 @@ class CallContext:
         self._admission.check(facts, channels.outgoing(tenant_id), channels.external(tenant_id))
         return _as_dialled(facts)
 
-    def dialog(self, replaces: Replaces) -> tuple[Conversation, Leg] | None:
+    def dialog(self, replaces: Replaces) -> tuple[Conversation | CallState, Leg] | None:
         """In a call of this process, if it is one of the same company."""
         return self._find(self.snapshot.tenant_id, replaces)
 

@@ -72,7 +72,7 @@ class Conversation:
         self._codes = FeatureKeys(*state.surroundings.codes(), self._obey)
         state.keys.on_pressed = self._codes.pressed
         for leg in self.pair:
-            self._listen(leg)
+            self.listen(leg)
         self._record()
 
     async def run(self) -> Parting:
@@ -117,6 +117,20 @@ class Conversation:
             if not task.done():
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+
+    def listen(self, leg: Leg) -> None:
+        """Hear of it that it leaves, holds or wants something."""
+        if leg in self.sides:
+            return
+        self.sides[leg] = side = Side(
+            leg,
+            self.state.media,
+            asyncio.get_running_loop().create_future(),
+            name=partial(self.state.party, leg),
+            on_direction=partial(self._turned, leg),
+            on_referred=partial(self._referred, leg),
+        )
+        side.left.add_done_callback(lambda _: self._news.put(leg))
 
     async def separate(self, middle: Leg) -> None:
         """Part the two; this one of them is who others will be joined with."""
@@ -172,18 +186,7 @@ class Conversation:
                 leg.session.answer(answer)
         else:
             await media.connect(leg.name, body)
-        self._listen(leg)
-
-    def _listen(self, leg: Leg) -> None:
-        self.sides[leg] = side = Side(
-            leg,
-            self.state.media,
-            asyncio.get_running_loop().create_future(),
-            name=partial(self.state.party, leg),
-            on_direction=partial(self._turned, leg),
-            on_referred=partial(self._referred, leg),
-        )
-        side.left.add_done_callback(lambda _: self._news.put(leg))
+        self.listen(leg)
 
     def _join(self, other: Leg) -> None:
         state = self.state

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from core.call.call import Call
     from core.call.conversation import Conversation
     from core.call.leg import Leg
+    from core.call.state import CallState
 
 __all__ = ["Joining"]
 
@@ -43,13 +44,16 @@ class Joining:
         self._reject = reject
         self._keys_in_clear = keys_in_clear
 
-    def dialog(self, tenant_id: UUID, replaces: Replaces) -> tuple[Conversation, Leg] | None:
-        """Where among the conversations of a company a dialog is, and whose."""
+    def dialog(
+        self, tenant_id: UUID, replaces: Replaces
+    ) -> tuple[Conversation | CallState, Leg] | None:
+        """Where in conversations of a company a dialog is, or in a call that rings, and whose."""
         session = self._endpoint().session_of(replaces)
         for call in self._present() if session is not None else ():
-            found = call.leg_of(session) if call.facts.tenant_id == tenant_id else None
-            if found is not None and found[0] is not None:
-                return found[0], found[1]
+            if session is not None and call.facts.tenant_id == tenant_id:
+                found = call.transferable(session)
+                if found is not None:
+                    return found
         return None
 
     def pick_up(self, session: Session, line: Line, snapshot: Snapshot, extension: str) -> None:

@@ -32,6 +32,7 @@ from core.sip.session import Session
 
 if TYPE_CHECKING:
     from core.call.conversation import Conversation
+    from core.call.semiattended import Heir
 
 __all__ = ["CallState"]
 
@@ -86,6 +87,7 @@ class CallState:
         self.working: asyncio.Task[CallEnd] | None = None
         self.line: Side | None = None  # a caller whom we have answered, and nobody else yet
         self.talk: Conversation | None = None
+        self.heir: Heir | None = None  # who is to have whoever answers
         self.end: CallEnd | None = None  # once a step has settled the call
         self.fallback = CallEnd(Outcome.NO_ANSWER, UNAVAILABLE, "system")
 
@@ -95,6 +97,11 @@ class CallState:
             self.gone.set_result(end)
             if self.working is not None:
                 self.working.cancel()
+
+    def caller_left(self, end: CallEnd) -> None:
+        """The caller hung up before anybody was there; that ends it unless it was left to somebody."""
+        if self.heir is None:
+            self.leave(end)
 
     def go_on(self) -> None:
         """A step that minds no cancellation must do nothing more for a caller who is gone."""
@@ -128,7 +135,7 @@ class CallState:
             self.leave(ended(self.record, FAILED, "internal"))
             return
         by, cause = left.result()
-        self.leave(CallEnd(Outcome.CANCELLED, CANCELLED, by, cause))
+        self.caller_left(CallEnd(Outcome.CANCELLED, CANCELLED, by, cause))
 
     def party(self, leg: Leg) -> str | None:
         """What the media session calls a leg now."""

@@ -31,6 +31,7 @@ from core.sip.uri import SipUri
 if TYPE_CHECKING:
     from core.call.conversation import Conversation
     from core.call.leg import Leg
+    from core.call.state import CallState
 
 __all__ = ["Surroundings"]
 
@@ -146,8 +147,8 @@ class Surroundings(Protocol):
         """The feature codes of the company, and its extensions."""
         ...
 
-    def dialog(self, replaces: Replaces) -> tuple[Conversation, Leg] | None:
-        """Where in a conversation of this company a dialog is, and whose."""
+    def dialog(self, replaces: Replaces) -> tuple[Conversation | CallState, Leg] | None:
+        """Where in a conversation of this company a dialog is, or in a call that rings, and whose."""
         ...
 
     def records(self, record: CallRecord, options: Options, employees: Collection[UUID | None]) -> bool:

@@ -7,6 +7,8 @@ back; one who hung up meanwhile is called, and the call ends if he does not answ
 
 from __future__ import annotations
 
+import asyncio
+
 from core.call.conversation import Conversation, LegLeft, Parting
 from core.call.dialling import Answer, NotAnswered, Result
 from core.call.ending import UNAVAILABLE
@@ -16,7 +18,7 @@ from core.contracts import Dial, StepCode
 from core.errors import MediaRefused, SunSimError
 from core.sip.refer import Referral
 
-__all__ = ["Attended", "Blind", "final", "note_transfer"]
+__all__ = ["TRANSFERRED", "Attended", "Blind", "adopt", "back", "entered", "final", "note_transfer"]
 
 FAILED = "transfer_failed"
 TRANSFERRED = "transferred"
@@ -52,20 +54,10 @@ class Blind:
             status = final(result)
             talk.state.record.add(StepCode.TRANSFER_FAILED, by.ring, status=status)
             self._report(status)
-            return await self._back(talk, staying)
+            return await back(talk, by, staying)
         self._report(200)
         await talk.dismiss(by)
         return None
-
-    async def _back(self, talk: Conversation, staying: Leg) -> Parting | None:
-        state, by = talk.state, self._by
-        if not by.gone:
-            await talk.rejoin(by)
-            return None
-        await state.media.drop(by.name)
-        await state.playing.music(state.surroundings.ringback())
-        result = await talk.unless_left(staying, state.dialler.dial(by.ring, by.ring.seconds))
-        return None if await entered(talk, result, by) else Parting("system", FAILED)
 
     def _report(self, status: int) -> None:
         if self._referral is not None:
@@ -90,17 +82,25 @@ class Attended:
         if there.gone or self._own.gone:
             self._referral.report(_NO_DIALOG)
             return None
+        waits = _Waits()
+        self._other.want(waits)
         try:
-            body = await talk.unless_left(staying, self._ask(talk, leg, there))
-        except LegLeft:
-            self._other.want(_Over(Parting("system", FAILED)))  # his audio may be on its way here
+            asked = self._other.unless_left(there, self._ask(talk, leg, there))
+            body = await talk.unless_left(staying, asked)
+        except LegLeft as left:
+            if left.leg is there:
+                await self._refused(talk, leg, _NO_DIALOG)
+                return None
+            waits.end(Parting("system", FAILED))  # his audio may be on its way here
             raise
         except SunSimError as error:
-            await state.media.drop(leg.name)
-            self._referral.report(error.sip_status)
+            await self._refused(talk, leg, error.sip_status)
             return None
+        else:
+            waits.end(Parting(self._own.by, TRANSFERRED))
+        finally:
+            waits.end(None)
         state.record.add(StepCode.TRANSFER, by.ring, to=there.ring.address, attended=True)
-        self._other.want(_Over(Parting(self._own.by, TRANSFERRED)))
         adopt(leg, there)
         await talk.separate(staying)
         await talk.enter(leg, body, by)
@@ -109,20 +109,42 @@ class Attended:
         await talk.dismiss(by)
         return None
 
+    async def _refused(self, talk: Conversation, leg: Leg, status: int) -> None:
+        await talk.state.media.drop(leg.name)
+        self._referral.report(status)
+
     async def _ask(self, talk: Conversation, leg: Leg, there: Leg) -> bytes:
         elsewhere = self._other.state
         before = elsewhere.media.sent(elsewhere.party(there))
         return await there.reoffer(await talk.state.media.adopt(leg.name, before))
 
 
-class _Over:
-    """The end of a conversation that another one took somebody from."""
+class _Waits:
+    """A conversation waits until it is known whether another one takes somebody from it: whoever
+    passes him on may hang up there meanwhile."""
 
-    def __init__(self, parting: Parting) -> None:
-        self._parting = parting
+    def __init__(self) -> None:
+        self._known: asyncio.Future[Parting | None] = asyncio.get_running_loop().create_future()
+
+    def end(self, parting: Parting | None) -> None:
+        """It goes on, or is over like this; said once."""
+        if not self._known.done():
+            self._known.set_result(parting)
 
     async def carry_out(self, talk: Conversation) -> Parting | None:
-        return self._parting
+        return await self._known
+
+
+async def back(talk: Conversation, by: Leg, staying: Leg) -> Parting | None:
+    """Whoever was to be passed on talks with the transferor again, who is called if he hung up."""
+    state = talk.state
+    if not by.gone:
+        await talk.rejoin(by)
+        return None
+    await state.media.drop(by.name)
+    await state.playing.music(state.surroundings.ringback())
+    result = await talk.unless_left(staying, state.dialler.dial(by.ring, by.ring.seconds))
+    return None if await entered(talk, result, by) else Parting("system", FAILED)
 
 
 def note_transfer(talk: Conversation, by: Leg, step: Dial, *, attended: bool = False) -> None:

@@ -10,6 +10,7 @@ import structlog
 from core.call.consultation import Consultation
 from core.call.conversation import Conversation
 from core.call.leg import Leg
+from core.call.semiattended import SemiAttended
 from core.call.transfer import Attended, Blind
 from core.errors import SunSimError
 from core.features import Feature
@@ -35,8 +36,12 @@ def referred(talk: Conversation, leg: Leg, referral: Referral) -> None:
         elif found[1].employee_id != leg.employee_id:
             referral.decline(_FORBIDDEN)
         else:
+            where, own = found
             referral.accept()
-            talk.want(Attended(leg, *found, referral))
+            if isinstance(where, Conversation):
+                talk.want(Attended(leg, where, own, referral))
+            else:
+                talk.want(SemiAttended(leg, where, own, referral))
     else:
         try:
             step = surroundings.transfer(leg.ring, referral.target)

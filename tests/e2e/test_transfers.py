@@ -142,6 +142,30 @@ async def test_client_and_colleague_are_brought_together_after_a_consultation(of
     assert first.ended_at > consultation.ended_at
 
 
+async def test_the_client_takes_over_whom_the_consultation_still_rings(office):
+    async with people(office) as (outside, anna, boris), answered(office, outside, anna) as (his, mine):
+        await mine.offer("sendonly")
+        asking = asyncio.create_task(anna.call("102"))
+        ringing = await boris.rings()
+        second = anna.talks[-1]
+        async with asyncio.timeout(60):
+            await second.early.wait()
+        assert await mine.refer(refers_to(office, replaces=second.replaces)) == 202
+        await mine.reports(180)
+        await his.heard(RINGBACK)
+        boris.ringing.put_nowait(ringing)
+        theirs = await boris.answer()
+        await asyncio.gather(theirs.hears(CLIENT), his.hears(BORIS), mine.ended())
+        assert (await asking).status == 487
+        assert (his.reoffers, theirs.reoffers, boris.ringing.empty()) == (0, 1, True)
+        await mine.reports(200)
+        await his.hang_up()
+        await theirs.ended()
+    first, consultation = sorted(await office.recorded(2), key=lambda call: call.direction)
+    assert (first.direction, consultation.direction) == (Direction.INCOMING, Direction.INTERNAL)
+    assert consultation.outcome is Outcome.ANSWERED, "by Boris, for the client"
+
+
 async def test_outside_numbers_have_the_limits_of_the_employees_own_calls(office):
     async with people(office) as (outside, anna, _), answered(office, outside, anna) as (his, mine):
         for target in ("84951234567@elsewhere.test", f"1234@{office.domain}x", "810442071234567@"):

@@ -24,9 +24,12 @@ class Talk:
         self.over = asyncio.Event()
         self.reported = []  # what NOTIFY said of a transfer of ours
         self.reoffers = 0
+        self.early = asyncio.Event()  # a call of ours rings
+        self._theirs = ""  # and this is To by then
         self._version = 1
         sip.on_end = lambda status: self.over.set()
         sip.on_offer = self._reoffered
+        sip.on_progress = self._rung
         sip.on_request = self._asked
 
     async def open(self):
@@ -99,12 +102,18 @@ class Talk:
     @property
     def replaces(self):
         """How others name this dialog (RFC 3891)."""
-        theirs = self.sip.remote.partition(";tag=")[2]
+        known = self.sip.remote if ";tag=" in self.sip.remote else self._theirs
+        theirs = known.partition(";tag=")[2]
         return f"{self.sip.call_id};to-tag={theirs};from-tag={self.sip.tag}"
 
     def close(self):
         if self.audio is not None:
             self.audio.close()
+
+    def _rung(self, answer):
+        if ";tag=" in answer.header("To"):
+            self._theirs = answer.header("To")
+            self.early.set()
 
     def _reoffered(self, body):
         self.reoffers += 1

@@ -40,7 +40,7 @@ class Lines(Office):
         self.directory.put(self.snapshot)
 
 
-def calls(office, **limits):
+def two_lines(office, **limits):
     """Two lines at Anna's telephone."""
     office.limit(
         terminals=tuple(replace(each, channels=2) for each in office.snapshot.terminals), **limits
@@ -50,7 +50,7 @@ def calls(office, **limits):
 
 def test_who_was_taken_into_another_call_holds_his_channels_until_he_is_gone():
     office, referral = Lines(), FakeReferral("x", THERE)
-    anna = calls(office)
+    anna = two_lines(office)
 
     async def scene():
         office.from_carrier()
@@ -72,7 +72,7 @@ def test_who_was_taken_into_another_call_holds_his_channels_until_he_is_gone():
 
 def test_so_does_a_client_who_was_called_for_the_consultation():
     office, referral = Lines(), FakeReferral("x", THERE)
-    anna, client = calls(office), office.phone(CLIENT, answers(1))
+    anna, client = two_lines(office), office.phone(CLIENT, answers(1))
 
     async def scene():
         office.from_carrier()

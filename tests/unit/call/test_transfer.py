@@ -272,3 +272,30 @@ def test_a_colleague_whose_telephone_takes_no_new_offer_stays_where_he_is():
     assert "cause" not in other.steps[-1].data
     assert cdr.ended_by == "callee"
     assert cdr.ended_at > other.ended_at
+
+
+@pytest.mark.parametrize("who", ["colleague", "transferor", "transferor there"])
+def test_somebody_leaves_while_the_colleague_is_asked(who):
+    first, second, whole = two_conversations(takes=[0 if who == "colleague" else 200])
+    referral = FakeReferral("b", DIALOG)
+    colleague = second.phones["b"]
+    leaves = {
+        "colleague": lambda: colleague.session.say(BYE),
+        "transferor": lambda: first.phones["a"].session.say(BYE),
+        "transferor there": lambda: second.caller.say(BYE),
+    }
+    cdr, other = run(
+        whole(
+            (20, lambda: first.phones["a"].session.say(Referred(referral))),
+            (20.05, leaves[who]),
+            (40, lambda: colleague.session.say(BYE)),
+            (50, lambda: first.phones["a"].session.say(BYE)),
+        )
+    )
+    passed_on = who != "colleague"
+    assert referral.said == ["accepted", 200 if passed_on else 481]
+    assert first.talks == ([["+79160000000", "b"]] if passed_on else [])
+    assert (other.steps[-1].data.get("cause"), cdr.ended_by) == (
+        *("transferred" if passed_on else None, "callee"),
+    )
+    assert cdr.ended_at - cdr.started_at == pytest.approx(40 if passed_on else 50, abs=1)
