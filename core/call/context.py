@@ -31,6 +31,7 @@ from core.contracts import (
     DialPlan,
     Direction,
     Executor,
+    Line,
     Live,
     MissedManager,
     Options,
@@ -236,6 +237,10 @@ class CallContext:
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Hear of this company."""
         return self._moment.watchers.watch(self.snapshot.tenant_id, changed)
+
+    def expect(self, terminals: Collection[UUID], came: Callable[[Line], None]) -> Callable[[], None]:
+        """Hear of these lines."""
+        return self._moment.arrivals.expect(terminals, came)
 
     def queued(self, record: CallRecord, at: float, queue: str, priority: int) -> None:
         """Show it."""

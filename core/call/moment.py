@@ -15,7 +15,7 @@ import structlog
 
 from core.call.channels import Channels
 from core.call.talktime import TalkTime
-from core.call.waiting import Watchers
+from core.call.waiting import Arrivals, Watchers
 from core.contracts import CallFacts, Cdr, Line, Live, Ring, Terminal
 from core.events import CallAnswered, CallEnded, CallStarted
 from core.ids import new_id
@@ -52,6 +52,7 @@ class Moment:
         self._talks: dict[UUID, tuple[UUID, ...]] = {}  # the terminals of each conversation
         self.talk = TalkTime(self._zone_of)
         self.watchers = Watchers(clock)
+        self.arrivals = Arrivals()
         directory.watch_snapshots(self.watchers.tell)
         self.moved_media = 0
         self.recordings: Counter[str] = Counter()  # parts that began, and why others did not
@@ -178,6 +179,7 @@ class Moment:
         """A line has a phone, perhaps since long."""
         self._board.line_registered(line, at, expires_at, user_agent, source)
         self.watchers.tell(line.tenant_id)
+        self.arrivals.tell(line)
 
     def line_unregistered(self, line: Line, at: float) -> None:
         """A line has none any more."""

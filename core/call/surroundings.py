@@ -16,6 +16,7 @@ from core.contracts import (
     Dial,
     DialPlan,
     Executor,
+    Line,
     Options,
     PlanNode,
     Ring,
@@ -76,6 +77,10 @@ class Surroundings(Protocol):
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Tell whenever somebody of the company may have become free; returns what ends it."""
+        ...
+
+    def expect(self, terminals: Collection[UUID], came: Callable[[Line], None]) -> Callable[[], None]:
+        """Tell of each of these lines that has a phone from now on; returns what ends it."""
         ...
 
     def queued(self, record: CallRecord, at: float, queue: str, priority: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -18,10 +19,16 @@ from core.contracts import (
     CallFacts,
     Decision,
     Dial,
+    DialMode,
     DialPlan,
     Executor,
     ExtensionList,
+    Line,
     Menu,
+    Par,
+    Ring,
+    Seq,
+    SkipReason,
     StepCode,
     TaskKind,
     Tenant,
@@ -175,9 +182,17 @@ class Verbs:
             return True
         plan = planned(state, step, only)
         longest = step.ring_seconds if seconds is None else seconds
+        absent = _absent(step, plan) if plan.skipped and only is None else ()
+        stop: Callable[[], None] | None = None
         try:
             await self._begin_music(plan)
-            result = await ring(state, plan, longest, grows=only is not None)
+            if absent:
+                stop = state.surroundings.expect(absent, partial(self._came, step))
+            try:
+                result = await ring(state, plan, longest, grows=bool(absent) or only is not None)
+            finally:
+                if stop is not None:
+                    stop()
             if isinstance(result, Answer):
                 state.end = await connect(state, result)
                 return True
@@ -197,6 +212,17 @@ class Verbs:
         state.go_on()
         plan = state.surroundings.plan(step, state.record, only)
         return plan.root is not None and state.dialler.also(plan.root)
+
+    def _came(self, step: Dial, line: Line) -> None:
+        """A line that was passed over has a phone now, which rings with the others."""
+        state = self._state
+        ringing = {ring.address for ring in state.dialler.ringing()}
+        if not ringing or line.login in ringing:
+            return
+        root = state.surroundings.plan(step, state.record, {str(line.employee_id)}).root
+        for each in root.items if isinstance(root, Par) else (root,):
+            if isinstance(each, Ring) and each.address == line.login:
+                state.dialler.also(each)
 
     def hang_up(self, sip_status: int = UNAVAILABLE) -> None:
         """Settle the call; ``sip_status`` is what a caller hears who was not answered."""
@@ -231,3 +257,12 @@ class Verbs:
                 return
         if state.early.heard_us:
             await state.playing.music(state.surroundings.ringback())
+
+
+def _absent(step: Dial, plan: DialPlan) -> tuple[UUID, ...]:
+    """The lines without a phone that would ring at once with the others. Where people are tried in
+    turn, the personal manager first among them, nobody who comes late is rung before his turn."""
+    if step.mode is not DialMode.PARALLEL or plan.root is None or isinstance(plan.root, Seq):
+        return ()
+    found = (each for each in plan.skipped if each.reason is SkipReason.NOT_REGISTERED)
+    return tuple(each.terminal_id for each in found if each.terminal_id is not None)

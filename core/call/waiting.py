@@ -8,14 +8,15 @@ concerns. Companies in which nobody waits cost a look-up; clocks run for the oth
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from uuid import UUID
 
 import structlog
 
+from core.contracts import Line
 from core.ports import Clock
 
-__all__ = ["Watchers"]
+__all__ = ["Arrivals", "Watchers"]
 
 log = structlog.get_logger(__name__)
 
@@ -68,3 +69,32 @@ class Watchers:
         self._wait()
         for tenant_id in list(self._of):
             self.tell(tenant_id)
+
+
+class Arrivals:
+    """Who wants to know when a line has a phone, by terminal: a dialling that passed it over."""
+
+    def __init__(self) -> None:
+        self._of: dict[UUID, dict[object, Callable[[Line], None]]] = {}
+
+    def expect(self, terminals: Collection[UUID], came: Callable[[Line], None]) -> Callable[[], None]:
+        """Call ``came`` with each of these lines that has a phone from now on; what ends it."""
+        key = object()
+        for terminal in terminals:
+            self._of.setdefault(terminal, {})[key] = came
+
+        def end() -> None:
+            for terminal in terminals:
+                self._of[terminal].pop(key)
+                if not self._of[terminal]:
+                    del self._of[terminal]
+
+        return end
+
+    def tell(self, line: Line) -> None:
+        """A phone registered, for the first time or again; its answer goes before any call."""
+        for came in self._of.get(line.terminal_id, {}).values():
+            asyncio.get_running_loop().call_soon(came, line)
+
+    def __len__(self) -> int:
+        return len(self._of)

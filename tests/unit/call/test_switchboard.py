@@ -19,7 +19,24 @@ from core.contracts import (
 from core.contributions import DialOptions, Next, Refusal, StepType
 from core.sip.session import Ended
 from tests.unit.call.office import ANNA, BORIS, LOGIN, NUMBER, TENANT, TRUNK, Office, play, plugin
-from tests.unit.call.world import answers, hangs_up, refuses
+from tests.unit.call.world import answers, hangs_up, refuses, rings
+
+
+def test_who_waited_for_a_telephone_is_forgotten_with_the_ringing():
+    both = tuple(Addressee(AddresseeKind.EMPLOYEE, str(each)) for each in (ANNA, BORIS))
+    office = Office(steps=(Dial(both),))
+    office.phone(ANNA, rings(), answers(5), hangs_up(10))
+    arrivals, seen = office.switchboard.moment.arrivals, []
+
+    async def scene():
+        office.from_carrier()
+        await asyncio.sleep(1)
+        seen.append(len(arrivals))
+        await asyncio.sleep(6)
+        seen.append(len(arrivals))
+
+    play(office, scene)
+    assert seen == [1, 0], "Boris has no telephone while Anna rings; then nobody wants to know"
 
 
 def test_a_carriers_call_is_routed_recorded_and_told():
