@@ -54,6 +54,7 @@ class DatabaseBindings:
         self._secret = secret
         # By terminal; None if it is to be forgotten.
         self._waiting: dict[UUID, tuple[Line, Sequence[Contact]] | None] = {}
+        self._accounts: dict[UUID, tuple[Line, str]] = {}
         self._stored: list[Row] = []
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -121,6 +122,8 @@ class DatabaseBindings:
         rows = [self._row(*kept) for kept in batch.values() if kept is not None]
         rows = [row for row in rows if row.contacts]
         gone = list(batch.keys() - {row.terminal_id for row in rows})
+        for terminal_id in gone:
+            self._accounts.pop(terminal_id, None)
         await lines.write_bindings(self._database, msgspec.json.encode(rows).decode(), gone)
 
     def _row(self, line: Line, contacts: Sequence[Contact]) -> _Row:
@@ -136,9 +139,17 @@ class DatabaseBindings:
         )
 
     def _account(self, line: Line) -> str:
-        """A word that another terminal or another password has not; it says nothing about either."""
+        """A word that another terminal or another password has not; it says nothing about either.
+
+        Remembered as long as the line is the same object: phones refresh more often than lines change.
+        """
+        known = self._accounts.get(line.terminal_id)
+        if known is not None and known[0] is line:
+            return known[1]
         text = f"{line.tenant_id}:{line.terminal_id}:{sorted(line.ha1.items())}".encode()
-        return hashlib.blake2b(text, key=self._secret, digest_size=16).hexdigest()
+        account = hashlib.blake2b(text, key=self._secret, digest_size=16).hexdigest()
+        self._accounts[line.terminal_id] = line, account
+        return account
 
 
 def _lasts(contact: Contact) -> bool:

@@ -18,6 +18,7 @@ import secrets
 from collections.abc import Iterable
 from enum import StrEnum
 from hashlib import blake2b
+from itertools import count
 
 from msgspec import Struct
 
@@ -54,6 +55,8 @@ _SIZES = {"MD5": 16, "SHA-256": 32}  # bytes of a hash
 _COUNT = re.compile("[0-9a-f]{8}")  # 8LHEX, as it was hashed
 _TIME_DIGITS = 11  # hex digits of milliseconds since 1970 in a nonce
 _SALT_DIGITS = 12
+_SALT_END = 16**_SALT_DIGITS
+_SALTS = count(secrets.randbelow(_SALT_END))
 
 
 class NonceState(StrEnum):
@@ -165,9 +168,11 @@ def verify(credentials: Credentials, method: str, ha1: str) -> bool:
 def make_nonce(secret: bytes, now: float, source: str, salt: bytes | None = None) -> str:
     """A nonce for the sender at ``source`` (its address without the port, which a NAT may change).
 
-    ``now`` is in epoch seconds. The salt keeps two phones behind one address apart.
+    ``now`` is in epoch seconds. The salt keeps two phones behind one address apart; what nobody can
+    guess is the seal, so by default it is only another one each time.
     """
-    salt = secrets.token_bytes(_SALT_DIGITS // 2) if salt is None else salt
+    if salt is None:
+        salt = (next(_SALTS) % _SALT_END).to_bytes(_SALT_DIGITS // 2, "big")
     head = f"{int(now * 1000):0{_TIME_DIGITS}x}{salt.hex()}"
     return head + _seal(secret, head, source)
 

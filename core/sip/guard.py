@@ -14,6 +14,8 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
+from core.sip.uri import REMEMBERED
+
 __all__ = ["Ban", "Buckets", "Failures", "Lift", "is_scanner", "network_of"]
 
 
@@ -181,6 +183,12 @@ class Failures:
 def is_scanner(agent: str) -> bool:
     """Whether a User-Agent is that of a tool that looks for victims. It saves noise, nothing more:
     whoever wants to can call himself otherwise."""
+    return _scans(agent) if len(agent) <= REMEMBERED else _SCANNER.search(agent) is not None
+
+
+@lru_cache(maxsize=2_000)
+def _scans(agent: str) -> bool:
+    """There are few kinds of phones, and each says its name in every request."""
     return _SCANNER.search(agent) is not None
 
 

@@ -224,7 +224,8 @@ def _knows_md5_alone(request: Message) -> bool:
     """Phones in browsers, too: SIP.js looks at the last challenge only, JsSIP at the first."""
     if request.via.transport in ("WS", "WSS"):
         return True
-    return _MD5_ALONE.match(request.header("User-Agent") or "") is not None
+    agent = request.header("User-Agent") or ""
+    return agent[:1] in ("b", "B") and _MD5_ALONE.match(agent) is not None
 
 
 def _place(uri: str) -> tuple[str, str]:

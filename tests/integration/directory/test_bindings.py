@@ -95,6 +95,18 @@ async def test_a_line_with_another_password_or_none_is_not_put_back(
     assert await found(database, directory.line)  # only looking removed nothing
 
 
+async def test_who_registers_with_a_new_password_is_put_back_with_that(
+    database, directory, bindings, company
+):
+    line = directory.line(company.login)
+    changed = structs.replace(line, ha1=dict.fromkeys(line.ha1, "f" * 32))
+    bindings.keep(line, [contact()])
+    await eventually(lambda: found(database, lambda _: line), bool)
+    bindings.keep(changed, [contact()])
+    await eventually(lambda: found(database, lambda _: changed), bool)
+    assert not await found(database, lambda _: line)
+
+
 async def test_the_last_word_is_written_when_the_process_ends(database, directory, company):
     bindings = DatabaseBindings(database, SECRET)
     bindings.start()

@@ -131,5 +131,6 @@ def test_bans_are_listed_and_lifted():
 
 def test_tools_are_known_by_name_and_phones_are_not_them():
     assert all(map(is_scanner, ("friendly-scanner", "SIPVicious 0.3.8", "sundayddr", "sipcli/v1.8")))
+    assert is_scanner(1000 * "x" + " sipvicious")
     phones = ("Yealink SIP-T46U 108.86", "baresip v3.1", "Linphone/5", "Zoiper", "", "SIP.js/0.21")
     assert not any(map(is_scanner, phones))
