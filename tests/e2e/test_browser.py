@@ -88,6 +88,21 @@ async def test_a_browser_with_opus_alone_calls_outside(company):
     assert (card.call.direction, card.call.outcome) == (Direction.OUTGOING, Outcome.ANSWERED)
 
 
+async def test_a_browser_hears_the_carriers_sounds_before_the_answer(company):
+    """WebRTC is set up by a 183 with PRACK; the carrier never answers."""
+    async with in_a_browser(company, early=True) as phone, peers(PCMA) as (client,):
+        ringing = Script(media=client.address).wait_for("INVITE").answer(183, "Progress", body=True)
+        async with company.outside(ringing.cancelled()) as carrier:
+            await phone.do("call", "89161112233")
+            client.connect((await carrier.wait_for_text(OFFER))[1].encode())
+            client.play(tone(OTHER))
+            await phone.hears_early(OTHER)
+            await phone.do("cancel")
+            await phone.until("over")
+            await carrier.finish()
+    assert (await company.call()).call.answered_at is None
+
+
 @pytest.mark.spec("EMP-02", "EMP-12", at="call")
 async def test_a_browser_calls_a_colleague_whose_phone_must_encrypt(company):
     """WebRTC on one side, keys by TLS on the other; both move when rtpengine dies.

@@ -1,6 +1,6 @@
 // The phone of browser_phone.py: SIP.js on one WebSocket, an oscillator for a microphone, and an
 // analyser for an ear. Playwright calls `phone`.
-import { Inviter, Registerer, RegistererState, SessionState, UserAgent, Web } from "/sip.js/lib/index.js";
+import { Inviter, Registerer, RegistererState, SIPExtension, SessionState, UserAgent, Web } from "/sip.js/lib/index.js";
 
 const audio = new AudioContext();
 
@@ -14,12 +14,13 @@ function microphone(frequency) {
 }
 
 class Phone {
-  constructor({ login, password, domain, server, frequency, codecs }) {
+  constructor({ login, password, domain, server, frequency, codecs, early }) {
     const stream = microphone(frequency);
     const factory = Web.defaultSessionDescriptionHandlerFactory(() => Promise.resolve(stream));
     this.domain = domain;
     this.state = "idle";
     this.codecs = codecs;
+    this.early = early;
     this.bodies = [];
     this.agent = new UserAgent({
       uri: UserAgent.makeURI(`sip:${login}@${domain}`),
@@ -27,6 +28,7 @@ class Phone {
       authorizationPassword: password,
       transportOptions: { server },
       logBuiltinEnabled: false,
+      sipExtension100rel: early ? SIPExtension.Supported : SIPExtension.Unsupported,
       sessionDescriptionHandlerFactory: factory,
       sessionDescriptionHandlerFactoryOptions: { iceGatheringTimeout: 2000, peerConnectionConfiguration: { iceServers: [] } },
       delegate: { onInvite: (session) => this.take(session) },
@@ -73,7 +75,7 @@ class Phone {
 
   async call(number) {
     const target = UserAgent.makeURI(`sip:${number}@${this.domain}`);
-    await this.take(new Inviter(this.agent, target)).invite(this.modifiers);
+    await this.take(new Inviter(this.agent, target, { earlyMedia: this.early })).invite(this.modifiers);
   }
 
   async hold(held) {
@@ -109,6 +111,17 @@ class Phone {
     this.analyser.getFloatFrequencyData(bins);
     const at = bins.indexOf(Math.max(...bins));
     return bins[at] < -50 ? 0 : (at * audio.sampleRate) / this.analyser.fftSize;
+  }
+
+  // The same before the answer, once there is something to listen to.
+  hearsEarly() {
+    const stream = this.session.sessionDescriptionHandler?.remoteMediaStream;
+    if (!this.analyser && stream?.getTracks().length) this.listen();
+    return this.hears();
+  }
+
+  async cancel() {
+    await this.session.cancel();
   }
 
   describe() {

@@ -43,6 +43,12 @@ class BrowserPhone:
             f"Math.abs(phone.hears() - {frequency}) < 15", timeout=PATIENCE * 1000
         )
 
+    async def hears_early(self, frequency):
+        """The same before anybody answered."""
+        await self.page.wait_for_function(
+            f"Math.abs(phone.hearsEarly() - {frequency}) < 15", timeout=PATIENCE * 1000
+        )
+
     async def moves(self, before):
         """Wait until it was told something else than ``before``, and gets packets from there."""
         patience = PATIENCE * 1000
@@ -58,9 +64,10 @@ class BrowserPhone:
 
 
 @asynccontextmanager
-async def browser_phone(line, domain, server, frequency=620, codecs=None):
+async def browser_phone(line, domain, server, frequency=620, codecs=None, early=False):
     """A browser registered with the line by WSS; its microphone gets a tone of ``frequency``.
-    ``codecs`` are the only ones that it offers and answers, such as ``["opus"]``."""
+    ``codecs`` are the only ones that it offers and answers, such as ``["opus"]``; with ``early`` it
+    takes what comes before the answer (RFC 3262)."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
         try:
@@ -71,7 +78,9 @@ async def browser_phone(line, domain, server, frequency=620, codecs=None):
             await page.wait_for_function("() => !!window.makePhone", timeout=PATIENCE * 1000)
             options = {"login": line.login, "password": line.password, "domain": domain}
             options |= {"server": f"wss://{server[0]}:{server[1]}/", "frequency": frequency}
-            await page.evaluate("options => makePhone(options)", options | {"codecs": codecs})
+            await page.evaluate(
+                "options => makePhone(options)", options | {"codecs": codecs, "early": early}
+            )
             phone = BrowserPhone(page)
             assert await asyncio.wait_for(phone.do("register"), PATIENCE)
             yield phone
