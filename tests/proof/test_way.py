@@ -22,7 +22,7 @@ from tests.support.free_ports import free_port
 from tests.support.instance import company_in, own_instance
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.proof, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(7200)]
 
 MINUTES = float(os.environ.get("SUNSIM_PROOF_MINUTES", "30"))
 RATE, TALK = 5.0, 2.0
@@ -119,7 +119,7 @@ async def test_every_call_has_its_record_its_recording_and_its_outcome(instance)
         answered = total["answered"] + total["crossed"]
         assert total["answered"] <= outcomes[Outcome.ANSWERED] <= answered
         assert set(outcomes) <= {Outcome.ANSWERED, Outcome.CANCELLED, Outcome.NO_ANSWER}, outcomes
-        settled = await until(lambda: _settled(way), 600)
+        settled = await _settled(way)
         assert set(settled) == {RecordingState.READY}, settled
         assert total["answered"] <= settled[RecordingState.READY] <= answered
         print("resident KiB:", before, after, "outcomes:", dict(outcomes))
@@ -127,6 +127,11 @@ async def test_every_call_has_its_record_its_recording_and_its_outcome(instance)
 
 
 async def _settled(way):
-    """The recordings by state once no sound waits to be made."""
+    """The recordings by state once no sound waits to be made; a busy machine takes its time for it."""
     found = await way.recordings()
-    return None if found[RecordingState.WAITING] or not found else found
+    while waiting := found[RecordingState.WAITING]:
+        async with asyncio.timeout(300):  # for one of them
+            while found[RecordingState.WAITING] >= waiting:
+                await asyncio.sleep(1)
+                found = await way.recordings()
+    return found
