@@ -331,9 +331,7 @@ class CallContext:
         return recording.records(self._compiled, record.facts, options, *employees)
 
     def announcement(self, record: CallRecord, chain: Chain) -> UUID | None:
-        """Likewise; callers from outside are told, others are not."""
-        if record.facts.direction is not Direction.INCOMING:
-            return None
+        """Likewise."""
         return recording.announcement(self._compiled, record.facts, chain)
 
     async def recordable(self) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from core.contracts import CallFacts, Chain, Dial, Number, Options, PluginStep, Recording
+from core.contracts import CallFacts, Chain, Dial, Direction, Number, Options, PluginStep, Recording
 from core.library import Prompt, media_id
 from core.routing.compiled import Compiled
 from core.scenarios import MESSAGE
@@ -37,7 +37,10 @@ def records(compiled: Compiled, facts: CallFacts, options: Options, *employees: 
 
 def announcement(compiled: Compiled, facts: CallFacts, chain: Chain) -> UUID | None:
     """What is played if the chain may lead to a recording and callers are to know (OPT-04): the
-    branch's, else the contract's, else what the ready-made library says."""
+    branch's, else the contract's, else what the ready-made library says. Whom the company calls,
+    and its own people, are told by people (ADR 0011)."""
+    if facts.direction is not Direction.INCOMING:
+        return None
     options, number = chain.options, _number(compiled, facts)
     if not (options.warns or (number is not None and number.announces)):
         return None

@@ -7,7 +7,7 @@ import itertools
 import pytest
 from msgspec.structs import replace
 
-from core.contracts import Addressee, AddresseeKind, Chain, Dial, Options, Recording
+from core.contracts import Addressee, AddresseeKind, Chain, Dial, Direction, Options, Recording
 from core.ids import new_id
 from core.routing.extensions import dialable, dialled
 from core.routing.recording import announcement, records
@@ -127,3 +127,16 @@ def test_callers_are_told_if_they_may_be_recorded(office, who_announces):
     assert told() is None
     warns, office.settings["recording"] = True, False
     assert told(records=True) is None
+
+
+@pytest.mark.spec("OPT-04", "NUM-06", at="rule")
+@pytest.mark.parametrize("direction", Direction)
+def test_only_callers_from_outside_are_told(office, direction):
+    office.settings["recording"] = True
+    number = replace(office.number("+74951234567", None), announces=True, records=True)
+    office.numbers = [number]
+    facts = replace(office.facts(number_id=number.id), direction=direction)
+    chain = Chain((Dial((office.sales,)),), Options(warns=True, records=True))
+    told = announcement(office.compile(), facts, chain)
+    assert (told is not None) is (direction is Direction.INCOMING)
+    assert records(office.compile(), facts, chain.options, None), "all the same"
