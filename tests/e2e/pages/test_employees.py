@@ -91,6 +91,28 @@ def test_a_part_that_renews_itself_leaves_what_is_said_to_the_page(
     expect(page.locator("#toasts")).to_contain_text("Сохранено")
 
 
+def test_phones_that_renew_themselves_leave_everything_else_as_it_is(
+    visit: Open, stage: Stage, company: Company
+) -> None:
+    """They stand within the form, whose answer has a message for the page; theirs has none."""
+    stage.run(stage.hire(company, "Тихие Телефоны"))
+    page = visit("/employees", company.email)
+    card(page, "Тихие Телефоны")
+    page.get_by_label("Добавочный номер").fill("774")
+    page.get_by_role("button", name="Сохранить").click()
+    expect(page.locator("#toasts")).to_contain_text("Сохранено")
+    page.evaluate(
+        "document.querySelector('#toasts').innerHTML = '<b id=said>Сказано</b>';"
+        "document.querySelector('#phones li').id = 'former'"
+    )
+    page.evaluate("htmx.trigger(document.body, 'live-lines')")
+    expect(page.locator("#former")).to_have_count(0)  # they did renew themselves
+    assert page.locator("#said").count() == 1
+    page.locator("#phones").get_by_label("Параметры: Вебфон").click()
+    expect(page.get_by_role("dialog", name="Вебфон")).to_be_visible()
+    assert page.locator("#said").count() == 1
+
+
 @pytest.mark.spec("EMP-14", at="page")
 def test_caller_id_is_chosen_from_several_numbers_only(
     visit: Open, stage: Stage, company: Company
