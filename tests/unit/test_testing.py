@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from core import ports, testing
+from core import office, ports, testing
 from core.contracts import Line, Outcome, Snapshot, Tenant, Trunk
 from core.errors import MediaUnavailable
 from core.ids import new_id
@@ -24,6 +24,7 @@ PAIRS = [
     (ports.MediaServer, testing.MemoryMedia),
     (ports.Sounds, testing.MemorySounds),
     (ports.RecordingRoom, testing.MemoryRoom),
+    (office.Office, testing.MemoryOffice),
 ]
 
 
@@ -40,7 +41,7 @@ def test_each_fake_has_the_methods_of_its_port(port, fake):
 
 def test_every_port_has_a_fake():
     protocols = {port for port in vars(ports).values() if getattr(port, "_is_protocol", False)}
-    assert protocols - {ports.Protocol} == {port for port, _ in PAIRS}
+    assert protocols - {ports.Protocol} == {port for port, _ in PAIRS} - {office.Office}
 
 
 def test_time_passes_when_told(sunsim_clock):
@@ -125,3 +126,12 @@ async def test_media_notes_its_verbs_and_can_be_away():
         await session.ring("leg2")
     await session.close()
     assert session.verbs == ["open", "ring leg1", "connect leg1", "close"]
+
+
+async def test_a_plugin_that_uses_the_office_needs_no_database(sunsim_office, sunsim_clock):
+    async with sunsim_office.transaction():
+        client = await sunsim_office.client("+79031112233", make=True)
+        await sunsim_office.note("visit.create", client.id)
+    assert [entry.action for entry in sunsim_office.journal] == ["visit.create"]
+    start, end = sunsim_office.today()
+    assert start.timestamp() <= sunsim_clock.now() < end.timestamp()

@@ -33,6 +33,7 @@ from core.ids import new_id
 from core.library import BY_ID
 from core.ports import Loudness, OnKey
 from core.sdp import PLAIN, Profile
+from core.testing.office import MemoryOffice
 
 __all__ = [
     "FakeClock",
@@ -41,6 +42,7 @@ __all__ = [
     "MemoryDirectory",
     "MemoryMedia",
     "MemoryMediaSession",
+    "MemoryOffice",
     "MemoryRoom",
     "MemorySounds",
     "make_cdr",
@@ -461,6 +463,12 @@ def sunsim_directory() -> MemoryDirectory:
 def sunsim_tenant() -> Tenant:
     """A company with the plugins of this installation."""
     return Tenant(new_id(), "Ромашка", plugins=frozenset(Host.load().manifests))
+
+
+@pytest.fixture
+def sunsim_office(sunsim_tenant: Tenant, sunsim_clock: FakeClock) -> MemoryOffice:
+    """The company, in the hands of an administrator who is nobody; ``seen_by`` gives it to others."""
+    return MemoryOffice(sunsim_tenant, clock=sunsim_clock)
 
 
 @pytest.fixture
