@@ -132,10 +132,11 @@ class Call:
         """What rings now, for anybody to pick up."""
         return self._state.dialler.ringing()
 
-    def pick_up(self, ring: Ring, session: Session) -> None:
-        """Somebody who is not called takes the call, by an INVITE of his own."""
+    def pick_up(self, ring: Ring, session: Session, profile: Profile) -> None:
+        """Somebody who is not called takes the call, by an INVITE of his own; ``profile`` is how audio
+        is offered to one that offers none."""
         self.record.add(StepCode.PICKED_UP, ring)
-        self._state.dialler.take(ring, session)
+        self._state.dialler.take(ring, session, profile)
 
     def leg_of(self, session: Session | None) -> tuple[Conversation | None, Leg] | None:
         """The leg with this session and the conversation it is in, if it is one of the call's."""

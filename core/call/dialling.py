@@ -17,11 +17,14 @@ from typing import Any
 from core.call.inbox import Inbox
 from core.call.leg import CalleeLeg
 from core.call.legs import Legs
+from core.call.newcomer import ask
 from core.call.offering import RANG_OUT, Answer, NotAnswered, Offering, Result, Within
 from core.call.record import CallRecord
 from core.call.ways import Placer
 from core.contracts import Par, PlanNode, Ring, Seq
+from core.errors import SunSimError
 from core.ports import MediaSession
+from core.sdp import Profile
 from core.sip.session import Progress, Reoffer, Session
 
 __all__ = ["Answer", "Dialler", "NotAnswered", "Result"]
@@ -39,6 +42,7 @@ class Dialler:
         on_early: Callable[[CalleeLeg, Progress | Reoffer], Awaitable[None]],
     ) -> None:
         self._legs = legs
+        self._media = media
         self._offering = Offering(media, placer, record, legs, on_early, self._node)
         self._taken: Answer | None = None  # from those who ring
         self._task: asyncio.Task[Any] | None = None  # that dials
@@ -73,23 +77,24 @@ class Dialler:
             if self._taken is None or task is None or task.uncancel():
                 raise
             answer = self._taken
-            return answer
         finally:
             self._task = None
             self._legs.completed = answer is not None
             self._legs.leave(self._legs.open, answer and answer.leg)
             self._legs.open.clear()
+        return await self._described(answer)
 
     def ringing(self) -> tuple[Ring, ...]:
         """What rings now, and nobody has answered yet."""
         waits = self._task is not None and self._taken is None
         return tuple(leg.ring for leg in self._legs.open) if waits else ()
 
-    def take(self, ring: Ring, session: Session) -> None:
-        """Somebody takes the call from those who ring, by an INVITE of his own."""
+    def take(self, ring: Ring, session: Session, profile: Profile) -> None:
+        """Somebody takes the call from those who ring, by an INVITE of his own; one without an offer
+        is offered this profile."""
         assert self._task is not None, "only what rings can be taken"
         leg = self._legs.new(ring, offers=True)
-        leg.session, leg.answered = session, True
+        leg.session, leg.answered, leg.profile = session, True, profile
         session.listener = leg.hear
         self._legs.completed, self._taken = True, Answer(leg, session.remote_sdp)
         self._task.cancel()
@@ -100,6 +105,21 @@ class Dialler:
             return False
         self._further(root)
         return True
+
+    async def _described(self, taken: Answer) -> Result:
+        """Who took the call, once it is known what he speaks."""
+        leg, body = taken
+        if body:
+            return taken
+        self._legs.open.append(leg)
+        try:
+            taken = Answer(leg, await ask(leg, self._media))
+            self._legs.open.remove(leg)
+        except SunSimError as error:
+            return NotAnswered((error.sip_status,))
+        finally:
+            self._legs.leave((leg,), None)
+        return taken
 
     async def _node(self, node: PlanNode, within: Within) -> Result:
         if isinstance(node, Ring):

@@ -9,6 +9,7 @@ from uuid import UUID
 from core.call.encryption import profile_for
 from core.call.takeover import TakeOver
 from core.contracts import Line, Ring, Snapshot
+from core.sdp import Profile
 from core.sip.endpoint import Endpoint
 from core.sip.identity import FromLine, Origin
 from core.sip.replaces import Replaces
@@ -81,25 +82,31 @@ class Joining:
                 self._take(session, line, call)
             elif talk is None or leg.employee_id != line.employee_id or leg.trunk_id is not None:
                 break
-            elif self._joins(session, line, call):
-                ring = Ring(line.login, 0, line.terminal_id, line.employee_id)
-                talk.want(TakeOver(leg, ring, session))
+            else:
+                profile = self._joins(session, line, call)
+                if profile is not None:
+                    talk.want(TakeOver(leg, _ring(line), session, profile))
             return
         self._reject(session, _DECLINED, "replaces")
 
     def _take(self, session: Session, line: Line, call: Call) -> None:
-        if self._joins(session, line, call):
-            call.pick_up(Ring(line.login, 0, line.terminal_id, line.employee_id), session)
+        profile = self._joins(session, line, call)
+        if profile is not None:
+            call.pick_up(_ring(line), session, profile)
 
-    def _joins(self, session: Session, line: Line, call: Call) -> bool:
-        """Whether an INVITE can become a leg of a call; else it is refused."""
+    def _joins(self, session: Session, line: Line, call: Call) -> Profile | None:
+        """How audio is offered to an INVITE that becomes a leg of a call; ``None`` if it is refused."""
         profile = profile_for(session, line.encryption, keys_in_clear=self._keys_in_clear)
-        if not session.remote_sdp or profile is None:
+        if profile is None:
             self._reject(session, _NOT_ACCEPTABLE, "pickup")
-            return False
+            return None
         owner = Owner(call.facts.call_id, call.facts.tenant_id)
         self._endpoint().tap.bind(session.request.call_id, owner)
-        return True
+        return profile
+
+
+def _ring(line: Line) -> Ring:
+    return Ring(line.login, 0, line.terminal_id, line.employee_id)
 
 
 def _rung_for(snapshot: Snapshot, employee_id: UUID, extension: str) -> set[UUID]:

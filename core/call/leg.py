@@ -10,6 +10,7 @@ from uuid import UUID
 from core.call.inbox import Inbox
 from core.contracts import Ring
 from core.errors import SunSimError
+from core.sdp import PLAIN
 from core.sip.session import Digit, ReofferAnswered, ReofferFailed, Session, SessionEvent
 
 __all__ = ["COMPLETED_ELSEWHERE", "CalleeLeg", "Header", "Leg", "OfferRefused"]
@@ -101,14 +102,16 @@ class Leg:
 
 class CalleeLeg(Leg):
     """A leg that rings; ``over`` once it ended without a conversation. One that ``offers`` was not
-    called: it comes by itself, with an INVITE."""
+    called: it comes by itself, with an INVITE; ``profile`` is what it is offered then if that offers
+    nothing."""
 
-    __slots__ = ("offers", "over", "rang")
+    __slots__ = ("offers", "over", "profile", "rang")
 
     def __init__(
         self, name: str, ring: Ring, trunk_id: UUID | None = None, *, offers: bool = False
     ) -> None:
         super().__init__(name, ring, trunk_id)
         self.offers = offers
+        self.profile = PLAIN
         self.rang = False
         self.over = False

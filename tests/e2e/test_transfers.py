@@ -195,6 +195,23 @@ async def test_a_colleague_picks_the_ringing_call_up(office):
     assert StepCode.PICKED_UP in codes(card)
 
 
+async def test_a_telephone_that_offers_nothing_takes_what_rings_and_what_goes_on(office):
+    async with people(office) as (outside, anna, boris), desk(office, office.boris.sip, ANNA) as other:
+        calling = asyncio.create_task(outside.call(office.number))
+        ringing = await anna.rings()
+        theirs = await boris.call("101", [ringing.replacing], offers=False)
+        his = await calling
+        assert (theirs.status, his.status) == (200, 200)
+        await asyncio.gather(theirs.hears(CLIENT), his.hears(BORIS), ringing.ended())
+        again = await other.call("102", [theirs.replacing], offers=False)
+        assert again.status == 200
+        await asyncio.gather(again.hears(CLIENT), his.hears(ANNA), theirs.ended())
+        assert his.reoffers == 0
+        await his.hang_up()
+        await again.ended()
+    assert codes(await office.call())[-2:] == [StepCode.JOINED, StepCode.ENDED]
+
+
 async def test_by_keys_after_a_consultation_and_a_clients_keys_do_nothing(office):
     async with people(office) as (outside, anna, boris), answered(office, outside, anna) as (his, mine):
         await press(his, "*1102#")

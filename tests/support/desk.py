@@ -106,6 +106,11 @@ class Talk:
         theirs = known.partition(";tag=")[2]
         return f"{self.sip.call_id};to-tag={theirs};from-tag={self.sip.tag}"
 
+    @property
+    def replacing(self):
+        """What an INVITE says that wants this one's place."""
+        return "Replaces", self.replaces
+
     def close(self):
         if self.audio is not None:
             self.audio.close()
@@ -114,6 +119,11 @@ class Talk:
         if ";tag=" in answer.header("To"):
             self._theirs = answer.header("To")
             self.early.set()
+
+    def described(self, body):
+        """The answer to an offer that came in a 200."""
+        self.audio.connect(body)
+        return self.body()
 
     def _reoffered(self, body):
         self.reoffers += 1
@@ -156,14 +166,16 @@ class Desk:
         talk.sip.answer(200, talk.body())
         return talk
 
-    async def call(self, number, headers=()):
-        """Dial; the call once it is answered, or refused."""
+    async def call(self, number, headers=(), *, offers=True):
+        """Dial; the call once it is answered, or refused. Without an offer we answer in the ACK."""
         talk = await self._talk(SipCall(self.post)).open()
+        talk.sip.on_described = talk.described
+        body = talk.body() if offers else b""
         answer = await talk.sip.begin(
-            f"sip:{number}@{self.domain}", self.me, talk.body(), headers, account=self.account
+            f"sip:{number}@{self.domain}", self.me, body, headers, account=self.account
         )
         talk.status = answer.status
-        if answer.status == 200:
+        if answer.status == 200 and offers:
             talk.audio.connect(answer.body)
         return talk
 

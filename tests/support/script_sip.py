@@ -128,7 +128,8 @@ class Post(asyncio.DatagramProtocol):
 
 class SipCall:
     """One call. ``on_end(status)`` hears its end by the other side, ``on_offer(body)`` an offer and
-    returns our answer, ``on_progress(message)`` what comes before the answer."""
+    returns our answer, ``on_described(body)`` one in a 200, ``on_progress(message)`` what comes before
+    the answer."""
 
     def __init__(self, post, call_id=""):
         self.post = post
@@ -140,7 +141,7 @@ class SipCall:
         self.acked = asyncio.Event()
         self.extra = ()
         self.on_end = self.on_progress = lambda *_: None
-        self.on_offer = lambda body: b""
+        self.on_offer = self.on_described = lambda body: b""
         self.reason = ""  # of the CANCEL, in words
         self._answers = {}  # (method, cseq) → what we answered
         self._final = False
@@ -182,7 +183,10 @@ class SipCall:
                 self.post.send(self._request("ACK", uri, branch, cseq, to=answer.header("To")))
             elif answer.status >= 200:
                 self._learn(answer)
-                self.post.send(self._request("ACK", self.target, self.post.branch(), cseq))
+                described = b"" if body else self.on_described(answer.body)
+                way = self.post.branch()
+                ack = self._request("ACK", self.target, way, cseq, body=described)
+                self.post.send(ack)
             answers.put_nowait(answer)
 
         self.post.waiting[branch] = hear

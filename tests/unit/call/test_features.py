@@ -5,13 +5,13 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from core.contracts import Direction, Group, Line, Outcome, StepCode
+from core.contracts import Direction, Encryption, Group, Line, Outcome, StepCode
 from core.sip.identity import FromLine, FromTrunk
-from core.sip.session import Ended, SessionState
+from core.sip.session import Confirmed, Ended, Reoffer, SessionState
 from tests.support.virtual_time import run
 from tests.unit.call.office import ANNA, BORIS, CARRIER, LOGIN, TENANT, Caller, Office, invite, play
 from tests.unit.call.test_transfer import codes, verbs, world
-from tests.unit.call.world import answers, hangs_up, refuses, rings
+from tests.unit.call.world import answers, hangs_up, refuses, rings, said
 
 BYE = Ended(True)
 
@@ -195,8 +195,9 @@ def test_what_does_not_ring_there_cannot_be_picked_up(code):
     assert office.switchboard.rejected == {"pickup": 1}
 
 
-def replacing(office, origin, replaced):
+def replacing(office, origin, replaced, *, offers=True):
     session = Caller(invite("anybody"))
+    session.remote_sdp = session.remote_sdp if offers else b""
     type(session).replaced = property(lambda self: self.__dict__.get("wants"))
     session.__dict__["wants"] = replaced
     office.switchboard.on_invite(session, origin)
@@ -247,3 +248,91 @@ def test_a_ringing_dialog_is_replaced_by_any_colleague():
 
     (cdr,) = play(office, scene)
     assert cdr.answered_employee_id == BORIS
+
+
+ANSWERED = Confirmed(said(b"boris"))
+
+
+def without_an_offer(office, *later, who=BORIS):
+    """Somebody wants to take the place of Anna's telephone at five seconds and offers nothing."""
+    phone = office.phone(ANNA, rings(), *([answers(2)] if who is ANNA else []))
+    seen = []
+
+    async def scene():
+        client = office.from_carrier()
+        await asyncio.sleep(5)
+        if who is not ANNA:
+            phone.session.state = SessionState.EARLY
+        taking = replacing(office, FromLine(line(who)), phone.session, offers=False)
+        for event in later:
+            await asyncio.sleep(2)
+            seen.extend(phone.session.did)
+            taking.say(event)
+        await asyncio.sleep(2)
+        seen.append(office.switchboard.calls)
+        client.say(BYE)
+        return taking
+
+    taken = []
+
+    async def whole():
+        taken.append(await scene())
+
+    (cdr,) = play(office, whole)
+    return cdr, taken[0], phone, next(iter(office.media.sessions.values())).verbs, seen
+
+
+def test_who_offers_nothing_is_offered_something():
+    cdr, taking, _, did, _ = without_an_offer(Office(), Reoffer(b"too early"), ANSWERED)
+    assert taking.did[:2] == [("answer", b"offer leg2"), ("refuse", 500)]
+    assert [verb for verb in did if "leg2" in verb] == ["ring leg2", "connect leg2"]
+    assert (cdr.outcome, cdr.answered_employee_id) == (Outcome.ANSWERED, BORIS)
+
+
+@pytest.mark.parametrize("event", [BYE, Confirmed(b"")])
+def test_who_does_not_say_what_he_speaks_has_taken_nothing_but_the_ringing(event):
+    cdr, taking, phone, did, _ = without_an_offer(Office(), event)
+    assert "drop leg2" in did
+    assert (cdr.answered_at, phone.session.did[0][0]) == (None, "bye")
+    assert [each[0] for each in taking.did] == ["answer"] + ["bye"] * (event is not BYE)
+
+
+def test_an_employee_goes_on_at_a_telephone_that_offers_nothing():
+    cdr, _, phone, did, before = without_an_offer(Office(), ANSWERED, who=ANNA)
+    assert before == [1], "the two went on talking until he had answered"
+    assert phone.session.did == [("bye", ())]
+    assert did.index("park") > did.index("ring leg2")
+    assert codes(cdr)[-2:] == [StepCode.JOINED, StepCode.ENDED]
+
+
+def test_they_go_on_if_the_other_telephone_leaves():
+    cdr, _, _, did, before = without_an_offer(Office(), BYE, who=ANNA)
+    assert (before, cdr.ended_by) == ([1], "caller")
+    assert "park" not in did and "drop leg2" in did
+    assert StepCode.JOINED not in codes(cdr)
+
+
+def test_who_must_encrypt_is_offered_keys_and_must_take_them():
+    boris = replace(line(BORIS), encryption=Encryption.REQUIRED)
+    seen = []
+
+    async def scene(office, secret):
+        phone = office.phone(ANNA, rings())
+        client = office.from_carrier()
+        await asyncio.sleep(5)
+        phone.session.state = SessionState.EARLY
+        Caller.secret = secret
+        taking = replacing(office, FromLine(boris), phone.session, offers=False)
+        await asyncio.sleep(2)
+        taking.say(ANSWERED)  # without keys
+        await asyncio.sleep(2)
+        seen.append([each[0] for each in taking.did])
+        client.say(BYE)
+
+    try:
+        for secret in (False, True):
+            office = Office()
+            play(office, lambda office=office, secret=secret: scene(office, secret))
+    finally:
+        del Caller.secret
+    assert seen == [["reject"], ["answer", "bye"]]
