@@ -79,6 +79,8 @@ async def _migrate_app(connection: asyncpg.Connection, module: str) -> list[str]
     ran = []
     for name in sorted(set(steps) - {row["name"] for row in done}):
         async with _transaction(connection) as session:
+            # A table with triggers that still wait for the commit could not be altered.
+            await session.execute("SET CONSTRAINTS ALL IMMEDIATE")
             if not await _sees_all(session):
                 await rls.lift_force(session)
             await _run(steps[name])

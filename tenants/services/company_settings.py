@@ -110,8 +110,7 @@ async def update(db: Database, actor: Actor, command: UpdateSettings) -> Setting
         values = await _checked(session, values)
         before = msgspec.to_builtins(_view(row))
         stored = values | {"settings_version": command.version + 1}
-        if zone := stored.pop("timezone", None):
-            await Tenant.update({Tenant.timezone: zone}).where(Tenant.id == row["tenant_id"])
+        zone = stored.pop("timezone", None)
         if "default_manager" in values:
             stored["default_manager"] = _json(values["default_manager"])
         if "feature_codes" in values:
@@ -119,6 +118,8 @@ async def update(db: Database, actor: Actor, command: UpdateSettings) -> Setting
         await Contract.update(stored).where(Contract.id == row["id"])
         changed = audit.changes(before, msgspec.to_builtins(values))
         await audit.record(actor, "settings.update", row["id"], *changed)
+        if zone is not None:  # last, as the company's row is with all who change the configuration
+            await Tenant.update({Tenant.timezone: zone}).where(Tenant.id == row["tenant_id"])
         return _view(await _row())
 
 

@@ -15,7 +15,7 @@ from msgspec import UNSET, Struct, UnsetType
 from core.contracts import ContactKind
 from core.errors import Conflict, FieldError, Invalid, NotFound
 from tenants.db import Database, Session
-from tenants.services import audit, phones, tagging
+from tenants.services import audit, phones, tagging, uses
 from tenants.services.actor import Actor, require_administrator, require_scope
 from tenants.services.company_settings import default_manager
 from tenants.services.constraints import fields_for
@@ -120,6 +120,8 @@ async def create(db: Database, actor: Actor, command: CreateContact) -> ContactV
     _business_only({"manager_id": None} | values)
     numbers, tags = values.pop("numbers"), values.pop("tags")
     async with _constraints(), db.tenant(tenant_id) as session:
+        if tags:
+            await uses.lock_references(session)
         caller = await _caller(session, numbers)
         values = await _with_manager(session, caller, values)
         contact = Contact(**values, **({"id": caller["id"]} if "id" in caller else {}))
@@ -142,6 +144,8 @@ async def update(db: Database, actor: Actor, command: UpdateContact) -> ContactV
     tenant_id = require_administrator(actor, "contacts:write")
     values = _checked(given(command, "id", "version"))
     async with _constraints(), db.tenant(tenant_id) as session:
+        if "tags" in values:  # first, as others do who give or delete tags
+            await uses.lock_references(session)
         before = await _lock(command.id)
         if before["version"] != command.version:
             raise Conflict

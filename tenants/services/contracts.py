@@ -15,7 +15,7 @@ from core.errors import FieldError, Forbidden, Invalid, NotFound
 from core.host import Host
 from tenants import crosstenant
 from tenants.db import Database
-from tenants.services import audit
+from tenants.services import audit, uses
 from tenants.services.actor import Actor, Role, require_operator
 from tenants.tables import Contract, LoginSession, TenantStatus
 
@@ -115,15 +115,17 @@ async def set_status(db: Database, actor: Actor, tenant_id: UUID, status: Tenant
     """Suspend a company or let it work again. Suspending ends all its cabinet sessions."""
     require_operator(actor, "tenants:write")
     async with crosstenant.operator_session(db) as session:
-        row = await session.fetchrow("SELECT status FROM tenants WHERE id = $1 FOR UPDATE", tenant_id)
-        if row is None:
-            raise NotFound
-        await session.execute("UPDATE tenants SET status = $2 WHERE id = $1", tenant_id, status)
-        async with db.tenant(tenant_id):
+        async with db.tenant(tenant_id) as own:
+            await uses.lock_references(own)
+            row = await own.fetchrow("SELECT status FROM tenants WHERE id = $1", tenant_id)
+            if row is None:
+                raise NotFound
             if status is TenantStatus.SUSPENDED:
                 await LoginSession.delete(force=True)
             before, after = audit.changes({"status": row["status"]}, {"status": status})
             await audit.record(actor, "tenant.status", tenant_id, before, after)
+        # The company's row comes last with all who change the configuration.
+        await session.execute("UPDATE tenants SET status = $2 WHERE id = $1", tenant_id, status)
     return await get(db, actor, tenant_id)
 
 

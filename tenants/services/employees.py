@@ -20,7 +20,7 @@ from core.contracts import AvailabilityMode, DialMode, Recording, TerminalKind
 from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from tenants.checktext import Checked
 from tenants.db import Database, current_session
-from tenants.services import accounts, audit, groups, lines, periods, phones, terminals
+from tenants.services import accounts, audit, groups, lines, periods, phones, terminals, uses
 from tenants.services.actor import (
     Actor,
     Role,
@@ -165,7 +165,8 @@ async def create(
     With an e-mail there is an account, only invited: nobody can log in yet (INV-10). Raises Invalid.
     """
     tenant_id = require_administrator(actor, "employees:write")
-    async with constraints(), db.tenant(tenant_id):
+    async with constraints(), db.tenant(tenant_id) as session:
+        await uses.lock_references(session)
         employee_id = await insert(issuer, actor, command)
     await lines.activate_pending(db, issuer, tenant_id)
     return await get(db, actor, employee_id)
@@ -201,10 +202,9 @@ async def update(db: Database, actor: Actor, command: UpdateEmployee) -> Employe
     }
     if not actor.is_administrator and not given.keys() <= _OWN_FIELDS:
         raise Forbidden
-    async with constraints(), db.tenant(tenant_id):
-        if "role" in given:
-            # One change of roles at a time, or two administrators could demote each other.
-            await current_session().execute("SELECT FROM contracts FOR UPDATE")
+    async with constraints(), db.tenant(tenant_id) as session:
+        if _COMMON & given.keys():
+            await uses.lock_references(session)
         before = await _lock(command.id, command.version)
         values = await _checked(given)
         await _keep_an_administrator(before, values)
@@ -221,6 +221,9 @@ async def update(db: Database, actor: Actor, command: UpdateEmployee) -> Employe
 
 
 _OWN_FIELDS = {"mode", "timezone", "dial_mode", "external_number", "terminals", "extra_periods"}
+_COMMON = {"role", "extension", "groups"}
+"""What a card shares with others: one change at a time, or two administrators could demote each other,
+and who saves a group could wait for us while we wait for the group."""
 _SEPARATE = {"external_number", "terminals", "groups"}
 """Fields of a card that are not columns of its row."""
 

@@ -104,7 +104,8 @@ async def create(db: Database, actor: Actor, command: CreateGroup) -> GroupView:
     tenant_id = require_administrator(actor, "groups:write")
     values = _checked(given(command))
     members = values.pop("members")
-    async with _constraints(), db.tenant(tenant_id):
+    async with _constraints(), db.tenant(tenant_id) as session:
+        await uses.lock_references(session)
         group = Group(**values, position=await Group.count())
         await Group.insert(group)
         await _set_members(group.id, members)
@@ -119,7 +120,9 @@ async def update(db: Database, actor: Actor, command: UpdateGroup) -> GroupView:
     tenant_id = require_administrator(actor, "groups:write")
     values = _checked(given(command, "id", "version"))
     members = values.pop("members", None)
-    async with _constraints(), db.tenant(tenant_id):
+    async with _constraints(), db.tenant(tenant_id) as session:
+        if members is not None or "extension" in values:  # the cards of employees change them, too
+            await uses.lock_references(session)
         before = await _lock(command.id)
         if before["version"] != command.version:
             raise Conflict

@@ -13,7 +13,7 @@ from core.errors import Conflict, FieldError, Invalid, NotFound
 from tenants import crosstenant
 from tenants.checktext import Checked
 from tenants.db import Database, Session
-from tenants.services import audit, phones, tagging
+from tenants.services import audit, phones, tagging, uses
 from tenants.services.actor import Actor, require_administrator, require_operator, require_scope
 from tenants.services.constraints import fields_for
 from tenants.services.forms import checked
@@ -142,6 +142,8 @@ async def update(db: Database, actor: Actor, command: UpdateNumber) -> NumberVie
         fields_for(numbers_scenario_id_fkey=("scenario_id", "There is no such scenario.")),
         db.tenant(tenant_id) as session,
     ):
+        if "tags" in values:  # before the number: who saves a scenario takes them in this order
+            await uses.lock_references(session)
         before = await Number.select().where(Number.id == command.id).lock_rows("UPDATE").first()
         if before is None:
             raise NotFound

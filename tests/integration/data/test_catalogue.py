@@ -56,6 +56,15 @@ async def owner(shared_dsn: str) -> AsyncIterator[Session]:
     await connection.close()
 
 
+async def test_the_version_of_the_configuration_is_counted_at_commit_by_every_table(owner):
+    rows = await owner.fetch(
+        "SELECT tgrelid::regclass::text AS owner, tgdeferrable AND tginitdeferred AS last"
+        " FROM pg_trigger WHERE tgfoid = 'config_changed'::regproc"
+    )
+    assert len(rows) >= 24
+    assert [row["owner"] for row in rows if not row["last"]] == []
+
+
 async def test_every_table_keeps_tenants_apart(owner):
     assert await problems(owner) == []
     tables = {

@@ -2,15 +2,30 @@
 
 import asyncio
 
+import pytest
+
 from core.errors import Conflict, Invalid, SunSimError
 from tenants.db import Database
-from tenants.services import employees, lines, numbers
+from tenants.services import (
+    company_settings,
+    contracts,
+    employees,
+    groups,
+    lines,
+    numbers,
+    scenarios,
+    tags,
+)
 from tenants.services.activation import ActivateContract
 from tenants.services.activation import activate as activate_contract
 from tenants.services.actor import Role, operator
+from tenants.services.company_settings import UpdateSettings
 from tenants.services.employees import CreateEmployee, UpdateEmployee
-from tenants.services.numbers import AddNumber, AssignNumber
-from tenants.tables import Employee, Schedule, User
+from tenants.services.groups import CreateGroup, UpdateGroup
+from tenants.services.numbers import AddNumber, AssignNumber, UpdateNumber
+from tenants.services.scenarios import UpdateScenario
+from tenants.services.tags import CreateTag
+from tenants.tables import Employee, Schedule, TagKind, TenantStatus, User
 
 MANY = 32
 
@@ -157,3 +172,81 @@ async def test_pending_lines_are_activated_once_by_many_workers(company):
         *(lines.activate_all_pending(company.db, company.issuer) for _ in range(8))
     )
     assert sum(counts) == 3
+
+
+ROUNDS = 8
+
+
+async def _of_a_number(company):
+    """Tags of a number, and the scenario that handles it."""
+    tag = await tags.create(company.db, company.admin, CreateTag("Реклама", TagKind.NUMBER))
+
+    async def work():
+        first, second = await numbers.numbers(company.db, company.admin)
+        (scenario,) = await scenarios.scenarios(company.db, company.admin)
+        return (
+            numbers.update(
+                company.db, company.admin, UpdateNumber(first.id, first.version, tags=(tag.id,))
+            ),
+            numbers.update(company.db, company.admin, UpdateNumber(second.id, second.version, tags=())),
+            scenarios.update(
+                company.db, company.admin, UpdateScenario(scenario.id, scenario.version, name="Другой")
+            ),
+        )
+
+    return work
+
+
+async def _of_a_group(company):
+    """Whoever leaves a group or joins it, and the group's own members."""
+    people = [await company.hire(f"№ {n}") for n in range(4)]
+    group = await groups.create(company.db, company.admin, CreateGroup("Продажи"))
+
+    async def work():
+        own = await groups.get(company.db, company.admin, group.id)
+        cards = [await employees.get(company.db, company.admin, each.id) for each in people]
+        wanted = () if own.members else (group.id,)
+        rest = tuple(each.id for each in people if each.id not in own.members)
+        return (
+            groups.update(company.db, company.admin, UpdateGroup(own.id, own.version, members=rest)),
+            *(
+                employees.update(
+                    company.db, company.admin, UpdateEmployee(card.id, card.version, groups=wanted)
+                )
+                for card in cards
+            ),
+        )
+
+    return work
+
+
+async def _of_the_company(company):
+    """The company's own row, and what is counted in it."""
+
+    async def work():
+        card = await employees.get(company.db, company.admin, company.activated.employee.id)
+        settings = await company_settings.get(company.db, company.admin)
+        zone = "Asia/Omsk" if settings.timezone == "Europe/Moscow" else "Europe/Moscow"
+        own = await groups.create(company.db, company.admin, CreateGroup("Продажи"))
+        return (
+            company_settings.update(
+                company.db, company.admin, UpdateSettings(settings.version, timezone=zone)
+            ),
+            employees.update(
+                company.db, company.admin, UpdateEmployee(card.id, card.version, name=f"Имя {own.id}")
+            ),
+            groups.update(company.db, company.admin, UpdateGroup(own.id, own.version, name="Отдел")),
+            contracts.set_status(company.db, operator(), company.id, TenantStatus.ACTIVE),
+            contracts.set_plugin(company.db, operator(), company.id, "crm", zone == "Asia/Omsk"),
+        )
+
+    return work
+
+
+@pytest.mark.parametrize("prepared", [_of_a_number, _of_a_group, _of_the_company])
+async def test_unlike_saves_never_wait_for_each_other_in_a_ring(company, prepared):
+    work = await prepared(company)
+    for _ in range(ROUNDS):
+        results = await outcomes(*await work())
+        assert not [r for r in results if isinstance(r, Exception) and not isinstance(r, Conflict)]
+        assert not all(isinstance(r, Conflict) for r in results)
