@@ -1,8 +1,9 @@
 """Who may see which calls: the one predicate behind list, card, counters and live board.
 
-An administrator sees the calls of all numbers (HIS-15). An employee sees those they made, answered
-(HIS-16) or were rung by (HIS-17 as far as a call's own log tells), but none of a personal contact
-(CON-05). What the present configuration adds or takes away (HIS-17…20) belongs here and nowhere else.
+An administrator sees the calls of all numbers (HIS-15). An employee sees those they made, answered or
+came into (HIS-16) or were rung by (HIS-17 as far as a call's own log tells), but none of a personal
+contact (CON-05). What the present configuration adds or takes away (HIS-17…20) belongs here and
+nowhere else.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ __all__ = ["CLIENT", "Predicate", "calls", "clients", "live_calls"]
 
 CLIENT = f"CASE c.direction WHEN '{Direction.OUTGOING}' THEN c.called ELSE c.caller END"
 """Who is outside, of a row ``c`` of ``calls``."""
-_TOOK_PART = f"('{StepCode.RINGING}', '{StepCode.ANSWERED}')"
+_TOOK_PART = ", ".join(
+    f"'{code}'" for code in (StepCode.RINGING, StepCode.ANSWERED, StepCode.JOINED, StepCode.PICKED_UP)
+)
 
 
 class Predicate(Struct, frozen=True):
@@ -37,7 +40,7 @@ def calls(actor: Actor, parameter: int) -> Predicate:
     return Predicate(
         f"(c.caller_employee_id = ${parameter} OR c.answered_employee_id = ${parameter} OR EXISTS ("
         f" SELECT FROM call_steps AS s WHERE s.tenant_id = c.tenant_id AND s.call_id = c.id"
-        f" AND s.employee_id = ${parameter} AND s.code IN {_TOOK_PART}))"
+        f" AND s.employee_id = ${parameter} AND s.code IN ({_TOOK_PART})))"
         f" AND {clients(actor, CLIENT)}",
         (actor.employee_id,),
     )

@@ -430,3 +430,14 @@ async def test_only_tags_for_calls_are_given_to_calls(company, store):
         with pytest.raises(Invalid) as caught:
             await calltags.put(company.db, company.admin, TagCall(call_id, (wrong,)))
         assert set(caught.value.errors) == {"tags"}
+
+
+@pytest.mark.spec("HIS-16", "HIS-17", at="rule")
+@pytest.mark.parametrize("how", [StepCode.JOINED, StepCode.PICKED_UP])
+async def test_who_came_into_a_call_sees_it(company, store, how):
+    boris, vera = await company.hire("Борис Кузнецов"), await company.hire("Вера Ким")
+    (call_id,) = await put(
+        store,
+        cdr(company.id, answered_employee_id=boris.id, steps=[rang(vera, vera.lines[0], code=how)]),
+    )
+    assert await ids(company, person(vera, company.id)) == [call_id]
