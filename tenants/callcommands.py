@@ -3,12 +3,14 @@
 ``ask`` writes the row and waits; a notice wakes the executor of each SIP process, and the one that has
 the call does what is wanted and writes the answer in the same transaction. Whoever asked takes the row
 away: with its answer, or without one when the time is over, and then nobody can execute it any more.
-So what was reported as failed never happens later, and nothing is done twice.
+So what was reported as failed never happens later, and nothing is done twice: who asked goes on
+asking while the database is away, and an executor whose answer was not written remembers it.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -41,6 +43,7 @@ log = structlog.get_logger(__name__)
 ANSWER_SECONDS = 10.0
 _GLANCE, _LONGEST_GLANCE = 0.02, 0.2
 _RETRY_SECONDS = 1.0
+_REMEMBERED = 1000  # answers that may not have been written
 
 
 class HangUp(Struct, frozen=True, tag="hang_up"):
@@ -112,9 +115,10 @@ async def ask(
     while loop.time() < deadline:
         await asyncio.sleep(glance)
         glance = min(glance * 1.5, _LONGEST_GLANCE)
-        answer = await _take(database, tenant_id, command_id, answered=True)
-        if answer is not None:
-            return answer
+        with suppress(*DATABASE_AWAY):  # the answer may be there all the same
+            answer = await _take(database, tenant_id, command_id, answered=True)
+            if answer is not None:
+                return answer
     answer = await _take(database, tenant_id, command_id, answered=False)
     if answer is None:
         raise Unavailable("The telephone service does not answer.")
@@ -141,6 +145,7 @@ class CommandExecutor:
         self._listener = listener
         self._calls = calls
         self._task: asyncio.Task[None] | None = None
+        self._answers: dict[UUID, Answer] = {}
 
     def start(self) -> None:
         """Execute commands from now on."""
@@ -181,14 +186,21 @@ class CommandExecutor:
         except msgspec.MsgspecError:
             log.warning("call_command_unknown", tenant=str(tenant_id))
             return
-        answer = self._carry_out(tenant_id, command)
+        answer = self._answers.pop(command_id, None) or self._carry_out(tenant_id, command)
         if answer is not None:
+            self._remember(command_id, answer)
             log.info("call_command_done", call=str(command.call_id), tenant=str(tenant_id))
             await session.execute(
                 "UPDATE call_commands SET answer = $2, answered_at = now() WHERE id = $1",
                 command_id,
                 answer,
             )
+
+    def _remember(self, command_id: UUID, answer: Answer) -> None:
+        """The transaction may yet fail, and the command come again."""
+        self._answers[command_id] = answer
+        if len(self._answers) > _REMEMBERED:
+            del self._answers[next(iter(self._answers))]
 
     def _carry_out(self, tenant_id: UUID, command: Command) -> Answer | None:
         """What became of it; ``None`` if the call is not here."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import structlog
 from msgspec import Struct
 
 from core.contracts import Direction
@@ -16,6 +17,7 @@ from core.ids import new_id
 from tenants.callcommands import Answer, Connect, HangUp, PauseRecording, ask
 from tenants.crosstenant.calls import present_calls
 from tenants.db import Database
+from tenants.failures import DATABASE_AWAY
 from tenants.services import audit, phones, visibility
 from tenants.services.actor import (
     Actor,
@@ -39,6 +41,8 @@ __all__ = [
     "hang_up_all",
     "pause_recording",
 ]
+
+log = structlog.get_logger(__name__)
 
 _AT_ONCE = 4
 _SHORTEST = 4
@@ -97,8 +101,7 @@ async def hang_up(db: Database, actor: Actor, call_id: UUID) -> None:
     except Exception:
         await _require_present(db, actor, tenant_id, call_id)  # it ended by itself meanwhile
         raise
-    async with db.tenant(tenant_id):
-        await audit.record(actor, "call.hang_up", call_id)
+    await _journal(db, actor, tenant_id, "call.hang_up", call_id)
 
 
 async def pause_recording(db: Database, actor: Actor, call_id: UUID, paused: bool) -> None:
@@ -116,8 +119,7 @@ async def pause_recording(db: Database, actor: Actor, call_id: UUID, paused: boo
     command = PauseRecording(call_id, paused, who=actor.name or actor.role.value)
     if await ask(db, tenant_id, command) is not Answer.DONE:
         raise NothingRecorded
-    async with db.tenant(tenant_id):
-        await audit.record(actor, "call.pause_recording", call_id, after={"paused": paused})
+    await _journal(db, actor, tenant_id, "call.pause_recording", call_id, paused=paused)
 
 
 async def connect(db: Database, actor: Actor, command: ConnectCall) -> MadeCall:
@@ -142,9 +144,19 @@ async def connect(db: Database, actor: Actor, command: ConnectCall) -> MadeCall:
             raise Invalid(employee_id=FieldError("There is no such employee."))
     call_id = new_id()
     await ask(db, tenant_id, Connect(call_id, employee_id, number))
-    async with db.tenant(tenant_id):
-        await audit.record(actor, "call.connect", call_id, after={"employee_id": str(employee_id)})
+    await _journal(db, actor, tenant_id, "call.connect", call_id, employee_id=str(employee_id))
     return MadeCall(call_id)
+
+
+async def _journal(
+    db: Database, actor: Actor, tenant_id: UUID, action: str, call_id: UUID, **after: object
+) -> None:
+    """It is done: a database that is away by now makes it no failure."""
+    try:
+        async with db.tenant(tenant_id):
+            await audit.record(actor, action, call_id, after=after or None)
+    except DATABASE_AWAY as error:
+        log.error("audit.not_written", action=action, call=str(call_id), error=type(error).__name__)
 
 
 async def _require_present(db: Database, actor: Actor, tenant_id: UUID, call_id: UUID) -> None:

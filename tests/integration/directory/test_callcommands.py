@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
+import msgspec
 import pytest
 
 from core.errors import Unavailable
 from core.ids import new_id
-from tenants.callcommands import Answer, CommandExecutor, HangUp, ask
+from tenants.callcommands import Answer, CommandExecutor, Connect, HangUp, ask
 from tenants.crosstenant.calls import purge_commands
 
 
@@ -111,3 +113,40 @@ async def test_rows_of_askers_that_died_are_removed(database, company):
             )
     await purge_commands(database)
     assert await rows(database) == 1
+
+
+class Shaky:
+    """A database whose sessions of companies fail from ``first`` to ``last``, counted."""
+
+    def __init__(self, database, first, last) -> None:
+        self.database, self.first, self.last, self.count = database, first, last, 0
+
+    def tenant(self, tenant_id):
+        self.count += 1
+        if self.first <= self.count <= self.last:
+            raise Unavailable
+        return self.database.tenant(tenant_id)
+
+
+async def test_a_database_that_is_away_for_a_moment_makes_no_done_command_a_failed_one(
+    database, executor_of, company
+):
+    call_id = new_id()
+    executor_of(calls := Calls(**{str(call_id): company.id}))
+    shaky = Shaky(database, 2, 4)  # the row is written, then three looks at it fail
+    assert await ask(shaky, company.id, HangUp(call_id), seconds=30) is Answer.DONE
+    assert shaky.count > 4
+    assert len(calls.ended) == 1
+
+
+async def test_what_was_done_is_not_done_again_if_its_answer_was_lost(database, listener, company):
+    calls = Calls()
+    executor = CommandExecutor(database, listener, calls)
+    command_id = new_id()
+    body = msgspec.json.encode(Connect(new_id(), new_id(), "101")).decode()
+    for _ in range(2):  # the first transaction is undone, as by a connection that is lost at its end
+        with suppress(ZeroDivisionError):
+            async with database.tenant(company.id) as session:
+                await executor._execute(session, company.id, command_id, body)
+                raise ZeroDivisionError
+    assert len(calls.ended) == 1
