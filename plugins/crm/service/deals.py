@@ -35,6 +35,7 @@ async def create_deal(office: Office, command: CreateDeal) -> DealView:
     refusals = {
         "crm_deals_contact_once": ("contact_id", "This contact has a deal already."),
         "crm_deals_responsible_fkey": ("responsible_id", "There is no such employee."),
+        "crm_deals_contact_fkey": ("contact_id", "There is no such contact."),
     }
     responsible = command.responsible_id or office.viewer.employee_id
     if command.private and responsible is None:

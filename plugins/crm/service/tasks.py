@@ -41,6 +41,7 @@ __all__ = ["call_back", "comment", "create_task", "take", "task", "tasks", "upda
 _REFUSALS = {
     "crm_tasks_employee_fkey": ("executor", "There is no such employee."),
     "crm_tasks_group_fkey": ("executor", "There is no such group."),
+    "crm_tasks_contact_fkey": ("contact_id", "There is no such contact."),
 }
 
 
@@ -137,11 +138,11 @@ async def call_back(office: Office, task_id: UUID, employee_id: UUID | None = No
         raise Conflict("This task has no number that could be called.")
     call_id = await office.call(number, employee_id)
     async with office.transaction():
-        row = await _row(office, task_id, lock=True)
+        row = await _row(office, task_id, lock=True, seen=True)  # also if somebody else has it by now
         await TaskCall.insert(TaskCall(task_id=task_id, call_id=call_id))
         begun = {"status": TaskStatus.IN_WORK} if row["status"] == TaskStatus.NEW else {}
         await _change(office, "task.call", row, begun)
-        return CalledBack(call_id, task_view(await _row(office, task_id)))
+        return CalledBack(call_id, task_view(await _row(office, task_id, seen=True)))
 
 
 async def comment(office: Office, task_id: UUID, text: str) -> TaskCard:
