@@ -18,7 +18,7 @@ from tenants.services.recordings import Recordings
 
 __all__ = ["send"]
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})", re.ASCII)
 _BLOCK = 1 << 16
 _HEADERS = {
     "accept-ranges": "bytes",

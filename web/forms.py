@@ -27,8 +27,12 @@ class Chip(Struct, frozen=True):
 
 
 async def fields(request: Request[Any, Any, Any]) -> dict[str, str]:
-    """The form's fields as text; of a field sent twice the last one counts."""
-    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+    """The form's fields as text; of a field sent twice the last one counts.
+
+    NUL, which no browser sends and no text in the database can have, becomes U+FFFD.
+    """
+    sent = (await request.form()).items()
+    return {name: value.replace("\0", "\ufffd") for name, value in sent if isinstance(value, str)}
 
 
 def key(text: str) -> UUID:

@@ -65,7 +65,8 @@ async def signed_in(connection: AnyConnection, _: BaseRouteHandler) -> None:
     tenant_id = identity.actor.tenant
     snapshot = context.directory.snapshot(tenant_id)
     plugins = snapshot.plugins if snapshot else frozenset()
-    tenant = Tenant(tenant_id, identity.tenant_name, identity.timezone, plugins)
+    zone = snapshot.timezone if snapshot else identity.timezone  # the reader may have another one
+    tenant = Tenant(tenant_id, identity.tenant_name, zone, plugins)
     connection.scope["user"] = Visitor(identity, tenant, context.host.for_tenant(plugins))
 
 

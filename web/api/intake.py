@@ -17,7 +17,8 @@ METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 JSON = "application/json"
 
-# A text with this character cannot be stored: PostgreSQL has none.
+# A text with this character can neither be stored nor looked for: PostgreSQL has none.
+_NUL_ASKED = b"%00"
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -32,6 +33,8 @@ async def before_request(request: Request[Any, Any, Any]) -> Response[None] | No
     """Litestar's hook: an answer, or ``None`` to go on. Raises Malformed for what is no text."""
     if request.method == "OPTIONS":
         return Response(None, status_code=204, headers={"allow": ", ".join(allowed(request))})
+    if _NUL_ASKED in request.scope["query_string"]:
+        raise Malformed
     if request.method not in ("GET", "DELETE") and not _reads_by_itself(request):
         try:
             text = (await request.body()).decode()

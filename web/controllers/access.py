@@ -8,6 +8,7 @@ from litestar import Request, Response, get, post
 
 from core.errors import TooManyRequests, Unauthenticated
 from tenants.services import sessions
+from web.forms import fields
 from web.i18n import LOCALES
 from web.inject import TheContext, ThePage
 from web.pages import LANGUAGE, local_path
@@ -32,13 +33,13 @@ async def login_page(request: AnyRequest) -> Response[str]:
 @post("/login")
 async def sign_in(request: AnyRequest, context: TheContext) -> Response[Any]:
     """Sign in, or the form again with one answer for whatever is wrong."""
-    form = await request.form()
-    email, wanted = str(form.get("email", "")), local_path(str(form.get("next", "")), "")
+    form = await fields(request)
+    email, wanted = form.get("email", ""), local_path(form.get("next", ""), "")
     page = anonymous_page(request)
     page.next = wanted
     command = sessions.Login(
         email=email,
-        password=str(form.get("password", "")),
+        password=form.get("password", ""),
         address=request.client.host if request.client else "",
         user_agent=request.headers.get("user-agent", ""),
         previous=token_of(request),

@@ -34,7 +34,8 @@ async def find(
     request: Request[Any, Any, Any], context: TheContext, visitor: TheVisitor, page: ThePage
 ) -> Response[str]:
     """Whatever contains the words; digits are looked for in numbers however they are written."""
-    query = " ".join(request.query_params.get("q", "").split())[:60]
+    asked = request.query_params.get("q", "").replace("\0", " ")  # which nothing stored has
+    query = " ".join(asked.split())[:60]
     words, digits = query.casefold(), "".join(c for c in query if c.isdigit())
     groups = [(page.text("Sections"), [h for h in _sections(page) if words in h.title.casefold()])]
     if query:

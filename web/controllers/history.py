@@ -76,11 +76,12 @@ class _View:
         self.day = _day(asked.get("day", ""), self.today)
         self.shown = asked.get("show", "") if asked.get("show") in SHOWN else ""
         self.cursor = asked.get("after") or None
-        self.skipped = int(asked["from"]) if asked.get("from", "").isdecimal() else 0
+        self.skipped = _skipped(asked.get("from", ""))
 
     def url(self, path: str = "/history", **changed: str) -> str:
         """An address with this request's filters, some of them changed."""
-        day = self.day.isoformat() if self.day != self.today else ""
+        # A cursor is of its day, also when that is over; without one the page opens on today.
+        day = self.day.isoformat() if self.day != self.today or changed.get("after") else ""
         return with_query(path, {"day": day, "show": self.shown, **changed})
 
     def card_url(self, call_id: UUID) -> str:
@@ -137,6 +138,11 @@ def _day(text: str, today: date) -> date:
     except ValueError:
         return today
     return day if date(2000, 1, 1) <= day < today + timedelta(days=1) else today
+
+
+def _skipped(text: str) -> int:
+    """How many calls are on the pages before, as this page wrote it itself."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def _counted(page: Page, first: int, last: int, total: int) -> str:

@@ -59,6 +59,16 @@ def test_guessing_is_slowed_down(stage: Stage, company: Company) -> None:
     assert int(answers[-1].headers["retry-after"]) > 0
 
 
+def test_what_cannot_be_stored_or_counted_is_no_crash(stage: Stage, company: Company) -> None:
+    with httpx.Client(timeout=30, base_url=stage.url) as client:
+        nul = _form(client, email="\0", password="\0")
+        assert client.post("/login", data=nul).status_code == 401
+        signed_in = client.post("/login", data=_form(client, email=company.email, password=PASSWORD))
+        assert signed_in.status_code == 303
+        for path in ("/find?q=%00", f"/history?after=x&from={'9' * 5000}"):
+            assert client.get(path).status_code < 500, path
+
+
 def test_a_form_without_the_token_or_from_elsewhere_is_refused(stage: Stage, company: Company) -> None:
     with httpx.Client(timeout=30, base_url=stage.url) as client:
         form = _form(client, email=company.email, password=PASSWORD)

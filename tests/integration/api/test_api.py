@@ -98,6 +98,8 @@ async def test_every_refusal_is_a_problem_document(world: World):
     check_problem(await world.call(*post, content=b'{"name":"\xff"}', headers=json), 400, "malformed")
     nul = b'{"name":"a\\u0000b"}'
     check_problem(await world.call(*post, content=nul, headers=json), 400, "malformed")
+    asked = await world.call("GET", "/numbers/offers?city=%00", token)
+    check_problem(asked, 400, "malformed")
     check_problem(await world.call(*post, data={"name": "A"}), 415, "unsupported_media_type")
     check_problem(await world.call("GET", "/nothing", token), 404, "not_found")
     check_problem(await world.call("GET", "/employees/nobody", token), 404, "not_found")
