@@ -29,7 +29,6 @@ from tenants.services import (
     calendars,
     contracts,
     employees,
-    lines,
     numbers,
     phones,
     scenarios,
@@ -110,11 +109,14 @@ async def activate(
                 token = (await tokens.insert(here, CreateToken(command.token))).token
         for number in values["numbers"]:
             await numbers.activate(db, here, number, tenant_id)
-    await lines.activate_pending(db, issuer, tenant_id)
+        async with db.tenant(tenant_id) as session:
+            company = await contracts.view(session, tenant_id)
+            employee = await employees.view(here, employee_id)
+            bought = tuple(await numbers.views(session))
     return Activated(
-        tenant=await contracts.get(db, here),
-        employee=await employees.get(db, here, employee_id),
-        numbers=tuple(await numbers.numbers(db, here)),
+        tenant=company,
+        employee=await employees.activated(db, issuer, here, employee),
+        numbers=bought,
         email=values["email"],
         password=None if command.password else made,
         api_token=token,

@@ -14,7 +14,7 @@ from core.contracts import Manifest
 from core.errors import FieldError, Forbidden, Invalid, NotFound
 from core.host import Host
 from tenants import crosstenant
-from tenants.db import Database
+from tenants.db import Database, Session
 from tenants.services import audit, uses
 from tenants.services.actor import Actor, Role, require_operator
 from tenants.tables import Contract, LoginSession, TenantStatus
@@ -32,6 +32,7 @@ __all__ = [
     "step_configs",
     "step_names",
     "tenants",
+    "view",
 ]
 
 
@@ -95,10 +96,7 @@ async def get(db: Database, actor: Actor, tenant_id: UUID | None = None) -> Tena
         raise Forbidden
     tenant_id = tenant_id or actor.tenant
     async with db.tenant(tenant_id) as session:
-        row = await session.fetchrow(f"{_TENANTS} WHERE t.id = $1", tenant_id)
-    if row is None:
-        raise NotFound
-    return _view(dict(row))
+        return await view(session, tenant_id)
 
 
 async def find(db: Database, actor: Actor, text: str) -> TenantView:
@@ -126,7 +124,7 @@ async def set_status(db: Database, actor: Actor, tenant_id: UUID, status: Tenant
             await audit.record(actor, "tenant.status", tenant_id, before, after)
         # The company's row comes last with all who change the configuration.
         await session.execute("UPDATE tenants SET status = $2 WHERE id = $1", tenant_id, status)
-    return await get(db, actor, tenant_id)
+        return await view(session, tenant_id)
 
 
 async def plugins(db: Database, actor: Actor, tenant_id: UUID | None = None) -> list[PluginView]:
@@ -169,7 +167,7 @@ async def set_plugin(
                 {"plugins": sorted(before)},
                 {"plugins": sorted(after)},
             )
-    return await get(db, actor, tenant_id)
+        return await view(session, tenant_id)
 
 
 def check_plugins(names: frozenset[str]) -> frozenset[str]:
@@ -187,6 +185,14 @@ _TENANTS = """
 SELECT t.*, c.plugins, c.tariff, c.channels
 FROM tenants AS t JOIN contracts AS c ON c.tenant_id = t.id
 """
+
+
+async def view(session: Session, tenant_id: UUID) -> TenantView:
+    """One company in an open session, whatever the actor may read. Raises NotFound."""
+    row = await session.fetchrow(f"{_TENANTS} WHERE t.id = $1", tenant_id)
+    if row is None:
+        raise NotFound
+    return _view(dict(row))
 
 
 def _view(row: dict[str, Any]) -> TenantView:

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import available_timezones
 
+import structlog
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import asdict
 
@@ -20,6 +21,7 @@ from core.contracts import AvailabilityMode, DialMode, Recording, TerminalKind
 from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from tenants.checktext import Checked
 from tenants.db import Database, current_session
+from tenants.failures import DATABASE_AWAY
 from tenants.services import accounts, audit, groups, lines, periods, phones, terminals, uses
 from tenants.services.actor import (
     Actor,
@@ -40,13 +42,17 @@ __all__ = [
     "CreateEmployee",
     "EmployeeView",
     "UpdateEmployee",
+    "activated",
     "caller_id_choices",
     "create",
     "employees",
     "get",
     "insert",
     "update",
+    "view",
 ]
+
+log = structlog.get_logger(__name__)
 
 
 class CreateEmployee(Struct, frozen=True):
@@ -142,7 +148,7 @@ async def employees(db: Database, actor: Actor) -> list[EmployeeView]:
 async def get(db: Database, actor: Actor, employee_id: UUID) -> EmployeeView:
     """One card. Raises NotFound."""
     async with db.tenant(require_scope(actor, "employees:read")):
-        return await _view(actor, employee_id)
+        return await view(actor, employee_id)
 
 
 async def caller_id_choices(db: Database, actor: Actor) -> list[CallerIdChoice]:
@@ -167,9 +173,22 @@ async def create(
     tenant_id = require_administrator(actor, "employees:write")
     async with constraints(), db.tenant(tenant_id) as session:
         await uses.lock_references(session)
-        employee_id = await insert(issuer, actor, command)
-    await lines.activate_pending(db, issuer, tenant_id)
-    return await get(db, actor, employee_id)
+        made = await view(actor, await insert(issuer, actor, command))
+    return await activated(db, issuer, actor, made)
+
+
+async def activated(db: Database, issuer: LineIssuer, actor: Actor, made: EmployeeView) -> EmployeeView:
+    """The card of somebody just stored, lines activated (INV-05).
+
+    Without the database they stay pending for the worker: whoever heard "try again" would do it twice.
+    """
+    try:
+        await lines.activate_pending(db, issuer, actor.tenant)
+        async with db.tenant(actor.tenant):
+            return await view(actor, made.id)
+    except DATABASE_AWAY as error:
+        log.warning("lines_wait", employee=str(made.id), error=type(error).__name__)
+        return made
 
 
 async def insert(
@@ -217,7 +236,7 @@ async def update(db: Database, actor: Actor, command: UpdateEmployee) -> Employe
         if "email" in values:
             await _move_account(command.id, values["email"])
         await audit.record(actor, "employee.update", command.id, *audit.changes(before, values))
-        return await _view(actor, command.id)
+        return await view(actor, command.id)
 
 
 _OWN_FIELDS = {"mode", "timezone", "dial_mode", "external_number", "terminals", "extra_periods"}
@@ -328,7 +347,8 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
 # --- views ------------------------------------------------------------------------------------
 
 
-async def _view(actor: Actor, employee_id: UUID) -> EmployeeView:
+async def view(actor: Actor, employee_id: UUID) -> EmployeeView:
+    """One card in an open session, whatever the actor may read. Raises NotFound."""
     found = await _views(actor, employee_id)
     if not found:
         raise NotFound

@@ -34,6 +34,7 @@ __all__ = [
     "route",
     "stock",
     "update",
+    "views",
 ]
 
 _LONGEST_LABEL = 60
@@ -118,7 +119,7 @@ class StockView(Struct, frozen=True):
 async def numbers(db: Database, actor: Actor) -> list[NumberView]:
     """All numbers of the contract, in the order in which they came (NUM-01)."""
     async with db.tenant(require_scope(actor, "numbers:read")) as session:
-        return await _views(session)
+        return await views(session)
 
 
 async def get(db: Database, actor: Actor, number_id: UUID) -> NumberView:
@@ -167,13 +168,14 @@ def _label(text: str) -> str:
 
 
 async def _view(session: Session, number_id: UUID) -> NumberView:
-    found = await _views(session, number_id)
+    found = await views(session, number_id)
     if not found:
         raise NotFound
     return found[0]
 
 
-async def _views(session: Session, number_id: UUID | None = None) -> list[NumberView]:
+async def views(session: Session, number_id: UUID | None = None) -> list[NumberView]:
+    """The company's numbers, or one, in an open session, whatever the actor may read."""
     rows = await session.fetch(
         f"SELECT n.*, s.name AS scenario_name, {tagging.of(TagKind.NUMBER, 'n.id')} AS tags"
         " FROM numbers AS n"

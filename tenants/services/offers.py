@@ -108,7 +108,8 @@ async def buy(db: Database, actor: Actor, command: BuyNumbers) -> list[NumberVie
                 raise Conflict("Your contract is for {most} numbers at most.", most=most)
         for e164 in sorted(wanted):  # buyers of the same ones do not wait for each other in a ring
             await numbers.activate(db, actor, e164, tenant_id)
-        bought: dict[str, NumberView] = {n.e164: n for n in await numbers.numbers(db, actor)}
+        async with db.tenant(tenant_id) as session:
+            bought: dict[str, NumberView] = {n.e164: n for n in await numbers.views(session)}
     return [bought[e164] for e164 in wanted]
 
 

@@ -144,7 +144,7 @@ async def add(db: Database, actor: Actor, command: AddTrunk, vault: Vault | None
     async with fields_for(**_TAKEN), crosstenant.operator_session(db):
         await Trunk.insert(Trunk(id=trunk_id, **values))
         await audit.operator_change(actor, "trunk.add", trunk=values["name"], host=values["host"])
-    return await _one(db, actor, values["name"])
+        return await _one(values["name"])
 
 
 async def edit(
@@ -170,7 +170,7 @@ async def edit(
         await Trunk.update(values).where(Trunk.id == row["id"])
         told = sorted(changes.keys() - {"password"})
         await audit.operator_change(actor, "trunk.edit", trunk=name, changed=told)
-    return await _one(db, actor, values["name"])
+        return await _one(values["name"])
 
 
 async def set_enabled(db: Database, actor: Actor, name: str, enabled: bool) -> TrunkView:
@@ -184,7 +184,7 @@ async def set_enabled(db: Database, actor: Actor, name: str, enabled: bool) -> T
         await Trunk.update({Trunk.enabled: enabled}).where(Trunk.id == row["id"])
         action = "trunk.enable" if enabled else "trunk.disable"
         await audit.operator_change(actor, action, trunk=name)
-    return await _one(db, actor, name)
+        return await _one(name)
 
 
 async def delete(db: Database, actor: Actor, name: str) -> None:
@@ -207,8 +207,9 @@ async def _locked(name: str) -> dict[str, Any]:
     return found
 
 
-async def _one(db: Database, actor: Actor, name: str) -> TrunkView:
-    found = await trunks(db, actor, name)
+async def _one(name: str) -> TrunkView:
+    """In an open session, whatever the actor may read."""
+    found = await _views(name)
     if not found:
         raise NotFound("There is no trunk “{name}”.", name=name)
     return found[0]
@@ -239,10 +240,14 @@ async def trunks(db: Database, actor: Actor, name: str | None = None) -> list[Tr
     """All carriers by name, or the one with this name."""
     require_operator(actor, "trunks:read")
     async with crosstenant.operator_session(db):
-        query = Trunk.select().order_by(Trunk.name)
-        rows = await (query if name is None else query.where(Trunk.name == name))
-        lately = datetime.now(UTC) - timedelta(seconds=STATE_SECONDS)
-        states = await LiveTrunk.select().where(LiveTrunk.seen_at > lately)
+        return await _views(name)
+
+
+async def _views(name: str | None) -> list[TrunkView]:
+    query = Trunk.select().order_by(Trunk.name)
+    rows = await (query if name is None else query.where(Trunk.name == name))
+    lately = datetime.now(UTC) - timedelta(seconds=STATE_SECONDS)
+    states = await LiveTrunk.select().where(LiveTrunk.seen_at > lately)
     live = {state["id"]: state for state in states}
     return [_view(row, live.get(row["id"])) for row in rows]
 

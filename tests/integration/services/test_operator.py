@@ -8,16 +8,16 @@ import pytest
 from msgspec import structs
 
 from core.contracts import CarrierAccount, IdentityHeader, NumberFormat, TrunkTransport
-from core.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from core.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 from core.ids import new_id
 from core.sip import _wire as wire
 from core.trunk.board import TrunkState
 from tenants.secrets import Vault, open_trunk_password
-from tenants.services import audit, contracts, employees, numbers, tokens, trunks
+from tenants.services import audit, contracts, employees, lines, numbers, offers, tokens, trunks
 from tenants.services.actor import SCOPES, Role, operator
 from tenants.services.tokens import CreateToken
 from tenants.services.trunks import AddTrunk, EditTrunk
-from tenants.tables import ApiToken, OperatorToken, TenantStatus
+from tenants.tables import ApiToken, OperatorToken, TenantStatus, TerminalState
 from tenants.trunkstate import TrunkStateWriter
 from tests.support.company import activate, directory_of, person
 
@@ -76,6 +76,48 @@ async def test_plugins_are_put_in_and_taken_out(company, vault):
     with pytest.raises(NotFound):
         await contracts.set_plugin(company.db, OPERATOR, company.id, "nope", True)
     assert {p.enabled for p in await contracts.plugins(company.db, OPERATOR)} == {None}
+
+
+def only(actor, scope):
+    """The same as a token that may do this one thing."""
+    return structs.replace(actor, scopes=frozenset({scope}))
+
+
+async def test_who_may_write_only_is_told_what_was_done(company):
+    """An answer that one may not have, after the change was stored, would be a "no" to it."""
+    buyer = only(company.admin, "numbers:write")
+    await numbers.add(company.db, OPERATOR, numbers.AddNumber("+74953330001"))
+    (bought,) = await offers.buy(company.db, buyer, offers.BuyNumbers(("+74953330001",)))
+    assert bought.e164 == "+74953330001"
+    hired = await employees.create(
+        company.db,
+        company.issuer,
+        only(company.admin, "employees:write"),
+        employees.CreateEmployee("Борис"),
+    )
+    assert {line.state for line in hired.lines} == {TerminalState.ACTIVE}
+    seller = only(OPERATOR, "tenants:write")
+    suspended = await contracts.set_status(company.db, seller, company.id, TenantStatus.SUSPENDED)
+    assert suspended.status is TenantStatus.SUSPENDED
+    assert "crm" in (await contracts.set_plugin(company.db, seller, company.id, "crm", True)).plugins
+    carrier = await trunks.set_enabled(company.db, only(OPERATOR, "trunks:write"), "carrier", False)
+    assert not carrier.enabled
+
+
+async def test_who_was_stored_is_not_asked_to_try_again(company, monkeypatch):
+    """The database goes away between the employee and the activation of the lines."""
+
+    async def away(*_):
+        raise Unavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lines, "activate_pending", away)
+        hired = await company.hire("Борис")
+        new = await activate(company.db, company.issuer, "x@y.example", password=None, token="ERP")
+    for card in (hired, new.activated.employee):
+        assert {line.state for line in card.lines} == {TerminalState.PENDING}
+    assert new.activated.password and new.activated.api_token
+    assert await lines.activate_all_pending(company.db, company.issuer) == 6
 
 
 # --- tokens -----------------------------------------------------------------------------------
