@@ -9,11 +9,11 @@ from tests.support.script import (
     hangs_up,
     hears,
     is_let_go,
+    is_recorded,
     once,
     rings_on,
     story,
     talks,
-    waits,
 )
 from tests.support.script_checks import (
     answered_by,
@@ -33,7 +33,7 @@ STORIES = (
     story(
         "Anna is connected with a client, and what they say is recorded",
         handled(forwards("vera"), cards={"anna": {"recording": Recording.ON}}),
-        anna=[answers(after=0.3), talks("outside"), waits(1.5), hangs_up()],
+        anna=[answers(after=0.3), talks("outside"), is_recorded(), hangs_up()],
         outside=[once("anna hears ringback"), answers()],
         then=[
             rang("anna", "outside"),

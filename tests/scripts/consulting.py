@@ -10,6 +10,7 @@ from tests.support.script import (
     hangs_up,
     hears,
     is_let_go,
+    is_recorded,
     once,
     presses,
     rings_on,
@@ -46,8 +47,8 @@ def consulted(title, caller, anna, boris, *then, **more):
 STORIES = (
     consulted(
         "Boris takes the caller over when Anna hangs up, and is recorded with him",
-        [talks("anna"), waits(1), hears(MUSIC), talks("boris"), waits(1.5), hangs_up()],
-        [answers(), talks("caller"), waits(1), *ASKS[2:], talks("boris"), hangs_up()],
+        [talks("anna"), hears(MUSIC), talks("boris"), is_recorded(), hangs_up()],
+        [answers(), talks("caller"), is_recorded(1), *ASKS[2:], talks("boris"), hangs_up()],
         [answers(after=0.5), hears("anna", "caller")],
         heard("caller", "anna", MUSIC, "boris"),
         heard("boris", "anna", "caller"),

@@ -9,6 +9,7 @@ from tests.support.script import (
     hangs_up,
     hears,
     is_let_go,
+    is_recorded,
     once,
     pauses_recording,
     presses,
@@ -32,9 +33,10 @@ from tests.support.script_checks import (
 )
 from tests.support.script_handling import asks, forwards, message, takes_message, voice_menu
 
-TALK = {"caller": [talks("anna"), waits(1.5), hangs_up()], "anna": [answers()]}
+TALK = {"caller": [talks("anna"), waits(1), hangs_up()], "anna": [answers()]}
+RECORDED_TALK = {"caller": [talks("anna"), is_recorded(), hangs_up()], "anna": [answers()]}
 RECORDED = {"records": True}
-SPEAKS = [hears("message"), waits(3)]
+SPEAKS = [hears("message"), is_recorded(1)]
 
 
 def switched(title, *sides, card=None, company="usual", **options):
@@ -46,7 +48,7 @@ def switched(title, *sides, card=None, company="usual", **options):
         then=[recorded(*sides)],
         proves=["SET-03", "EMP-21", "OPT-06", "NUM-06"],
         trap=23,
-        **TALK,
+        **(RECORDED_TALK if sides else TALK),
     )
 
 
@@ -58,7 +60,7 @@ def paused(title, pauses, goes_on, **parts):
         caller=[
             *(talks("anna"), once(pauses), says("news"), once("anna hears news"), waits(0.5)),
             *(says("other"), once("anna hears other"), once(goes_on, times=1 + (pauses == goes_on))),
-            *(waits(1.5), hangs_up()),
+            *(is_recorded(), hangs_up()),
         ],
         then=[
             happened("anna hears news", "anna hears other"),
@@ -88,20 +90,20 @@ STORIES = (
         handled(forwards("anna"), records=True),
         then=[recorded(("caller",), ("anna",)), steps("answered", "recording")],
         proves=["OPT-03"],
-        **TALK,
+        **RECORDED_TALK,
     ),
     story(
         "Callers are told before anybody rings that they may be recorded",
         handled(forwards("anna"), records=True, warns=True, warning="warning", greeting="greeting"),
         then=[heard("caller", "greeting", "warning", "anna"), recorded(("caller",), ("anna",))],
         proves=["OPT-04"],
-        **TALK,
+        **RECORDED_TALK,
     ),
     story(
         "Who is passed on is recorded with both, one after the other",
         handled(forwards("anna"), records=True, cards={"boris": {}}),
-        caller=[talks("anna"), waits(1), talks("boris"), waits(1.5), hangs_up()],
-        anna=[answers(), talks("caller"), waits(1), transfers("boris"), is_let_go(200)],
+        caller=[talks("anna"), talks("boris"), is_recorded(), hangs_up()],
+        anna=[answers(), talks("caller"), is_recorded(1), transfers("boris"), is_let_go(200)],
         boris=[answers()],
         then=[recorded(("caller",), ("anna", "boris")), rang("anna", "boris")],
     ),
@@ -130,14 +132,14 @@ STORIES = (
         handled(forwards("anna"), number={**RECORDED, "announces": True}, warning="warning"),
         then=[heard("caller", "warning", "anna"), recorded(("caller",), ("anna",))],
         proves=["NUM-06"],
-        **TALK,
+        **RECORDED_TALK,
     ),
     story(
         "A number that records need not say so",
         handled(forwards("anna"), number=RECORDED, warning="warning"),
         then=[heard("caller", "anna"), recorded(("caller",), ("anna",))],
         proves=["NUM-06"],
-        **TALK,
+        **RECORDED_TALK,
     ),
     story(
         "A number announces nothing where nothing is recorded",
@@ -153,7 +155,7 @@ STORIES = (
         "the recording goes on",
         anna=[answers()],
         program=[
-            *(once("anna hears caller"), waits(1.5), pauses_recording()),
+            *(once("anna hears caller"), is_recorded(), pauses_recording()),
             *(once("anna hears other"), resumes_recording()),
         ],
     ),
@@ -162,7 +164,7 @@ STORIES = (
         "anna pressed *3",
         "anna pressed *3",
         anna=[
-            *(answers(), talks("caller"), waits(1.5), presses("*3", by="info")),
+            *(answers(), talks("caller"), is_recorded(), presses("*3", by="info")),
             *(once("anna hears other"), presses("*3", by="info")),
         ],
         lacks={"anna": "events"},

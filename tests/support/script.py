@@ -115,6 +115,11 @@ def waits(seconds):
     return Act("waits", (seconds,))
 
 
+def is_recorded(seconds=1.5):
+    """Waits until so much of a conversation, or twice as much of a message, was recorded since."""
+    return Act("is_recorded", (seconds,))
+
+
 def once(fact, times=1):
     """Waits until something is so of somebody: ``anna rings``, ``caller hears menu``."""
     return Act("once", (fact, times))

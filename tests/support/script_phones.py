@@ -67,7 +67,7 @@ class Telephone:
             self.audio.close()
 
     def hear_end(self, status):
-        self.stage.loop.call_later(0.3, self.close)  # what was on its way is heard
+        self.stage.loop.call_later(self.stage.patience, self.close)  # what was on its way is heard
         if self.sip.reason:
             self.stage.log.add(f"{self.name} is told: {self.sip.reason}")
         if not self.over.done():

@@ -131,6 +131,9 @@ class Part:
     async def waits(self, seconds):
         await asyncio.sleep(seconds)
 
+    async def is_recorded(self, seconds):
+        await self.stage.is_recorded(seconds)
+
     async def once(self, fact, times):
         await self.stage.log.once(fact, times)
 

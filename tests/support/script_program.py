@@ -8,7 +8,7 @@ from tenants.services import tokens
 
 __all__ = ["Program"]
 
-_GLANCE = 0.1
+_GLANCE = 0.5
 _GONE, _NOTHING_RECORDED = 404, 409
 
 
@@ -40,12 +40,11 @@ class Program:
         answer = await self._client.post("/calls", json=body)
         assert answer.status_code == 202, answer.text
 
-    async def pause_recording(self, paused, ours):
-        """In the call in which ``ours`` says that it is the one, once it is shown and recorded."""
+    async def pause_recording(self, paused, present):
+        """In one of the calls whose ids ``present`` returns, once it is shown and recorded."""
         while True:
-            present = (await self._client.get("/calls/present")).json()["items"]
-            for call in filter(ours, present):
-                where = f"/calls/present/{call['call_id']}/recording"
+            for call_id in await present():
+                where = f"/calls/present/{call_id}/recording"
                 answer = await self._client.put(where, json={"paused": paused})
                 if answer.status_code not in (_GONE, _NOTHING_RECORDED):
                     answer.raise_for_status()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from core.library import Prompt
+from core.media.process import CAPTURES
 from tenants.services import calls
 from tenants.storage import RECORDINGS, Storage
 from tenants.tables import Recording
@@ -19,6 +20,7 @@ from tests.support.script_play import Heard, Log, Record, called, play
 
 __all__ = ["RealStage"]
 
+_BYTES = 10_000  # of a second of one side, as packets
 _PEOPLE = ("person", "group")
 _stories = itertools.count(1)
 
@@ -27,7 +29,7 @@ class RealStage:
     """Where one story is played."""
 
     seconds = 100
-    patience = 2.0
+    patience = 4.0
 
     def __init__(self, story, company, exchange, program):
         self.story = story
@@ -101,10 +103,25 @@ class RealStage:
         await self.program.connect(self.ids["person", who], self.number_of(to))
 
     async def pause_recording(self, paused):
+        await self.program.pause_recording(paused, self._present)
+
+    async def is_recorded(self, seconds):
+        """The media server's files of our calls grow by what both sides say in that time."""
+        folder = self.company.instance.settings.data.dir.resolve() / "media" / CAPTURES / "pcaps"
+
+        async def written():
+            ids = await self._present()
+            return sum(file.stat().st_size for each in ids for file in folder.glob(f"*{each}-*.pcap"))
+
+        before = await written()
+        while await written() < before + 2 * seconds * _BYTES:
+            await asyncio.sleep(0.3)
+
+    async def _present(self):
+        """The ids of our calls that go on."""
         ours = {self.number, *self.ids.values()}
-        await self.program.pause_recording(
-            paused, lambda call: call["called"] in ours or call["caller"] in ours
-        )
+        found = await calls.present(self.company.db, self.company.here)
+        return [call.call_id for call in found if {call.called, call.caller} & ours]
 
     def phone(self, name):
         phone = RealCaller(name, self)

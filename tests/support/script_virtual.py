@@ -132,6 +132,9 @@ class VirtualStage:
         person, number = self.ids["person", who], self.number_of(to)
         assert self.switchboard.call_for(TENANT, new_id(), person, number)
 
+    async def is_recorded(self, seconds):
+        await asyncio.sleep(3 * seconds)  # enough, as seconds cost nothing here
+
     async def pause_recording(self, paused):
         while not any(
             self.switchboard.pause_recording(TENANT, call.facts.call_id, paused, "program")
