@@ -1,4 +1,4 @@
-"""The fuzz tests once more, on a wire layer that is built with the compiler's checks."""
+"""The fuzz tests once more, on a wire layer and a bencode that are built with the compiler's checks."""
 
 from pathlib import Path
 
@@ -16,5 +16,6 @@ def test_nothing_is_read_outside_a_message(tmp_path):
     tree = Sanitized(tmp_path)
     tree.copy("tests/golden/sip")
     tree.copy(*(str(p.relative_to(ROOT)) for p in Path(__file__).parent.glob("test_wire_*.py")))
+    tree.copy("tests/unit/media/test_bencode.py")
     tree.build()
     tree.run()
