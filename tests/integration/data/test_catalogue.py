@@ -65,6 +65,16 @@ async def test_the_version_of_the_configuration_is_counted_at_commit_by_every_ta
     assert [row["owner"] for row in rows if not row["last"]] == []
 
 
+async def test_what_grows_for_ever_is_found_by_an_index(owner):
+    defined = {
+        row["indexname"]: row["indexdef"]
+        for row in await owner.fetch("SELECT indexname, indexdef FROM pg_indexes")
+    }
+    heard = defined["audit_entries_heard"]
+    assert heard.endswith("(object_id, at) WHERE (action = 'recording.heard'::text)")
+    assert defined["crm_tasks_by_contact"].endswith("(tenant_id, contact_id)")
+
+
 async def test_every_table_keeps_tenants_apart(owner):
     assert await problems(owner) == []
     tables = {
