@@ -33,7 +33,7 @@ from core.events import Event
 from tenants.crosstenant import Row
 from tenants.crosstenant.outbox import events_to_do, forget_events
 from tenants.db import Database, Session
-from tenants.failures import DATABASE_AWAY
+from tenants.failures import DATABASE_AWAY, told
 from tenants.listener import CALLS, LIVE, RESYNC, Listener, Subscription
 from tenants.office import DatabaseOffice
 from tenants.services.actor import operator
@@ -82,12 +82,13 @@ class _Consumer:
         """Handle a batch of events; whether more may wait. Raises what the database raises."""
         loop = asyncio.get_running_loop()
         started = datetime.now(UTC)
+        skipped = [key for key, failed in self._failed.items() if failed.retry_at > loop.time()]
         rows = await events_to_do(
             self._database,
             self.name,
             list(self.types),
             since=self._since,
-            skip=[key for key, failed in self._failed.items() if failed.retry_at > loop.time()],
+            skip=skipped,
             limit=BATCH,
         )
         in_a_row = 0
@@ -99,6 +100,9 @@ class _Consumer:
                 return True
         if len(rows) == BATCH:
             return True
+        # What was asked for and did not come was done by another worker: it holds us up no more.
+        open_still = {*skipped, *(row["id"] for row in rows)}
+        self._failed = {key: failed for key, failed in self._failed.items() if key in open_still}
         caught_up = started - timedelta(seconds=LAG_SECONDS)
         self._since = min([caught_up, *(failed.created_at for failed in self._failed.values())])
         return False
@@ -201,7 +205,7 @@ class Outbox:
 
     async def _purge_always(self) -> None:
         while True:
-            with contextlib.suppress(*DATABASE_AWAY):
+            with told("outbox_not_purged"):
                 await self.purge()
             await asyncio.sleep(PURGE_SECONDS)
 

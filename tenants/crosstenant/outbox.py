@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from tenants.crosstenant import Row
 from tenants.db import Database
 
 __all__ = ["events_to_do", "forget_events"]
+
+BATCH = 1000
 
 
 async def events_to_do(
@@ -47,14 +49,33 @@ async def forget_events(
 
     An event stays as long as a consumer of its type has not done it.
     """
+    seen: tuple[datetime, UUID] | None = (datetime.fromtimestamp(0, UTC), UUID(int=0))
+    while seen is not None:
+        seen = await _forget(database, before, wanted, seen)
+
+
+async def _forget(
+    database: Database, before: datetime, wanted: Sequence[tuple[str, str]], seen: tuple[datetime, UUID]
+) -> tuple[datetime, UUID] | None:
+    """Those among the next ``BATCH`` events after ``seen``; which was the last, if more may follow.
+
+    However much has piled up, a statement has as much to do as it can do in its time.
+    """
     async with database.directory() as session:
-        await session.execute(
-            "DELETE FROM outbox o WHERE o.created_at < $1 AND NOT EXISTS ("
+        rows = await session.fetch(
+            "WITH next AS MATERIALIZED ("
+            "   SELECT id, type, created_at FROM outbox"
+            "   WHERE created_at < $1 AND (created_at, id) > ($4, $5) ORDER BY created_at, id LIMIT $6"
+            "), gone AS (DELETE FROM outbox o USING next WHERE o.id = next.id AND NOT EXISTS ("
             "   SELECT FROM unnest($2::text[], $3::text[]) AS wanted(consumer, type)"
-            "   WHERE wanted.type = o.type AND NOT EXISTS ("
+            "   WHERE wanted.type = next.type AND NOT EXISTS ("
             "       SELECT FROM outbox_done d"
-            "       WHERE d.event_id = o.id AND d.consumer = wanted.consumer))",
+            "       WHERE d.event_id = next.id AND d.consumer = wanted.consumer)))"
+            " SELECT created_at, id FROM next ORDER BY created_at, id",
             before,
             [consumer for consumer, _ in wanted],
             [name for _, name in wanted],
+            *seen,
+            BATCH,
         )
+    return (rows[-1]["created_at"], rows[-1]["id"]) if len(rows) == BATCH else None

@@ -11,13 +11,16 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from core.contributions import OutboxConsumer, Owned
 from core.errors import Unavailable
 from core.events import CallEnded, CallStarted, Event
 from tenants import outbox, tables
 from tenants.callstore import DatabaseCallStore
+from tenants.crosstenant import outbox as events
 from tenants.engine import current_session
 from tenants.outbox import Outbox
 from tests.integration.directory.conftest import call_of
@@ -286,6 +289,73 @@ async def test_old_events_are_forgotten_when_everybody_is_done(database, listene
     assert await left() == 0
     async with database.tenant(company.id):
         assert await tables.OutboxDone.count() == 0
+
+
+async def test_what_another_worker_has_done_holds_up_nobody(database, listener, save, company):
+    await save()
+    fails = True
+
+    async def sometimes(tenant, event):
+        if fails:
+            raise RuntimeError("not yet")
+
+    box, other = (Outbox(database, [consumer(sometimes)], listener) for _ in range(2))
+    await box.drain()
+    mine = box._consumers[0]
+    (failed,) = mine._failed.values()
+    assert mine._since <= failed.created_at
+    fails = False
+    await other.drain()
+    failed.retry_at = 0.0
+    failed.created_at -= timedelta(days=2)  # long ago
+    await box.drain()
+    assert not mine._failed
+    assert datetime.now(UTC) - mine._since < timedelta(hours=1)
+
+
+async def test_however_many_old_events_there_are_they_go(
+    database, listener, save, company, monkeypatch
+):
+    monkeypatch.setattr(events, "BATCH", 2)
+    kept = await save()
+
+    async def sometimes(tenant, event):
+        if event.cdr.call_id == kept:
+            raise RuntimeError("never")
+
+    for _ in range(6):
+        await save()
+    box = Outbox(database, [consumer(sometimes)], listener)
+    await box.drain()
+    async with database.tenant(company.id) as session:
+        await session.execute(
+            "UPDATE outbox SET created_at = $1",  # all at one moment
+            datetime.now(UTC) - timedelta(days=outbox.KEPT_DAYS + 1),
+        )
+    await box.purge()
+    async with database.tenant(company.id) as session:
+        rows = await session.fetch("SELECT body #>> '{cdr,call_id}' AS call FROM outbox")
+    assert [row["call"] for row in rows] == [str(kept)]
+
+
+async def test_old_events_that_cannot_go_are_told(database, listener, monkeypatch):
+    monkeypatch.setattr(outbox, "PURGE_SECONDS", 0.01)
+    tried = asyncio.Event()
+
+    async def slow(*_):
+        if failing:
+            failing.clear()
+            raise asyncpg.QueryCanceledError
+        tried.set()
+
+    failing = [True]
+    monkeypatch.setattr(outbox, "forget_events", slow)
+    with capture_logs() as logs:
+        running = asyncio.create_task(Outbox(database, [], listener)._purge_always())
+        async with asyncio.timeout(10):
+            await tried.wait()
+        running.cancel()
+    assert {"event": "outbox_not_purged", "error": "QueryCanceledError", "log_level": "warning"} in logs
 
 
 async def test_a_body_that_cannot_be_read_does_not_stop_the_rest(database, listener, save, company):
