@@ -39,6 +39,7 @@ from core.features import DEFAULTS, Feature, FeatureCode
 from core.hours import Calendar, CalendarDay, ExtraPeriod, Interval, Minute, Schedule
 from tenants.crosstenant.configuration import tenants_with_former_snapshots
 from tenants.db import Database, Session
+from tenants.failures import told
 from tenants.tables import TagKind, TenantStatus, TerminalState
 
 __all__ = [
@@ -281,21 +282,30 @@ FORMER_DAYS = 7
 """So long a configuration that no call refers to is kept after the next one: calls that began with it
 may still go on, or wait in the journal to be stored."""
 
-_PRUNE = """
-WITH awaited AS MATERIALIZED ( -- configurations that came while a caller waited, of all calls once
-    SELECT DISTINCT jsonb_path_query(attempts, '$[*].snapshot_hash') #>> '{}' AS hash FROM calls
-), unused AS (
-    SELECT v.hash FROM snapshot_versions AS v GROUP BY v.hash
-    HAVING max(v.version) < (SELECT max(version) FROM snapshot_versions WHERE created_at < $1)
-        AND NOT EXISTS (SELECT FROM calls AS c WHERE c.snapshot_hash = v.hash)
-        AND v.hash NOT IN (SELECT hash FROM awaited)
-), versions AS (
+_UNUSED = """
+SELECT v.hash FROM snapshot_versions AS v WHERE $2::text[] IS NULL OR v.hash = ANY($2)
+GROUP BY v.hash
+HAVING max(v.version) < (SELECT max(version) FROM snapshot_versions WHERE created_at < $1)
+    AND NOT EXISTS (SELECT FROM calls AS c WHERE c.snapshot_hash = v.hash)
+"""
+
+# Configurations that came while a caller waited, of the next calls.
+_AWAITED = """
+WITH next AS MATERIALIZED (SELECT id, attempts FROM calls WHERE id > $1 ORDER BY id LIMIT $2)
+SELECT (SELECT id FROM next ORDER BY id OFFSET $2 - 1) AS last, ARRAY(
+    SELECT DISTINCT jsonb_path_query(attempts, '$[*].snapshot_hash') #>> '{}' FROM next) AS hashes
+"""
+
+_PRUNE = f"""
+WITH unused AS ({_UNUSED}), versions AS (
     DELETE FROM snapshot_versions AS v USING unused WHERE v.hash = unused.hash
 ), gone AS (
     DELETE FROM snapshots AS s USING unused WHERE s.hash = unused.hash RETURNING s.hash
 )
 SELECT count(*) FROM gone
 """
+_CALLS_AT_ONCE = 2000
+_SNAPSHOTS_AT_ONCE = 100
 
 
 async def prune_all(database: Database) -> None:
@@ -303,15 +313,29 @@ async def prune_all(database: Database) -> None:
     that no call refers to. What they alone have named, sounds above all, is then free to go."""
     before = datetime.now(UTC) - timedelta(days=FORMER_DAYS)
     for tenant_id in await tenants_with_former_snapshots(database, before):
-        found = await prune(database, tenant_id, before)
-        if found:
-            log.info("snapshots.pruned", tenant=str(tenant_id), snapshots=found)
+        with told("snapshots.not_pruned", tenant=tenant_id):
+            found = await prune(database, tenant_id, before)
+            if found:
+                log.info("snapshots.pruned", tenant=str(tenant_id), snapshots=found)
 
 
 async def prune(database: Database, tenant_id: UUID, before: datetime) -> int:
     """Those of one company that were followed by another before this instant; how many."""
     async with database.tenant(tenant_id) as session:
-        return int(await session.fetchval(_PRUNE, before))
+        unused = {row["hash"] for row in await session.fetch(_UNUSED, before, None)}
+    last: UUID | None = UUID(int=0)
+    while unused and last is not None:
+        async with database.tenant(tenant_id) as session:
+            row = await session.fetchrow(_AWAITED, last, _CALLS_AT_ONCE)
+        assert row is not None, "it has no condition"
+        last = row["last"]
+        unused.difference_update(row["hashes"])
+    pruned, left = 0, sorted(unused)
+    while left:
+        now, left = left[:_SNAPSHOTS_AT_ONCE], left[_SNAPSHOTS_AT_ONCE:]
+        async with database.tenant(tenant_id) as session:  # some may have come back meanwhile
+            pruned += await session.fetchval(_PRUNE, before, now)
+    return pruned
 
 
 async def find(session: Session, digest: str) -> Snapshot | None:

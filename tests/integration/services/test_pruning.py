@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import pytest
 from msgspec.structs import replace
 
@@ -89,6 +90,34 @@ async def test_what_a_caller_who_waited_was_tried_under_stays_too(company, store
     await called(company, stored[6].hash, tmp_path)
     await snapshots.prune_all(company.db)
     assert await versions(company) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_many_calls_are_looked_through_in_several_turns(company, stored, tmp_path, monkeypatch):
+    monkeypatch.setattr(snapshots, "_CALLS_AT_ONCE", 1)
+    monkeypatch.setattr(snapshots, "_SNAPSHOTS_AT_ONCE", 1)
+    await called(company, stored[6].hash, tmp_path)
+    await called(company, stored[5].hash, tmp_path, Attempt(1e9, None, None, None, stored[2].hash))
+    await called(company, stored[6].hash, tmp_path)
+    await snapshots.prune_all(company.db)
+    assert await versions(company) == [2, 4, 5, 6]
+
+
+async def test_one_company_that_is_too_much_keeps_no_other_one(company, stored, monkeypatch):
+    prune, asked = snapshots.prune, []
+
+    async def first_fails(db, tenant_id, before):
+        asked.append(tenant_id)
+        if len(asked) == 1:
+            raise asyncpg.QueryCanceledError
+        return await prune(db, tenant_id, before)
+
+    async def two(*_):
+        return [new_id(), company.id]
+
+    monkeypatch.setattr(snapshots, "prune", first_fails)
+    monkeypatch.setattr(snapshots, "tenants_with_former_snapshots", two)
+    await snapshots.prune_all(company.db)
+    assert await versions(company) == [4, 5, 6]
 
 
 async def test_a_sound_that_only_they_have_named_goes(company, stored, tmp_path):
