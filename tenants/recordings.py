@@ -40,7 +40,7 @@ from tenants.crosstenant.recordings import (
     tenants_with_recordings,
 )
 from tenants.db import Database
-from tenants.failures import DATABASE_AWAY
+from tenants.failures import DATABASE_AWAY, told
 from tenants.storage import Storage
 from tenants.tables import RecordingState
 
@@ -148,6 +148,9 @@ class RecordingMaker:
             row = await session.fetchrow(_CLAIM, recording_id, self._claim)
         if row is None:
             return  # another worker was quicker, or somebody deleted it
+        if row["attempts"] > MOST_ATTEMPTS:  # whoever made the last ones died before he could say so
+            await self._settle(tenant_id, dict(row), RecordingState.FAILED, reason="its maker died")
+            return
         try:
             async with self._claimed(tenant_id, recording_id):
                 settled = await self._try(tenant_id, dict(row))
@@ -257,14 +260,22 @@ class RecordingMaker:
     async def expire(self) -> None:
         """Forget the recordings that are older than their companies want; then ``sweep``."""
         for tenant_id in await tenants_with_recordings(self._db):
-            async with self._db.tenant(tenant_id) as session:
-                await session.execute(_EXPIRE, self._settings.days)
+            with told("recordings.not_expired", tenant=tenant_id):
+                await self._expire(tenant_id)
         await self.sweep()
+
+    async def _expire(self, tenant_id: UUID) -> None:
+        expired = _EXPIRED_AT_ONCE
+        while expired == _EXPIRED_AT_ONCE:
+            async with self._db.tenant(tenant_id) as session:
+                rows = await session.fetch(_EXPIRE, self._settings.days, _EXPIRED_AT_ONCE)
+            expired = len(rows)
 
     async def sweep(self) -> None:
         """Delete the files that nothing refers to any more."""
         for tenant_id in await self._storage.tenants():
-            await self._sweep_sound(tenant_id)
+            with told("recordings.not_swept", tenant=tenant_id):
+                await self._sweep_sound(tenant_id)
         await self._sweep_captures()
 
     async def _sweep_sound(self, tenant_id: UUID) -> None:
@@ -298,9 +309,14 @@ class RecordingMaker:
 _WITH_SOUND = "SELECT id, form, state FROM recordings WHERE state IN ('ready', 'waiting')"
 _EXPIRE = """
 UPDATE recordings SET state = 'deleted', reason = 'retention', bytes = 0, peaks = '[]'
-WHERE state = 'ready' AND started_at < now() - make_interval(days => coalesce(
-    nullif((SELECT coalesce(recording_days, $1) FROM contracts), 0), 1000000))
+WHERE id IN (
+    SELECT id FROM recordings
+    WHERE state = 'ready' AND started_at < now() - make_interval(days => coalesce(
+        nullif((SELECT coalesce(recording_days, $1) FROM contracts), 0), 1000000))
+    LIMIT $2
+) RETURNING id
 """
+_EXPIRED_AT_ONCE = 1000
 
 
 def _state(kind: RecordingKind, made: Result) -> RecordingState:

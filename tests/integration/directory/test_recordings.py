@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -18,7 +19,7 @@ from core.media.render import NotRendered, RenderingPrevented, TooSlow
 from core.media.tones import heard_seconds
 from core.recordings import CallRecording, Channel, Part, RecordingKind, Track
 from core.settings import RecordingSettings
-from tenants import tables
+from tenants import recordings, tables
 from tenants.callstore import DatabaseCallStore
 from tenants.captures import Captures
 from tenants.crosstenant.recordings import recordings_due
@@ -209,6 +210,20 @@ class Gate:
         return await fake(job, folder)
 
 
+async def test_what_kills_its_maker_is_not_tried_for_ever(store, database, company, folder):
+    """Whoever is killed counts the attempt and says nothing."""
+    await recorded(store, company, folder)
+    async with database.tenant(company.id) as session:
+        await session.execute("UPDATE recordings SET attempts = $1", MOST_ATTEMPTS)
+
+    async def kills(job, folder):
+        raise AssertionError("tried once more")
+
+    await maker(database, folder, render=kills).work()
+    row = await row_of(database, company)
+    assert (row["state"], row["reason"]) == ("failed", "its maker died")
+
+
 async def test_what_takes_too_long_is_tried_twice_only(store, database, company, folder):
     await recorded(store, company, folder)
     works = maker(database, folder, render=failing(TooSlow(problem="too slow")))
@@ -375,6 +390,37 @@ async def test_days_pass_and_recordings_go(store, database, company, folder):
     row = await row_of(database, company)
     assert (row["state"], row["reason"], row["bytes"]) == ("deleted", "retention", 0)
     assert sounds(folder) == []
+
+
+async def test_what_is_too_much_for_one_statement_goes_in_several(
+    store, database, company, make_company, folder, monkeypatch
+):
+    """And a company for which the database has no answer keeps no other's."""
+    monkeypatch.setattr(recordings, "_EXPIRED_AT_ONCE", 2)
+    other = await make_company(2, "Лютик")
+    for whose in (company, company, company, other):
+        await recorded(store, whose, folder)
+    making = maker(database, folder, days=3, render=fake)
+    await making.work()
+    for whose in (company, other):
+        async with database.tenant(whose.id) as session:
+            await session.execute("UPDATE recordings SET started_at = now() - interval '4 days'")
+    expire = making._expire
+    asked = []
+
+    async def first_fails(tenant_id):
+        asked.append(tenant_id)
+        if len(asked) == 1:
+            raise asyncpg.QueryCanceledError
+        await expire(tenant_id)
+
+    monkeypatch.setattr(making, "_expire", first_fails)
+    await making.expire()
+    assert len(asked) == 2
+    assert "deleted" in {*await states(database, company), *await states(database, other)}
+    await making.expire()
+    assert await states(database, company) == ["deleted"] * 3
+    assert await states(database, other) == ["deleted"]
 
 
 async def test_what_a_call_without_record_left_is_swept_up_late(database, folder):
