@@ -117,6 +117,8 @@ class Conversation:
             if not task.done():
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+            elif not task.cancelled():
+                task.exception()  # whoever left matters more, and it is seen
 
     def listen(self, leg: Leg) -> None:
         """Hear of it that it leaves, holds or wants something."""

@@ -11,7 +11,15 @@ from core.call.inbox import Inbox
 from core.contracts import Ring
 from core.errors import SunSimError
 from core.sdp import PLAIN
-from core.sip.session import Digit, ReofferAnswered, ReofferFailed, Session, SessionEvent
+from core.sip.session import (
+    Cancelled,
+    Digit,
+    Ended,
+    ReofferAnswered,
+    ReofferFailed,
+    Session,
+    SessionEvent,
+)
 
 __all__ = ["COMPLETED_ELSEWHERE", "CalleeLeg", "Header", "Leg", "OfferRefused"]
 
@@ -19,6 +27,8 @@ Header = tuple[str, str]
 
 COMPLETED_ELSEWHERE: Header = ("Reason", 'SIP;cause=200;text="Call completed elsewhere"')
 """Tells a phone not to show the call as missed (RFC 3326)."""
+
+_GONE = ReofferFailed(481, "Gone")
 
 _TURN = 0.1  # seconds until it is looked again whose turn it is
 
@@ -65,28 +75,35 @@ class Leg:
         """Whose telephone it is, if it is one of the company's people."""
         return self.ring.employee_id
 
+    @property
+    def alive(self) -> bool:
+        """Whether its session is its own still and goes on."""
+        return not self.gone and self.session is not None and not self.session.leaving
+
     def hear(self, event: SessionEvent) -> None:
         """The session's events once it is answered: for ``events``, except answers to ``reoffer`` and
         digits, which go to ``on_digit``."""
         if isinstance(event, Digit):
             self.on_digit(event)
         elif isinstance(event, ReofferAnswered | ReofferFailed) and self._asked is not None:
-            asked, self._asked = self._asked, None
-            if not asked.done():  # else nobody waits for it any more
-                asked.set_result(event)
+            self._replied(event)
         else:
             self.events.put(event)
+            if isinstance(event, Ended | Cancelled):
+                self._replied(_GONE)
 
     async def reoffer(self, sdp: bytes) -> bytes:
         """Ask the party by re-INVITE to take a new offer; its answer. Raises OfferRefused.
 
-        Waits for the ACK of the answer, and while another offer is under way. A party that is
-        gone never answers: its end is an event, and the call's end cancels this.
+        Waits for the ACK of the answer, and while another offer is under way. A party that leaves
+        meanwhile has refused.
         """
         session = self.session
         assert session is not None, "an answered leg has its session"
-        while not session.reoffer(sdp):  # noqa: ASYNC110 - the session says no word when it may
+        while self.alive and not session.reoffer(sdp):  # noqa: ASYNC110 - it says no word when it may
             await asyncio.sleep(_TURN)
+        if not self.alive:
+            raise OfferRefused(status=_GONE.status)
         self._asked = asyncio.get_running_loop().create_future()
         event = await self._asked
         if isinstance(event, ReofferFailed):
@@ -98,6 +115,13 @@ class Leg:
         gone, self.gone = self.gone, True
         if self.session is not None and not gone:
             self.session.bye((reason,) if reason else ())
+        self._replied(_GONE)
+
+    def _replied(self, event: ReofferAnswered | ReofferFailed) -> None:
+        """To our offer, if one is under way."""
+        asked, self._asked = self._asked, None
+        if asked is not None and not asked.done():  # else nobody waits for it any more
+            asked.set_result(event)
 
 
 class CalleeLeg(Leg):

@@ -79,7 +79,7 @@ class Attended:
         state, by, there = talk.state, self._by, self._other.other(self._own)
         staying = talk.other(by)
         leg = state.legs.new(there.ring, there.trunk_id)
-        if there.gone or self._own.gone:
+        if not there.alive or self._own.gone:
             self._referral.report(_NO_DIALOG)
             return None
         waits = _Waits()
@@ -97,6 +97,9 @@ class Attended:
             await self._refused(talk, leg, error.sip_status)
             return None
         else:
+            if not there.alive:  # he agreed and hung up
+                await self._refused(talk, leg, _NO_DIALOG)
+                return None
             waits.end(Parting(self._own.by, TRANSFERRED))
         finally:
             waits.end(None)

@@ -288,6 +288,18 @@ def test_a_caller_who_leaves_while_the_audio_moves():
     assert phone.session.did == [BYE]
 
 
+@pytest.mark.parametrize("who", ["caller", "callee"])
+def test_one_who_hangs_up_while_he_is_asked_to_move_has_ended_the_call(who):
+    world, phone = talking()
+    leaves = {
+        "caller": lambda: world.caller.say(Ended(True)),
+        "callee": lambda: phone.session.say(Ended(True)),
+    }
+    cdr = run(world.run((10, loses(world)), (10.05, leaves[who])))
+    assert (cdr.ended_by, "cause" in cdr.steps[-1].data) == (who, False)
+    assert cdr.ended_at - cdr.started_at == pytest.approx(10.05, abs=0.5)
+
+
 async def test_before_the_media_is_open_nothing_can_be_lost():
     world = World()
     world.media.broken.add("open")

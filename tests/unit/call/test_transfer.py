@@ -4,12 +4,14 @@ import asyncio
 
 import pytest
 
+from core.call.leg import Leg, OfferRefused
 from core.contracts import Direction, Outcome, StepCode
 from core.sip.replaces import Replaces
 from core.sip.session import Ended, Referred, Reoffer
 from core.sip.uri import SipUri
 from tests.support.virtual_time import run
-from tests.unit.call.world import World, answers, hangs_up, refuses, ring, rings
+from tests.unit.call.test_races import after as passing
+from tests.unit.call.world import FakeSession, World, answers, hangs_up, refuses, ring, rings
 
 HOLD, RESUME = (
     b"v=0\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\na=" + direction
@@ -299,3 +301,62 @@ def test_somebody_leaves_while_the_colleague_is_asked(who):
         *("transferred" if passed_on else None, "callee"),
     )
     assert cdr.ended_at - cdr.started_at == pytest.approx(40 if passed_on else 50, abs=1)
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_the_colleague_hangs_up_as_he_agrees(turns):
+    first, second, whole = two_conversations()
+    referral = FakeReferral("b", DIALOG)
+    colleague = second.phones["b"]
+
+    def hangs_up_then():
+        agrees = colleague.session.reoffer
+
+        def reoffer(sdp):
+            agreed = agrees(sdp)  # in a tenth of a second
+            asyncio.get_running_loop().call_later(
+                0.1, passing(turns, lambda: colleague.session.say(BYE))
+            )
+            return agreed
+
+        colleague.session.reoffer = reoffer
+
+    cdr, other = run(
+        whole(
+            (19, hangs_up_then),
+            (20, lambda: first.phones["a"].session.say(Referred(referral))),
+            (50, lambda: first.phones["a"].session.say(BYE)),
+        )
+    )
+    passed_on = referral.said[-1] == 200
+    assert referral.said == ["accepted", 200 if passed_on else 481]
+    assert cdr.ended_by == "callee"
+    assert cdr.ended_at - cdr.started_at == pytest.approx(20 if passed_on else 50, abs=1)
+    assert other.steps[-1].data.get("cause") == ("transferred" if passed_on else None)
+
+
+async def asked(leg, then):
+    """What becomes of a re-INVITE that the phone never answers."""
+    asking = asyncio.create_task(leg.reoffer(b"offer"))
+    await asyncio.sleep(1)
+    then()
+    with pytest.raises(OfferRefused) as refused:
+        async with asyncio.timeout(1):
+            await asking
+    assert refused.value.fields == {"status": 481}
+
+
+@pytest.mark.parametrize("status", [0, 491], ids=["asked", "another offer is under way"])
+@pytest.mark.parametrize("how", ["it leaves", "we leave it"])
+def test_who_leaves_while_he_is_asked_has_refused(how, status):
+    leg = Leg("a", ring("a"))
+    leg.session = FakeSession(leg.hear)
+    leg.session.takes = [status]
+    run(asked(leg, leg.end if how == "we leave it" else lambda: leg.session.say(BYE)))
+
+
+def test_who_has_left_is_not_asked():
+    leg = Leg("a", ring("a"))
+    leg.session = FakeSession(leg.hear)
+    leg.session.say(BYE)
+    run(asked(leg, lambda: None))

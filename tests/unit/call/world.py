@@ -82,6 +82,7 @@ class FakeSession(Session):
             self._close()
 
     def _close(self):
+        self.state = SessionState.ENDED
         on_close, self.on_close = self.on_close, None
         if on_close is not None:
             on_close()
@@ -98,12 +99,13 @@ class FakeSession(Session):
 
     def bye(self, headers=()):
         self.did.append(("bye", tuple(headers)))
+        self.listener = None  # nothing follows
         self._close()
 
     def reoffer(self, sdp):
         self.did.append(("reoffer", sdp))
         status = self.takes.pop(0) if len(self.takes) > 1 else self.takes[0]
-        if status == 491:
+        if status == 491 or self.leaving:
             return False
         event = ReofferAnswered(b"yes to " + sdp) if status == 200 else ReofferFailed(status, "No")
         if status:
