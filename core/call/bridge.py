@@ -18,7 +18,7 @@ async def connect(state: CallState, answer: Answer) -> CallEnd:
     """Join the caller with this leg and wait until one of them leaves. Raises MediaUnavailable."""
     if state.heir is not None:
         return _left_to(state.heir, state, answer)
-    leg = answer.leg
+    leg, state.joining = answer.leg, True
     if leg.session is not None and leg.session.by_info:
         state.media.by_info(leg.name)
     try:

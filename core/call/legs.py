@@ -52,6 +52,7 @@ class Legs:
         try:
             for leg in spent:
                 await self._media.drop(leg.name)
+                del self.named[leg.name]
         except MediaUnavailable as error:
             log.warning("media.drop_failed", problem=error.message)
 

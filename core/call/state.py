@@ -86,6 +86,7 @@ class CallState:
         self.dialler = Dialler(self.media, surroundings, record, self.legs, self.early.callee)
         self.working: asyncio.Task[CallEnd] | None = None
         self.line: Side | None = None  # a caller whom we have answered, and nobody else yet
+        self.joining = False  # somebody answered and is being joined with the caller
         self.talk: Conversation | None = None
         self.heir: Heir | None = None  # who is to have whoever answers
         self.end: CallEnd | None = None  # once a step has settled the call

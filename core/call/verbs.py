@@ -73,8 +73,8 @@ class Verbs:
 
     @property
     def talking(self) -> bool:
-        """Whether somebody has answered."""
-        return self._state.record.answered_at is not None
+        """Whether somebody has answered, be it that he is only being joined with the caller."""
+        return self._state.joining or self._state.record.answered_at is not None
 
     async def key(self) -> str:
         """The next key that the caller presses: ``0-9*#A-D``. Those of a conversation count, too."""
@@ -207,9 +207,11 @@ class Verbs:
         return False
 
     def dial_also(self, step: Dial, only: Collection[str]) -> bool:
-        """Have these ring as well while those of ``dial`` do; whether anybody of them does."""
+        """Have these ring as well while those of ``dial`` do; whether anybody of them does. Others than
+        the call's own task may ask for it, so a caller who is gone is no cancellation here."""
         state = self._state
-        state.go_on()
+        if state.gone.done():
+            return False
         plan = state.surroundings.plan(step, state.record, only)
         return plan.root is not None and state.dialler.also(plan.root)
 

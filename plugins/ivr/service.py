@@ -140,11 +140,11 @@ async def _call_back(call: CallVerbs, block: _Block, chosen: MenuKey) -> Next:
 
 
 async def _extension(call: CallVerbs, block: _Block, found: ExtensionList, chosen: UUID | None) -> Next:
-    patience, mistakes = Patience(found.repeat_seconds, found.idle_seconds), 0
+    patience, mistakes, begun = Patience(found.repeat_seconds, found.idle_seconds), 0, 0
     instruction = chosen or Prompt.MENU_EXTENSION  # «стандартная» (EXT-01)
     say: UUID | Prompt = instruction
     wait = patience.seconds
-    while mistakes < _MOST_MISTAKES:
+    while mistakes < _MOST_MISTAKES and begun < _MOST_KEYS:
         first = await _pressed(call, say, wait)
         if first is None:
             if wait:
@@ -154,6 +154,7 @@ async def _extension(call: CallVerbs, block: _Block, found: ExtensionList, chose
             say, wait = instruction, patience.seconds
             continue
         patience.renew()
+        begun += 1
         digits = await _dialled(call, first, call.dialable(found.numbers))
         if digits:
             return await _reach(call, block, Addressee(AddresseeKind.EXTENSION, digits))

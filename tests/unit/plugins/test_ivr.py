@@ -329,6 +329,13 @@ def test_who_mistypes_a_number_is_told_so_once(typed):
     assert world.dialled == [Addressee(AddresseeKind.EXTENSION, "101")]
 
 
+def test_who_begins_anew_for_ever_is_let_go():
+    world = Ivr(extensions=("101",))
+    script = [(4 + at / 2, "*") for at in range(200)]
+    cdr = world.call_in(*script, step="ivr.extensions")
+    assert cdr.ended_at - cdr.started_at < 80
+
+
 @pytest.mark.spec("EXT-05", at="rule")
 @pytest.mark.spec("IVR-14", at="rule")
 def test_the_list_can_be_an_item_of_a_menu():

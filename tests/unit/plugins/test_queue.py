@@ -29,7 +29,7 @@ from core.contracts import (
 )
 from core.routing import Evidence
 from core.scenarios import KeyAction, ManagerFirst, MenuKey, Queue
-from core.sip.session import Ended
+from core.sip.session import Cancelled, Ended, Failed
 from core.testing import MemorySounds
 from plugins.queue import service
 from tests.unit.call.office import ANNA, BORIS, LOGIN, TENANT, Office, play
@@ -604,3 +604,73 @@ def test_a_key_leads_to_a_voice_message():
     assert heard.count("music.morning_coffee") == 1, "no music behind the message"
     assert (left(cdr)["reason"], cdr.ended_by) == ("key", "system")
     assert rang(cdr, BORIS) == []
+
+
+@pytest.mark.parametrize("turns", range(9))
+def test_a_caller_who_hangs_up_ends_no_other_call(turns):
+    """He is gone and not yet out of the queue when somebody is offered to him beside those who ring."""
+    world = office(queued(ANNA, BORIS, ring_seconds=100))
+    for who in (ANNA, BORIS):
+        world.phone(who, rings())
+    world.switch(BORIS, AvailabilityMode.UNAVAILABLE)
+
+    async def scene():
+        first = world.from_carrier()  # for whom Anna rings
+        await asyncio.sleep(3)
+        second = world.from_carrier(caller="+79160000002")
+        await asyncio.sleep(3)
+        world.switch(BORIS, AvailabilityMode.SCHEDULE)  # who rings for the second one
+        await asyncio.sleep(3)
+        world.endpoint.phones[LOGIN[BORIS]].session.say(Failed(486, "Busy"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        first.say(Cancelled(""))
+        await asyncio.sleep(5)
+        assert second.did[-1][0] == "answer", "he waits as before"
+        second.say(Ended(True))
+
+    cdrs = {cdr.caller: cdr for cdr in play(world, scene)}
+    assert cdrs["+79160000002"].ended_by == "caller"
+
+
+def test_a_key_that_comes_while_somebody_is_being_joined_is_no_order():
+    keys = (MenuKey("1", KeyAction.MESSAGE, executor=Executor(ExecutorKind.LAST)),)
+    world = office(queued(ANNA, keys=keys), sounds=MemorySounds())
+    world.phone(ANNA, rings(), answers(2), hangs_up(10))
+
+    async def scene():
+        first = world.from_carrier()
+        await asyncio.sleep(5)
+        second = world.from_carrier(caller="+79160000002")
+        await asyncio.sleep(5)
+        media = list(world.media.sessions.values())[-1]
+        joined = media.connect
+
+        async def connect(*arguments):
+            await asyncio.sleep(0.02)
+            return await joined(*arguments)
+
+        media.connect = connect
+        first.say(Ended(True))  # Anna is free, rings for the second one, and answers
+        await asyncio.sleep(2.01)
+        media.on_key(None, "1", 100)
+        await asyncio.sleep(1)
+        assert second.did[-1][0] == "answer"
+
+    cdrs = {cdr.caller: cdr for cdr in play(world, scene)}
+    assert cdrs["+79160000002"].outcome is Outcome.ANSWERED
+
+
+def test_phones_that_rang_in_vain_are_forgotten():
+    world = office(queued(ANNA, seconds=7200, pause_seconds=1, ring_seconds=5))
+    world.phone(ANNA, refuses(486, 0.5))
+
+    async def scene():
+        caller = world.from_carrier()
+        await asyncio.sleep(600)
+        (call,) = world.switchboard._calls.values()
+        assert len(call._state.legs.named) < 4
+        caller.say(Ended(True))
+
+    (cdr,) = play(world, scene)
+    assert len(rang(cdr)) > 50
