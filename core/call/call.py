@@ -129,8 +129,10 @@ class Call:
         return {self._state.party(leg): leg for leg in talk.pair} if talk is not None else {}
 
     def ringing(self) -> tuple[Ring, ...]:
-        """What rings now, for anybody to pick up."""
-        return self._state.dialler.ringing()
+        """What rings now, for anybody to pick up; not telephones of who has yet to be the caller."""
+        state = self._state
+        there = state.session is not None or state.caller.answered
+        return state.dialler.ringing() if there else ()
 
     def pick_up(self, ring: Ring, session: Session, profile: Profile) -> None:
         """Somebody who is not called takes the call, by an INVITE of his own; ``profile`` is how audio

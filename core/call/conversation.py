@@ -240,13 +240,13 @@ class Conversation:
 
     def _obey(self, leg: Leg, feature: Feature, number: str) -> bool:
         """What somebody of the company wants by his keys; whether no number need follow."""
+        if feature is Feature.RECORDING:
+            self._toggle_recording(leg)
+            return True
         if self.choosing is not None:  # he, and nobody else, may say how to go on
             who, choice = self.choosing
             if leg is who and not choice.done():
                 choice.set_result(feature is Feature.TRANSFER)
-            return True
-        if feature is Feature.RECORDING:
-            self._toggle_recording(leg)
             return True
         if number and leg in self.pair:
             self._on_code(self, leg, feature, number)

@@ -46,6 +46,7 @@ class RtpengineSession:
         self._tape = Tape(self._exchange, captures)
         self._middle = Party(CALLER)  # whom the others are joined with: the caller, as a rule
         self._parties = self._exchange.parties
+        self._awaited_by_info: set[str] = set()
         self._parties[CALLER] = self._middle
         self._connected: Party | None = None  # with whoever is in the middle
         self._joined: set[str] = set()  # those whose ringing stub is gone
@@ -158,6 +159,8 @@ class RtpengineSession:
         party, caller = Party(leg), self._middle
         party.offered = offer
         party.describe(offer)
+        if leg in self._awaited_by_info:
+            party.by_info()
         party.body = sdp.cheapest_first(party.with_events(sdp.audio_only(offer)))
         self._parties[leg] = party
         answer = await self._joining.admit(party, caller)
@@ -210,8 +213,15 @@ class RtpengineSession:
             self._on_key(None if party is self._middle else party.name, key, milliseconds)
 
     def by_info(self, leg: str | None) -> None:
-        """This party knows no telephone-events: rtpengine and the other side believe that it does."""
-        self._party(leg).by_info()
+        """This party knows no telephone-events: rtpengine and the other side believe that it does.
+
+        One that is yet to be admitted may be named beforehand.
+        """
+        party = self._middle if leg is None else self._parties.get(Party.tag_of(leg))
+        if party is not None:
+            party.by_info()
+        else:
+            self._awaited_by_info.add(str(leg))
 
     async def press(self, leg: str | None, key: str, milliseconds: int) -> None:
         """Put a key into what the other side hears. The first one joins both anew for that."""
@@ -324,6 +334,7 @@ class RtpengineSession:
             await self._exchange.request(
                 "delete", {"from-tag": party.ring, "to-tag": party.tag, **AT_ONCE}
             )
+            del self._parties[party.tag]  # of a queue's call phones may ring for hours
             return
         self._joined.remove(party.tag)
         await self._exchange.request(

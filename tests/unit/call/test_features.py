@@ -125,6 +125,13 @@ def test_the_employee_asks_and_has_the_client_back(how):
     assert made.caller.did[-1] == ("bye", ())
 
 
+def test_the_recording_can_be_paused_while_one_asks():
+    made = consulting(answers(3, b"b"), hangs_up(60))
+    ends = [(40, lambda: made.phones["a"].session.say(BYE))]
+    run(made.run(*presses(made, "leg1", "*2123", 10), *presses(made, None, "*3", 25), *ends))
+    assert made.phones["123"].session.did == [], "he is not sent away by it"
+
+
 def test_who_hangs_up_while_it_rings_has_passed_the_client_on_unasked():
     made = consulting(answers(10, b"b"), hangs_up(40))
     leaves = (14, lambda: made.phones["a"].session.say(BYE))

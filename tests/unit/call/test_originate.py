@@ -3,8 +3,9 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
-from core.contracts import Direction, Outcome, StepCode
+from core.contracts import Direction, Group, Outcome, StepCode
 from core.ids import new_id
 from core.sip.session import Ended
 from tests.unit.call.office import ANNA, BORIS, NUMBER, TENANT, Office, play
@@ -135,3 +136,34 @@ def test_nobody_is_called_where_calls_are_not_taken():
         assert not asks(made)
 
     assert play(made, scene) == []
+
+
+def test_who_has_yet_to_take_up_what_he_asked_for_is_not_picked_up():
+    made = office(rings(), answers(10, b"anna"), client=(rings(), answers(3, b"client"), hangs_up(20)))
+    everybody = Group(ANNA, "Группа", "55", members=(ANNA, BORIS))
+    made.snapshot = replace(made.snapshot, groups=(everybody,))
+    made.directory.put(made.snapshot)
+
+    async def scene():
+        asks(made)
+        await asyncio.sleep(3)
+        colleague = made.from_line(BORIS, "*8")
+        await asyncio.sleep(2)
+        assert colleague.did[-1][:2] == ("reject", 404)
+        assert made.anna.session.did == []
+
+    (cdr,) = play(made, scene)
+    assert cdr.outcome is Outcome.ANSWERED
+
+
+def test_keys_of_who_took_it_up_are_said_by_info_if_he_knows_nothing_else():
+    made = office(rings(), answers(3, b"anna"), client=(rings(), answers(5, b"client"), hangs_up(30)))
+
+    async def scene():
+        asks(made)
+        await asyncio.sleep(1)
+        made.anna.session.by_info = True
+        await asyncio.sleep(20)
+
+    play(made, scene)
+    assert "by info leg1" in verbs(made)

@@ -262,3 +262,22 @@ async def test_keys_are_looked_for_in_the_voice_of_who_knows_no_events(session, 
     await other.open(sdp.without_events(CALLER))
     assert client.commands()[-1] == ("unblock DTMF", "A", None)
     assert client.asked == []
+
+
+async def test_who_knows_no_events_may_be_named_before_he_is_admitted(session, client):
+    await session.open(CALLER)
+    session.by_info("boris")
+    without = CALLEE.replace(b" 101\r\n", b"\r\n").replace(
+        b"a=rtpmap:101 telephone-event/8000\r\n", b""
+    )
+    await session.admit("boris", without)
+    told = [a["sdp"] for command, a in client.asked if a.get("from-tag") == "boris" and "sdp" in a]
+    assert b"telephone-event" in told[-1]
+
+
+async def test_a_phone_that_rang_in_vain_is_forgotten(session):
+    await session.open(CALLER)
+    before = set(session._parties)
+    await session.ring("a")
+    await session.drop("a")
+    assert set(session._parties) == before
