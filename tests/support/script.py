@@ -65,6 +65,8 @@ SOUNDS = {
     for name in _NAMES[: _NAMES.index("beep")]
     if name != "long, the rest"
 } | {
+    "farewell": (("farewell", 1.6), (None, 0.4)),  # what is heard last is the first to be cut
+    "closed": (("closed", 1.6), (None, 0.4)),
     "melody": (("melody", 1.2),),
     "waiting": (("waiting", 1.2),),
     "long": (("long", 0.9), (None, 20.0), ("long, the rest", 0.9), (None, 0.4)),
