@@ -54,6 +54,7 @@ class StepCode(StrEnum):
     HELD = "held"  # somebody put the other one on hold
     RESUMED = "resumed"  # and took him back
     TRANSFER = "transfer"  # somebody passes the other one on: to, attended
+    CONSULTED = "consulted"  # whom he asks first talks with him, until somebody joins or is taken back
     TRANSFER_FAILED = "transfer_failed"  # nobody there took him: status
     JOINED = "joined"  # somebody came into the conversation
     TAKEN_UP = "taken_up"  # the employee for whom a call is made is at the telephone

@@ -224,6 +224,11 @@ def _transfer_failed(words: Words, step: CallStep) -> Iterator[_Said]:
     yield _Said(_("The transfer failed: {reason}").format(reason=reason), what=reason)
 
 
+def _consulted(words: Words, step: CallStep) -> Iterator[_Said]:
+    _ = words.gettext
+    yield _about(words, step, _("is asked first, while the other party hears music"))
+
+
 def _joined(words: Words, step: CallStep) -> Iterator[_Said]:
     _ = words.gettext
     yield _about(words, step, _("joined the conversation"))
@@ -308,6 +313,7 @@ RENDERERS: dict[StepCode, Callable[[Words, CallStep], Iterator[_Said]]] = {
     StepCode.RESUMED: _resumed,
     StepCode.TRANSFER: _transfer,
     StepCode.TRANSFER_FAILED: _transfer_failed,
+    StepCode.CONSULTED: _consulted,
     StepCode.JOINED: _joined,
     StepCode.TAKEN_UP: _taken_up,
     StepCode.PICKED_UP: _picked_up,

@@ -32,6 +32,7 @@ ICONS = {
     StepCode.RESUMED: "phone-call",
     StepCode.TRANSFER: "phone-outgoing",
     StepCode.TRANSFER_FAILED: "circle-x",
+    StepCode.CONSULTED: "phone",
     StepCode.JOINED: "phone",
     StepCode.TAKEN_UP: "phone",
     StepCode.PICKED_UP: "phone",

@@ -46,9 +46,11 @@ class Consultation:
             await talk.rejoin(waiting)
             return None
         leg = result.leg
+        state.record.add(StepCode.CONSULTED, leg.ring)
         passes_on = await talk.unless_left(waiting, self._asked(talk, leg))
         await state.playing.quiet()
         if not passes_on:
+            state.record.add(StepCode.RESUMED, by.ring)
             await talk.dismiss(leg)
             await talk.rejoin(waiting)
             return None

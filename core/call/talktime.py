@@ -22,6 +22,8 @@ __all__ = ["TURNING", "TalkTime", "Turn", "turns"]
 TURNING = (
     StepCode.ANSWERED,
     StepCode.TRANSFER,
+    StepCode.CONSULTED,
+    StepCode.RESUMED,
     StepCode.TRANSFER_FAILED,
     StepCode.JOINED,
     StepCode.ENDED,
@@ -41,21 +43,32 @@ def turns(caller: UUID | None, steps: Iterable[tuple[float, StepCode, UUID | Non
     """Who talked when in an ended call, by its log: instant, step and employee of each of ``TURNING``.
 
     Who passes the other one on talks until somebody else has him. Whoever comes into a conversation
-    that he is in already has merely changed his telephone.
+    that he is in already has merely changed his telephone, unless he was asked first: he talks since
+    then, and until the one who asked takes the other party back if he does not pass him on.
     """
     began: dict[UUID, float] = {}
     passes_on: UUID | None = None
+    asked: UUID | None = None
     for at, code, employee_id in steps:
         if code is StepCode.ANSWERED:
             began = {each: at for each in (caller, employee_id) if each is not None}
-        elif code is StepCode.JOINED and employee_id not in began:
+        elif code is StepCode.CONSULTED and employee_id is not None and employee_id not in began:
+            asked, began[employee_id] = employee_id, at
+        elif code is StepCode.JOINED and (employee_id not in began or employee_id == asked):
             if passes_on in began:
                 yield Turn(passes_on, began.pop(passes_on), at)
             if employee_id is not None:
-                began[employee_id] = at
+                began.setdefault(employee_id, at)
+            asked = None
+        elif code is StepCode.RESUMED and asked in began:
+            yield Turn(asked, began.pop(asked), at)
+            asked = None
         elif code is StepCode.ENDED:
             yield from (Turn(each, since, at) for each, since in began.items())
-        passes_on = employee_id if code is StepCode.TRANSFER else None
+        if code is StepCode.TRANSFER:
+            passes_on = employee_id
+        elif code not in (StepCode.CONSULTED, StepCode.RESUMED):
+            passes_on = None
 
 
 class _Day(Struct):

@@ -18,7 +18,8 @@ _TALKED = f"""
 WITH talked AS (
     SELECT c.*, day.since, EXISTS (
         SELECT FROM call_steps s
-        WHERE s.tenant_id = c.tenant_id AND s.call_id = c.id AND s.code = '{StepCode.JOINED}'
+        WHERE s.tenant_id = c.tenant_id AND s.call_id = c.id
+        AND s.code IN ('{StepCode.JOINED}', '{StepCode.CONSULTED}')
     ) AS passed_on
     FROM unnest($1::uuid[], $2::timestamptz[]) AS day (tenant_id, since)
     JOIN calls c ON c.tenant_id = day.tenant_id AND c.answered_at IS NOT NULL

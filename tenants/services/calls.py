@@ -235,7 +235,7 @@ def _conditions(actor: Actor, query: CallQuery) -> tuple[str, list[Any]]:
 
 
 _RANG = (StepCode.RINGING,)
-_TALKED = (StepCode.ANSWERED, StepCode.JOINED, StepCode.PICKED_UP)
+_TALKED = (StepCode.ANSWERED, StepCode.CONSULTED, StepCode.JOINED, StepCode.PICKED_UP)
 
 
 def _took_part(employee: int, how: tuple[StepCode, ...]) -> str:

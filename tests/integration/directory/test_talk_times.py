@@ -89,12 +89,21 @@ async def test_of_a_call_that_is_passed_on_everybody_has_the_seconds_of_his_own(
         (90, StepCode.ENDED, None),
         answered_by=anna,
     )
+    await talked(  # Anna asks Boris about a client and goes on with him herself
+        NOON - 100,
+        (0, StepCode.ANSWERED, anna),
+        (10, StepCode.TRANSFER, anna),
+        (20, StepCode.CONSULTED, boris),
+        (25, StepCode.RESUMED, anna),
+        (30, StepCode.ENDED, None),
+        answered_by=anna,
+    )
     await store.close()
 
     talk = TalkTime(lambda tenant: directory.timezones()[tenant])
     talk.load(await talk_times(database, {company.id: datetime.fromtimestamp(midnight, UTC)}), NOON)
     assert talk.of(company.id, [anna, boris, vera], NOON) == {
-        anna: 20 + 40 + 100,
-        boris: 40 + 300,
+        anna: 20 + 40 + 100 + 30,
+        boris: 40 + 300 + 5,
         vera: 30,
     }

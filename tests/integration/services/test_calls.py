@@ -231,6 +231,12 @@ async def test_trap_25_missed_by_an_employee_are_calls_that_others_answered_too(
             steps=[his, rang(boris, boris.lines[1], code=StepCode.ANSWERED)],
         ),
         cdr(company.id, talked=0, at=NOON + timedelta(minutes=3), steps=[rang(vera, vera.lines[1])]),
+        cdr(  # Vera asked him about a client
+            company.id,
+            answered_employee_id=vera.id,
+            at=NOON + timedelta(minutes=4),
+            steps=[his, rang(boris, boris.lines[1], code=StepCode.CONSULTED)],
+        ),
     )
     missed = structs.replace(calls.day(NOON, ZONE), missed_by=boris.id)
     assert await ids(company, company.admin, missed) == [lost, taken]

@@ -106,6 +106,9 @@ def test_the_employee_asks_and_then_passes_the_client_on(how):
     ]
     assert made.talks == [["+79160000000", "a", "123"], ["+79160000000", "123"]]
     assert cdr.ended_by == "callee"
+    assert codes(cdr)[-4:] == [
+        *(StepCode.RINGING, StepCode.CONSULTED, StepCode.JOINED, StepCode.ENDED),
+    ]
     assert (StepCode.TRANSFER, {"to": "123", "attended": True}) in [(s.code, s.data) for s in cdr.steps]
 
 
@@ -122,6 +125,8 @@ def test_the_employee_asks_and_has_the_client_back(how):
     assert made.talks[-1] == ["a", "+79160000000"]
     assert verbs(made.media, "connect")[-1] == ("connect", "caller")
     assert (cdr.ended_by, codes(cdr).count(StepCode.JOINED)) == ("callee", 0)
+    asked = [StepCode.CONSULTED, StepCode.RESUMED, StepCode.ENDED]
+    assert (codes(cdr)[-3:] == asked) is (how != "not reached")
     assert made.caller.did[-1] == ("bye", ())
 
 

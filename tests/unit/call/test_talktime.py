@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from core.call.talktime import TalkTime
+from core.call.talktime import TalkTime, Turn, turns
 from core.contracts import (
     Addressee,
     AddresseeKind,
@@ -88,6 +88,20 @@ def test_what_was_said_before_this_process_is_counted():
     talk.ended(TENANT, call(1), noon + 10)
     assert talk.of(TENANT, [ANNA, BORIS], noon + 20) == {ANNA: 40, BORIS: 5}
     assert talk.of(TENANT, [ANNA, BORIS], noon + 86_400) == {}
+
+
+def test_who_is_asked_first_talks_from_then_on_until_he_is_asked_no_more():
+    def log(*steps):
+        asking = [(0.0, StepCode.ANSWERED, ANNA), (9.0, StepCode.TRANSFER, ANNA)]
+        return sorted(turns(None, [*asking, (10.0, StepCode.CONSULTED, BORIS), *steps]))
+
+    ended = (50.0, StepCode.ENDED, None)
+    back = log((30.0, StepCode.RESUMED, ANNA), (40.0, StepCode.RESUMED, ANNA), ended)
+    assert back == [Turn(ANNA, 0.0, 50.0), Turn(BORIS, 10.0, 30.0)]
+    passed_on = log((30.0, StepCode.JOINED, BORIS), ended)
+    assert passed_on == [Turn(ANNA, 0.0, 30.0), Turn(BORIS, 10.0, 50.0)]
+    hung_up = log(ended)  # the client did
+    assert hung_up == [Turn(ANNA, 0.0, 50.0), Turn(BORIS, 10.0, 50.0)]
 
 
 def test_a_clock_that_is_set_back_takes_nothing_away():
