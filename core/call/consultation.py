@@ -61,6 +61,9 @@ class Consultation:
         await talk.dismiss(by)
         return None
 
+    def refuse(self) -> None:
+        """Nobody waits for an answer but who hears that the call is over."""
+
     async def _met(self, talk: Conversation, leg: CalleeLeg, body: bytes) -> bool:
         try:
             await talk.meet(leg, body)

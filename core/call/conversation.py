@@ -40,6 +40,10 @@ class Wish(Protocol):
         """Do it; how the conversation ends if it does. Raises MediaUnavailable, LegLeft."""
         ...
 
+    def refuse(self) -> None:
+        """The conversation is over before it was done: tell whoever waits for it."""
+        ...
+
 
 class LegLeft(Exception):
     """Somebody left whom a wish needs."""
@@ -89,6 +93,7 @@ class Conversation:
             self._codes.close()
             for side in self.sides.values():
                 side.close()
+            self._news.pour(_too_late)
         self.state.legs.end()
         return parting
 
@@ -207,13 +212,20 @@ class Conversation:
             news = await self._news.get()
             try:
                 if not isinstance(news, Leg):
-                    parting = await news.carry_out(self)
+                    parting = await self._done(news)
                     if parting is not None:
                         return parting
                 elif news in self.pair:
                     return Parting(*self.sides[news].left.result())
             except LegLeft as left:
                 return left.parting
+
+    async def _done(self, wish: Wish) -> Parting | None:
+        try:
+            return await wish.carry_out(self)
+        except BaseException:  # somebody left, the audio failed, or the call is ended
+            wish.refuse()
+            raise
 
     async def _turned(self, leg: Leg, direction: str) -> None:
         """One of them put the other on hold, or took it back."""
@@ -258,3 +270,8 @@ class Conversation:
             recorder.resume()
         elif snapshot.recording_pause:
             recorder.pause(str(leg.employee_id))
+
+
+def _too_late(news: Leg | Wish) -> None:
+    if not isinstance(news, Leg):
+        news.refuse()

@@ -51,9 +51,6 @@ class SemiAttended:
         self._referral.report(_RINGING)
         try:
             status = await talk.unless_left(staying, self._enter(talk, heir))
-        except LegLeft:
-            self._referral.report(CANCELLED)
-            raise
         finally:
             if heir.taken.cancelled():  # nobody waits for it any more
                 there.leave(_GONE)
@@ -63,6 +60,10 @@ class SemiAttended:
             return None
         state.record.add(StepCode.TRANSFER_FAILED, by.ring, status=status)
         return await back(talk, by, staying)
+
+    def refuse(self) -> None:
+        """Whoever was to be passed on is gone."""
+        self._referral.report(CANCELLED)
 
     async def _enter(self, talk: Conversation, heir: Heir) -> int:
         """Join whoever answers; the status that says how that went."""

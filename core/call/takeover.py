@@ -26,8 +26,8 @@ class TakeOver:
     async def carry_out(self, talk: Conversation) -> Parting | None:
         """Answer the newcomer, if the one whose place he wants is still there."""
         state, replaced = talk.state, self._replaced
-        if replaced not in talk.pair or replaced.gone:
-            self._session.reject(481)
+        if replaced not in talk.pair or not replaced.alive or self._session.leaving:
+            self.refuse()
             return None
         leg: CalleeLeg = state.legs.new(self._ring, offers=True)
         leg.session, leg.answered, leg.profile = self._session, True, self._profile
@@ -49,6 +49,14 @@ class TakeOver:
             leg.end()  # if it was answered
             await talk.rejoin(replaced)
             return None
+        if not leg.alive:  # gave up meanwhile
+            await talk.dismiss(leg)
+            await talk.rejoin(replaced)
+            return None
         state.record.add(StepCode.JOINED, leg.ring)
         await talk.dismiss(replaced)
         return None
+
+    def refuse(self) -> None:
+        """There is no place to take."""
+        self._session.reject(481)

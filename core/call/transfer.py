@@ -44,12 +44,8 @@ class Blind:
         await talk.separate(staying)
         if self._referral is None:
             by.end()
-        try:
-            ringing = ring_with_tone(talk.state, self._step, self._report)
-            result = await talk.unless_left(staying, ringing)
-        except LegLeft:
-            self._report(_CANCELLED)
-            raise
+        ringing = ring_with_tone(talk.state, self._step, self._report)
+        result = await talk.unless_left(staying, ringing)
         if not await entered(talk, result, by):
             status = final(result)
             talk.state.record.add(StepCode.TRANSFER_FAILED, by.ring, status=status)
@@ -58,6 +54,10 @@ class Blind:
         self._report(200)
         await talk.dismiss(by)
         return None
+
+    def refuse(self) -> None:
+        """Whoever was to be passed on is gone."""
+        self._report(_CANCELLED)
 
     def _report(self, status: int) -> None:
         if self._referral is not None:
@@ -112,6 +112,10 @@ class Attended:
         await talk.dismiss(by)
         return None
 
+    def refuse(self) -> None:
+        """Whoever was to be passed on is gone."""
+        self._referral.report(_CANCELLED)
+
     async def _refused(self, talk: Conversation, leg: Leg, status: int) -> None:
         await talk.state.media.drop(leg.name)
         self._referral.report(status)
@@ -136,6 +140,9 @@ class _Waits:
 
     async def carry_out(self, talk: Conversation) -> Parting | None:
         return await self._known
+
+    def refuse(self) -> None:
+        """Nothing is waited for any more."""
 
 
 async def back(talk: Conversation, by: Leg, staying: Leg) -> Parting | None:

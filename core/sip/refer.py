@@ -36,6 +36,7 @@ class Referral:
         "_agent",
         "_dialog",
         "_event",
+        "_over",
         "_session",
         "_silent",
         "_transaction",
@@ -57,6 +58,7 @@ class Referral:
         self.target = target
         self.replaces = replaces
         self.referred_by = request.header("Referred-By") or ""
+        self._over = False  # the last report left
         self._session = session
         self._agent = agent
         self._dialog = dialog
@@ -80,9 +82,11 @@ class Referral:
             transaction.respond(status)
 
     def report(self, status: int, reason: str = "") -> None:
-        """Tell how the call goes, by the status that it has; one of 200 or more is the last report."""
-        if self._silent or self._session.leaving:
+        """Tell how the call goes, by the status that it has; one of 200 or more is the last report,
+        after which nothing is told."""
+        if self._over or self._silent or self._session.leaving:
             return
+        self._over = status >= 200
         state = f"active;expires={_LASTS}" if status < 200 else "terminated;reason=noresource"
         own = self._agent.headers(self._dialog.hop(), sdp=b"")
         headers = (

@@ -5,13 +5,14 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
+from core.call.takeover import TakeOver
 from core.contracts import Direction, Encryption, Group, Line, Outcome, StepCode
 from core.sip.identity import FromLine, FromTrunk
-from core.sip.session import Confirmed, Ended, Reoffer, SessionState
+from core.sip.session import Confirmed, Ended, Referred, Reoffer, SessionState
 from tests.support.virtual_time import run
 from tests.unit.call.office import ANNA, BORIS, CARRIER, LOGIN, TENANT, Caller, Office, invite, play
-from tests.unit.call.test_transfer import codes, verbs, world
-from tests.unit.call.world import answers, hangs_up, refuses, rings, said
+from tests.unit.call.test_transfer import FakeReferral, codes, verbs, world
+from tests.unit.call.world import CANCELS, FakeSession, answers, hangs_up, refuses, ring, rings, said
 
 BYE = Ended(True)
 
@@ -150,6 +151,60 @@ def test_a_client_who_waits_may_hang_up():
     assert cdr.ended_by == "caller"
     assert made.phones["a"].session.did == [("bye", ())]
     assert made.phones["123"].session.did == [("bye", ())]
+
+
+def takes_over(made, newcomer):
+    """A wish of another telephone of the employee, for the place of his first one."""
+
+    def want():
+        state = made.call._state
+        state.talk.want(TakeOver(state.legs.named["leg1"], ring("a2"), newcomer))
+
+    return want
+
+
+def newcomer():
+    session = FakeSession(sdp=b"offer")
+    session.state = SessionState.EARLY
+    return session
+
+
+def test_a_newcomer_who_gives_up_while_the_employee_asks_takes_nobodys_place():
+    made, other = consulting(answers(3, b"b"), hangs_up(30)), newcomer()
+    leaves = [
+        (20, takes_over(made, other)),
+        (25, lambda: other.say(CANCELS)),
+        (60, lambda: made.phones["a"].session.say(BYE)),
+    ]
+    cdr = run(made.run(*presses(made, "leg1", "*2123", 10), *leaves))
+    assert verbs(made.media, "admit") == []
+    assert made.talks[-1] == ["a", "+79160000000"]
+    assert (cdr.ended_by, codes(cdr).count(StepCode.JOINED)) == ("callee", 0)
+
+
+@pytest.mark.parametrize("verb", ["park", "admit"])
+def test_a_newcomer_who_gives_up_while_he_is_let_in_leaves_the_place_to_who_had_it(verb):
+    made, other = world(hangs_up(30)), newcomer()
+    made.media.slow.add(verb)
+    leaves = [(10, takes_over(made, other)), (10.5, lambda: other.say(CANCELS))]
+    cdr = run(made.run(*leaves))
+    assert made.talks[-1] == ["+79160000000", "a"]
+    assert verbs(made.media, "drop", "connect")[1:] == [("drop", "leg2"), ("connect", "leg1")]
+    assert (cdr.ended_by, codes(cdr).count(StepCode.JOINED)) == ("callee", 0)
+    assert cdr.ended_at - cdr.started_at == pytest.approx(30, abs=1)
+
+
+def test_what_is_still_wanted_when_the_client_hangs_up_is_refused():
+    made, other = consulting(answers(3, b"b")), newcomer()
+    referral = FakeReferral("123")
+    wants = [
+        (20, takes_over(made, other)),
+        (21, lambda: made.phones["a"].session.say(Referred(referral))),
+    ]
+    cdr = run(made.run(*presses(made, "leg1", "*2123", 10), *wants, (30, BYE)))
+    assert other.did == [("reject", 481)]
+    assert referral.said == ["accepted", 487]
+    assert cdr.ended_by == "caller"
 
 
 # --- picking up ------------------------------------------------------------------------------------

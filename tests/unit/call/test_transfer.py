@@ -27,6 +27,7 @@ class FakeReferral:
         self.target = SipUri.parse(f"sip:{to}@pbx")
         self.replaces = replaces
         self.said = []
+        self.over = False
 
     def accept(self):
         self.said.append("accepted")
@@ -35,7 +36,9 @@ class FakeReferral:
         self.said.append(status)
 
     def report(self, status, reason=""):
-        self.said.append(status)
+        if not self.over:
+            self.said.append(status)
+        self.over = status >= 200
 
 
 def world(*callee, direction=Direction.INCOMING):
@@ -360,3 +363,16 @@ def test_who_has_left_is_not_asked():
     leg.session = FakeSession(leg.hear)
     leg.session.say(BYE)
     run(asked(leg, lambda: None))
+
+
+def test_a_client_who_leaves_while_the_colleague_is_asked_ends_the_transfer():
+    first, _, whole = two_conversations(takes=[0])
+    referral = FakeReferral("b", DIALOG)
+    cdr, other = run(
+        whole(
+            (20, lambda: first.phones["a"].session.say(Referred(referral))),
+            (20.05, lambda: first.caller.say(BYE)),
+        )
+    )
+    assert referral.said == ["accepted", 487]
+    assert (cdr.ended_by, other.ended_by) == ("caller", "system")
