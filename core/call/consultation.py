@@ -21,15 +21,19 @@ __all__ = ["Consultation"]
 
 
 class Consultation:
-    """``by`` wants to talk with whom the step names before he passes on whom he talks with."""
+    """``by`` wants to talk with whom the step names before he passes on whom he talks with, who is
+    ``waiting`` meanwhile."""
 
-    def __init__(self, by: Leg, step: Dial) -> None:
+    def __init__(self, by: Leg, waiting: Leg, step: Dial) -> None:
         self._by = by
+        self._waiting = waiting
         self._step = step
 
     async def carry_out(self, talk: Conversation) -> Parting | None:
         """Ask, and join whoever is to talk then."""
-        state, by, waiting = talk.state, self._by, talk.other(self._by)
+        state, by, waiting = talk.state, self._by, self._waiting
+        if not talk.joins(by, waiting):
+            return None
         note_transfer(talk, by, self._step, attended=True)
         await talk.separate(by)
         await state.playing.music(await state.surroundings.hold_music(), waiting.name)
@@ -39,7 +43,7 @@ class Consultation:
         except LegLeft as left:
             if left.leg is not by:
                 raise
-            return await Blind(by, self._step).carry_out(talk)
+            return await Blind(by, waiting, self._step).carry_out(talk)
         await state.playing.silence()
         if isinstance(result, NotAnswered) or not await self._met(talk, result.leg, result.sdp):
             state.record.add(StepCode.TRANSFER_FAILED, by.ring, status=final(result))

@@ -106,6 +106,10 @@ class Conversation:
         first, second = self.pair
         return second if leg is first else first
 
+    def joins(self, one: Leg, other: Leg) -> bool:
+        """Whether it is these two who talk: somebody else may have come since a wish was made."""
+        return {one, other} == set(self.pair)
+
     def side(self, leg: Leg) -> Side:
         """What is known of one of the legs."""
         return self.sides[leg]

@@ -27,23 +27,30 @@ _GONE = CallEnd(Outcome.CANCELLED, CANCELLED, "caller", TRANSFERRED)
 
 
 class SemiAttended:
-    """Let whom ``by`` talks with have whoever answers ``there``, where ``own`` is the same person's."""
+    """Let ``staying``, whom ``by`` talks with, have whoever answers ``there``; ``own`` is the same
+    person's leg in it."""
 
-    def __init__(self, by: Leg, there: CallState, own: Leg, referral: Referral) -> None:
+    def __init__(self, by: Leg, staying: Leg, there: CallState, own: Leg, referral: Referral) -> None:
         self._by = by
+        self._staying = staying
         self._there = there
         self._own = own
         self._referral = referral
 
     async def carry_out(self, talk: Conversation) -> Parting | None:
         """Wait for the answer and join; how it ends if nobody is left to talk with."""
-        state, by, there = talk.state, self._by, self._there
+        state, by, staying, there = talk.state, self._by, self._staying, self._there
         if there.talk is not None:  # he answered meanwhile
-            return await Attended(by, there.talk, self._own, self._referral).carry_out(talk)
-        if there.heir is not None or there.gone.done() or not there.dialler.ringing():
+            own = self._own, there.talk.other(self._own)
+            return await Attended((by, staying), there.talk, own, self._referral).carry_out(talk)
+        if (
+            not talk.joins(by, staying)
+            or there.heir is not None
+            or there.gone.done()
+            or not there.dialler.ringing()
+        ):
             self._referral.report(_NO_DIALOG)
             return None
-        staying = talk.other(by)
         state.record.add(StepCode.TRANSFER, by.ring, to=there.record.facts.called, attended=True)
         there.heir = heir = Heir(talk)
         await talk.separate(staying)

@@ -29,17 +29,21 @@ _NO_AUDIO = 488
 
 
 class Blind:
-    """Ring somebody for whom the one who wants it talks with. Without a ``referral`` he wants it by his
-    keys, and leaves at once."""
+    """Ring somebody for whom the one who wants it talks with, ``staying``. Without a ``referral`` he
+    wants it by his keys, and leaves at once."""
 
-    def __init__(self, by: Leg, step: Dial, referral: Referral | None = None) -> None:
+    def __init__(self, by: Leg, staying: Leg, step: Dial, referral: Referral | None = None) -> None:
         self._by = by
+        self._staying = staying
         self._step = step
         self._referral = referral
 
     async def carry_out(self, talk: Conversation) -> Parting | None:
         """Part them, ring, and join again, whomever."""
-        by, staying = self._by, talk.other(self._by)
+        by, staying = self._by, self._staying
+        if not talk.joins(by, staying):
+            self._report(_NO_DIALOG)
+            return None
         note_transfer(talk, by, self._step)
         await talk.separate(staying)
         if self._referral is None:
@@ -65,23 +69,29 @@ class Blind:
 
 
 class Attended:
-    """Bring whom one talks with here together with whom one talks with there, in ``other``, where
-    ``own`` is the transferor's leg. Who is there is asked by re-INVITE to send his audio here."""
+    """Bring whom one talks with ``here`` together with whom one talks with ``there``, in ``other``: of
+    both the transferor's leg comes first. Who is there is asked by re-INVITE to send his audio here."""
 
-    def __init__(self, by: Leg, other: Conversation, own: Leg, referral: Referral) -> None:
-        self._by = by
+    def __init__(
+        self,
+        here: tuple[Leg, Leg],
+        other: Conversation,
+        there: tuple[Leg, Leg],
+        referral: Referral,
+    ) -> None:
+        self._by, self._staying = here
         self._other = other
-        self._own = own
+        self._own, self._there = there
         self._referral = referral
 
     async def carry_out(self, talk: Conversation) -> Parting | None:
         """Bring them together; if that fails both conversations go on as they were."""
-        state, by, there = talk.state, self._by, self._other.other(self._own)
-        staying = talk.other(by)
-        leg = state.legs.new(there.ring, there.trunk_id)
-        if not there.alive or self._own.gone:
+        state, by, staying, there = talk.state, self._by, self._staying, self._there
+        talking = talk.joins(by, staying) and self._other.joins(self._own, there)
+        if not talking or not there.alive or self._own.gone:
             self._referral.report(_NO_DIALOG)
             return None
+        leg = state.legs.new(there.ring, there.trunk_id)
         waits = _Waits()
         self._other.want(waits)
         try:

@@ -39,9 +39,10 @@ def referred(talk: Conversation, leg: Leg, referral: Referral) -> None:
             where, own = found
             referral.accept()
             if isinstance(where, Conversation):
-                talk.want(Attended(leg, where, own, referral))
+                there = own, where.other(own)
+                talk.want(Attended((leg, talk.other(leg)), where, there, referral))
             else:
-                talk.want(SemiAttended(leg, where, own, referral))
+                talk.want(SemiAttended(leg, talk.other(leg), where, own, referral))
     else:
         try:
             step = surroundings.transfer(leg.ring, referral.target)
@@ -49,7 +50,7 @@ def referred(talk: Conversation, leg: Leg, referral: Referral) -> None:
             referral.decline(error.sip_status)
             return
         referral.accept()
-        talk.want(Blind(leg, step, referral))
+        talk.want(Blind(leg, talk.other(leg), step, referral))
 
 
 def by_keys(talk: Conversation, leg: Leg, feature: Feature, number: str) -> None:
@@ -59,4 +60,5 @@ def by_keys(talk: Conversation, leg: Leg, feature: Feature, number: str) -> None
     except SunSimError as error:
         log.info("call.transfer_refused", code=error.code)
         return
-    talk.want(Consultation(leg, step) if feature is Feature.CONSULT else Blind(leg, step))
+    wish = Consultation if feature is Feature.CONSULT else Blind
+    talk.want(wish(leg, talk.other(leg), step))

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from core.call.consultation import Consultation
 from core.call.leg import Leg, OfferRefused
 from core.contracts import Direction, Outcome, StepCode
 from core.sip.replaces import Replaces
@@ -376,3 +377,62 @@ def test_a_client_who_leaves_while_the_colleague_is_asked_ends_the_transfer():
     )
     assert referral.said == ["accepted", 487]
     assert (cdr.ended_by, other.ended_by) == ("caller", "system")
+
+
+@pytest.mark.parametrize("by", ["the same", "the other one"])
+def test_of_two_who_are_passed_on_at_once_the_second_stays(by):
+    first, second = FakeReferral("b"), FakeReferral("c")
+    made = world((10, Referred(first)), direction=Direction.INTERNAL)
+    made.employee = True
+    target = made.phone("b", rings(), answers(5, b"b"), hangs_up(40))
+    made.phone("c", rings(), answers(5, b"c"), hangs_up(30))
+
+    def refers():
+        session = made.phones["a"].session if by == "the same" else made.caller
+        session.say(Referred(second))
+
+    cdr = run(made.run((11, refers)))
+    assert (first.said, second.said) == (["accepted", 180, 200], ["accepted", 481])
+    assert made.talks == [["+79160000000", "b"]]
+    assert target.session.did == []
+    assert cdr.ended_at - cdr.started_at == pytest.approx(50, abs=1)
+
+
+def test_a_second_referral_counts_when_the_first_one_failed():
+    first, second = FakeReferral("b"), FakeReferral("c")
+    made = world((10, Referred(first)), (11, Referred(second)))
+    made.phone("b", rings(), refuses(486, 5))
+    made.phone("c", rings(), answers(5, b"c"), hangs_up(30))
+    run(made.run())
+    assert (first.said, second.said) == (["accepted", 180, 486], ["accepted", 180, 200])
+
+
+def test_one_who_is_only_asked_brings_nobody_together_with_who_waits():
+    """The colleague of the other call asks ``c`` before he passes ``b`` on; ``c`` refers his client."""
+    first, second, whole = two_conversations()
+    referral = FakeReferral("b", DIALOG)
+    other = second.phone("c", rings(), answers(1, b"c"))
+
+    def asks():
+        state = second.call._state
+        step = second.transfer(None, "c")
+        state.talk.want(Consultation(state.caller, state.talk.other(state.caller), step))
+
+    def refers():
+        talk = second.call._state.talk
+        asked = next(leg for leg in talk.state.legs.named.values() if leg.session is other.session)
+        first.calls[DIALOG] = (talk, asked)
+        first.phones["a"].session.say(Referred(referral))
+
+    run(
+        whole(
+            (12, asks),
+            (20, refers),
+            (40, lambda: second.caller.say(BYE)),
+            (50, lambda: second.phones["b"].session.say(BYE)),
+            (50, lambda: first.phones["a"].session.say(BYE)),
+        )
+    )
+    assert referral.said == ["accepted", 481]
+    assert [did for did in second.caller.did if did[0] == "reoffer"] == []
+    assert first.talks == []
