@@ -159,16 +159,14 @@ class Conversation:
         state = self.state
         await state.playing.quiet()
         await state.media.connect(leg.name)
-        self._join(leg)
-        if self.sides[leg].holds:
-            await self._hold_music(leg)
+        await self._join(leg)
 
     async def enter(self, leg: CalleeLeg, body: bytes, instead: Leg) -> None:
         """Join a leg that answered, or came with an offer, with the one in the middle."""
         await self.state.playing.quiet()
         await self._connect(leg, body)
         leg.by = instead.by
-        self._join(leg)
+        await self._join(leg)
         await self.state.legs.release()
 
     async def meet(self, leg: CalleeLeg, body: bytes) -> None:
@@ -199,12 +197,15 @@ class Conversation:
             await media.connect(leg.name, body)
         self.listen(leg)
 
-    def _join(self, other: Leg) -> None:
+    async def _join(self, other: Leg) -> None:
         state = self.state
         self.pair = (state.media.middle, other)
         state.keys.joined(*self.pair)
         state.surroundings.talking(state.record, [leg.ring for leg in self.pair])
         self._record()
+        for leg in self.pair:
+            if self.sides[leg].holds:
+                await self._hold_music(leg)
 
     def _record(self) -> None:
         """As the switches of these two say."""
@@ -232,21 +233,27 @@ class Conversation:
             raise
 
     async def _turned(self, leg: Leg, direction: str) -> None:
-        """One of them put the other on hold, or took it back."""
-        state = self.state
-        if leg not in self.pair:
+        """One of them put the other on hold, or took it back. Who talks with nobody now, while others
+        ring or one of the two consults somebody, holds nobody; who is merely asked has no step."""
+        state, held = self.state, self.state.keys.opposite(leg)
+        if held is None:
             return
         holds = self.sides[leg].holds
-        state.record.add(StepCode.HELD if holds else StepCode.RESUMED, leg.ring)
-        if not holds:
-            await state.playing.silence(state.party(self.other(leg)))
-        elif leg.trunk_id is None or direction == "inactive":
-            await self._hold_music(leg)  # else a private exchange outside plays its own
+        if self.joins(leg, held):
+            state.record.add(StepCode.HELD if holds else StepCode.RESUMED, leg.ring)
+        if holds:
+            await self._hold_music(leg)
+        else:
+            await state.playing.silence(state.party(held))
 
     async def _hold_music(self, holder: Leg) -> None:
-        state = self.state
+        state, side = self.state, self.sides[holder]
+        if holder.trunk_id is not None and side.direction != "inactive":
+            return  # a private exchange outside plays its own
         music = await state.surroundings.hold_music()
-        await state.playing.music(music, state.party(self.other(holder)))
+        held = state.keys.opposite(holder)
+        if held is not None:
+            await state.playing.music(music, state.party(held))
 
     def _referred(self, leg: Leg, referral: Referral) -> None:
         if leg in self.pair:

@@ -66,13 +66,19 @@ class Keys:
         """Nobody talks with the one who is in the middle now."""
         self._middle, self._other = middle, None
 
+    def opposite(self, leg: Leg) -> Leg | None:
+        """Who talks with this one now, if anybody does."""
+        if leg is self._middle:
+            return self._other
+        return self._middle if leg is self._other else None
+
     def heard(self, party: str | None, key: str, milliseconds: int) -> None:
         """The media server heard a key in the audio of a party (``None`` is in the middle)."""
         leg = self._leg(party)
         if leg is None or leg in self._informing:  # what we played ourselves
             return
         self._note(leg, key)
-        other = self._opposite(leg)
+        other = self.opposite(leg)
         if other is not None and other.session is not None and other.session.by_info:
             other.session.digit(key, milliseconds)
 
@@ -80,7 +86,7 @@ class Keys:
         """A party said a key by INFO."""
         self._informing.add(leg)
         self._note(leg, digit.digit)
-        other = self._opposite(leg)
+        other = self.opposite(leg)
         if other is None or other.session is None:
             return
         if other.session.by_info:
@@ -108,15 +114,10 @@ class Keys:
             return self._middle
         return self._other if self._other is not None and party == self._other.name else None
 
-    def _opposite(self, leg: Leg) -> Leg | None:
-        if leg is self._middle:
-            return self._other
-        return self._middle if leg is self._other else None
-
     def _note(self, leg: Leg, key: str) -> None:
         if leg is self._caller:
             if self._pressed.full():
                 self._pressed.get_nowait()
             self._pressed.put_nowait(key)
-        if self._opposite(leg) is not None:
+        if self.opposite(leg) is not None:
             self.on_pressed(leg, key)

@@ -11,7 +11,7 @@ from core.sip.identity import FromLine, FromTrunk
 from core.sip.session import Confirmed, Ended, Referred, Reoffer, SessionState
 from tests.support.virtual_time import run
 from tests.unit.call.office import ANNA, BORIS, CARRIER, LOGIN, TENANT, Caller, Office, invite, play
-from tests.unit.call.test_transfer import FakeReferral, codes, verbs, world
+from tests.unit.call.test_transfer import HOLD, RESUME, FakeReferral, codes, verbs, world
 from tests.unit.call.world import CANCELS, FakeSession, answers, hangs_up, refuses, ring, rings, said
 
 BYE = Ended(True)
@@ -151,6 +151,42 @@ def test_a_client_who_waits_may_hang_up():
     assert cdr.ended_by == "caller"
     assert made.phones["a"].session.did == [("bye", ())]
     assert made.phones["123"].session.did == [("bye", ())]
+
+
+HOLDS = [(20, Reoffer(HOLD)), (25, Reoffer(RESUME))]
+
+
+@pytest.mark.parametrize("who", ["a", "123", "client"])
+def test_hold_while_the_client_waits_is_between_those_who_talk(who):
+    made = consulting(answers(3, b"b"), hangs_up(30))
+
+    def says(event):
+        session = made.caller if who == "client" else made.phones[who].session
+        session.say(event)
+
+    script = [(at, lambda event=event: says(event)) for at, event in HOLDS]
+    script += [(60, lambda: made.phones["a"].session.say(BYE))]
+    cdr = run(made.run(*presses(made, "leg1", "*2123", 10), *script))
+    between = {
+        "a": [("play", "music.wav", "again", "leg2"), ("hush", "leg2")],
+        "123": [("play", "music.wav", "again"), ("hush",)],
+        "client": [],
+    }[who]
+    since = made.media.did.index(("connect", "leg2"))
+    played = [did for did in made.media.did[since:] if did[0] in ("play", "hush")]
+    assert played == [*between, ("hush", "caller")], "his own music is over when he is back"
+    steps = [code for code in codes(cdr) if code in (StepCode.HELD, StepCode.RESUMED)]
+    assert steps == [StepCode.RESUMED], "of the consultation, which says until when he was asked"
+
+
+def test_who_holds_still_when_the_client_is_back_has_him_hear_music():
+    made = consulting(answers(3, b"b"), hangs_up(30))
+    script = [
+        (20, lambda: made.phones["a"].session.say(Reoffer(HOLD))),
+        (60, lambda: made.phones["a"].session.say(BYE)),
+    ]
+    run(made.run(*presses(made, "leg1", "*2123", 10), *script))
+    assert made.media.did[-2:] == [("play", "music.wav", "again", "caller"), ("close",)]
 
 
 def takes_over(made, newcomer):

@@ -436,3 +436,18 @@ def test_one_who_is_only_asked_brings_nobody_together_with_who_waits():
     assert referral.said == ["accepted", 481]
     assert [did for did in second.caller.did if did[0] == "reoffer"] == []
     assert first.talks == []
+
+
+def test_who_resumes_while_the_target_rings_stops_no_ringback_tone():
+    made = world((10, Reoffer(HOLD)), (11, Referred(FakeReferral("b"))), (13, Reoffer(RESUME)))
+    made.phone("b", rings(), answers(20, b"b"), hangs_up(30))
+    hushed = []
+    hush = made.media.hush
+
+    async def noted(of=None):
+        hushed.append(asyncio.get_running_loop().time())
+        await hush(of)
+
+    made.media.hush = noted
+    run(made.run())
+    assert [round(at) for at in hushed] == [11, 31], "as he is passed on, and when the target answers"
