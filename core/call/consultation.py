@@ -11,7 +11,7 @@ import asyncio
 
 from core.call.conversation import Conversation, LegLeft, Parting
 from core.call.dialling import NotAnswered
-from core.call.leg import CalleeLeg, Leg
+from core.call.leg import CalleeLeg, Leg, OfferRefused
 from core.call.ringing import ring_with_tone
 from core.call.transfer import Blind, final, note_transfer
 from core.contracts import Dial, StepCode
@@ -71,7 +71,7 @@ class Consultation:
     async def _met(self, talk: Conversation, leg: CalleeLeg, body: bytes) -> bool:
         try:
             await talk.meet(leg, body)
-        except MediaRefused:
+        except (MediaRefused, OfferRefused):
             leg.end()
             return False
         return True

@@ -181,7 +181,7 @@ class Conversation:
     async def dismiss(self, leg: Leg) -> None:
         """This one has no part in the call any more."""
         leg.end()
-        await self.state.media.drop(leg.name)
+        await self.state.legs.drop(leg)
 
     # --- within ------------------------------------------------------------------------------------
 

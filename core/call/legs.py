@@ -47,14 +47,24 @@ class Legs:
                 self._spent.append(leg)
 
     async def release(self) -> None:
-        """Drop the media of every leg that did not win; what fails is freed when the call closes."""
+        """Drop the media of every leg that did not win, and forget it."""
         spent, self._spent = self._spent, []
+        for leg in spent:
+            if not await self.drop(leg):
+                return
+            del self.named[leg.name]
+
+    async def drop(self, leg: Leg) -> bool:
+        """Drop the media of one who has no part in the call any more; whether that succeeded.
+
+        What fails is freed when the call closes, and costs those who talk nothing.
+        """
         try:
-            for leg in spent:
-                await self._media.drop(leg.name)
-                del self.named[leg.name]
+            await self._media.drop(leg.name)
         except MediaUnavailable as error:
             log.warning("media.drop_failed", problem=error.message)
+            return False
+        return True
 
     def end(self, reason: Header | None = None) -> None:
         """Leave everybody who answered and is still there."""

@@ -84,7 +84,7 @@ class SemiAttended:
                 body = await talk.unless_left(leg, self._ask(talk, leg, body))
             await talk.enter(leg, body, self._by)
         except LegLeft:
-            await talk.state.media.drop(leg.name)
+            await talk.state.legs.drop(leg)
             return UNAVAILABLE
         except SunSimError as error:
             await talk.dismiss(leg)

@@ -12,7 +12,7 @@ import asyncio
 from core.call.conversation import Conversation, LegLeft, Parting
 from core.call.dialling import Answer, NotAnswered, Result
 from core.call.ending import UNAVAILABLE
-from core.call.leg import CalleeLeg, Leg
+from core.call.leg import CalleeLeg, Leg, OfferRefused
 from core.call.ringing import ring_with_tone
 from core.contracts import Dial, StepCode
 from core.errors import MediaRefused, SunSimError
@@ -127,7 +127,7 @@ class Attended:
         self._referral.report(_CANCELLED)
 
     async def _refused(self, talk: Conversation, leg: Leg, status: int) -> None:
-        await talk.state.media.drop(leg.name)
+        await talk.state.legs.drop(leg)
         self._referral.report(status)
 
     async def _ask(self, talk: Conversation, leg: Leg, there: Leg) -> bytes:
@@ -161,7 +161,7 @@ async def back(talk: Conversation, by: Leg, staying: Leg) -> Parting | None:
     if not by.gone:
         await talk.rejoin(by)
         return None
-    await state.media.drop(by.name)
+    await state.legs.drop(by)
     await state.playing.music(state.surroundings.ringback())
     result = await talk.unless_left(staying, state.dialler.dial(by.ring, by.ring.seconds))
     return None if await entered(talk, result, by) else Parting("system", FAILED)
@@ -174,13 +174,14 @@ def note_transfer(talk: Conversation, by: Leg, step: Dial, *, attended: bool = F
 
 
 async def entered(talk: Conversation, result: Result, instead: Leg) -> bool:
-    """Join whoever answered; whether somebody did who has audio in common."""
+    """Join whoever answered; whether somebody did who has audio in common, and takes another offer
+    if the media server changed while he rang."""
     if isinstance(result, NotAnswered):
         await talk.state.legs.release()
         return False
     try:
         await talk.enter(result.leg, result.sdp, instead)
-    except MediaRefused:
+    except (MediaRefused, OfferRefused):
         result.leg.end()
         return False
     talk.state.record.add(StepCode.JOINED, result.leg.ring)

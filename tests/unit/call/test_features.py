@@ -189,6 +189,21 @@ def test_who_holds_still_when_the_client_is_back_has_him_hear_music():
     assert made.media.did[-2:] == [("play", "music.wav", "again", "caller"), ("close",)]
 
 
+def test_the_audio_moves_before_somebody_answers_who_takes_no_new_offer():
+    made = consulting(answers(8, b"b"))
+    asked = made.phones["123"]
+
+    def moves():
+        asked.session.takes = [488]
+        made.call.media_lost()
+
+    script = [(16, moves), (60, lambda: made.phones["a"].session.say(BYE))]
+    cdr = run(made.run(*presses(made, "leg1", "*2123", 10), *script))
+    assert asked.session.did[-1] == ("bye", ())
+    assert made.talks[-1] == ["a", "+79160000000"]
+    assert (cdr.ended_by, StepCode.TRANSFER_FAILED in codes(cdr)) == ("callee", True)
+
+
 def takes_over(made, newcomer):
     """A wish of another telephone of the employee, for the place of his first one."""
 

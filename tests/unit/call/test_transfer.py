@@ -451,3 +451,29 @@ def test_who_resumes_while_the_target_rings_stops_no_ringback_tone():
     made.media.hush = noted
     run(made.run())
     assert [round(at) for at in hushed] == [11, 31], "as he is passed on, and when the target answers"
+
+
+def test_a_media_server_that_does_not_drop_the_transferor_costs_the_others_nothing():
+    referral = FakeReferral("b")
+    made = world((10, Referred(referral)))
+    made.phone("b", rings(), answers(3, b"b"), hangs_up(30))
+    made.media.broken.add("drop")
+    cdr = run(made.run())
+    assert referral.said == ["accepted", 180, 200]
+    assert (cdr.ended_by, "cause" in cdr.steps[-1].data) == ("callee", False)
+
+
+def test_the_audio_moves_while_the_target_rings_and_he_takes_no_new_offer():
+    referral = FakeReferral("b")
+    made = world((10, Referred(referral)), hangs_up(40))
+    target = made.phone("b", rings(), answers(8, b"b"))
+
+    def moves():
+        target.session.takes = [488]
+        made.call.media_lost()
+
+    cdr = run(made.run((14, moves)))
+    assert referral.said == ["accepted", 180, 488]
+    assert target.session.did[-1] == ("bye", ())
+    assert made.talks == [["+79160000000", "a"]]
+    assert (cdr.ended_by, "cause" in cdr.steps[-1].data) == ("callee", False)
