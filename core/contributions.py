@@ -108,6 +108,11 @@ class CallVerbs(Protocol):
         """Whether somebody has answered the call who is no step."""
         ...
 
+    @property
+    def joining(self) -> bool:
+        """The same, from the moment at which he answers, before he is joined with the caller."""
+        ...
+
     async def dial(
         self, step: Dial, *, only: Collection[str] | None = None, seconds: float | None = None
     ) -> bool:

@@ -73,8 +73,13 @@ class Verbs:
 
     @property
     def talking(self) -> bool:
-        """Whether somebody has answered, be it that he is only being joined with the caller."""
-        return self._state.joining or self._state.record.answered_at is not None
+        """Whether somebody has answered."""
+        return self._state.record.answered_at is not None
+
+    @property
+    def joining(self) -> bool:
+        """Whether somebody has answered, be it that he has yet to be joined with the caller."""
+        return self._state.joining
 
     async def key(self) -> str:
         """The next key that the caller presses: ``0-9*#A-D``. Those of a conversation count, too."""

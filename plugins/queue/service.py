@@ -289,7 +289,7 @@ class Visit:
     def _meant(self, key: str) -> MenuKey | None:
         """What a key does here; who hides the number cannot ask to be called back."""
         call = self.call
-        for each in () if call.talking else self._queue.keys:
+        for each in () if call.joining else self._queue.keys:
             if each.key == key and (each.action is not KeyAction.CALLBACK or call.facts.caller):
                 return each
         return None
