@@ -21,6 +21,7 @@ from tests.support.script_checks import (
     happened,
     heard,
     rang,
+    recorded,
     steps,
     without_steps,
 )
@@ -38,6 +39,7 @@ STORIES = (
             rang("anna", "outside"),
             happened("anna answers", "outside rings", "anna hears outside"),
             heard("outside", "anna"),
+            recorded(("outside",), ("anna",)),
             steps("ringing", "taken_up", "ringing", "answered", "recording"),
             answered_by("outside"),
             ended("answered", by="caller"),

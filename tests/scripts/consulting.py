@@ -34,6 +34,10 @@ ASKS = [answers(), talks("caller"), dials_extension("boris", code="*2")]
 """Anna's part, until Boris rings."""
 WAITS = [talks("anna"), hears(MUSIC)]
 """The caller's, meanwhile."""
+ANSWERS = [once(f"caller hears {MUSIC}"), answers()]
+"""Boris', once that was to be heard."""
+AGAIN = [hears("anna"), once("anna hears caller", times=2)]
+"""The caller's, with Anna as before."""
 BACK = [hears("caller"), once("caller hears anna", times=2)]
 
 
@@ -49,7 +53,7 @@ STORIES = (
         "Boris takes the caller over when Anna hangs up, and is recorded with him",
         [talks("anna"), hears(MUSIC), talks("boris"), is_recorded(), hangs_up()],
         [answers(), talks("caller"), is_recorded(1), *ASKS[2:], talks("boris"), hangs_up()],
-        [answers(after=0.5), hears("anna", "caller")],
+        [*ANSWERS, hears("anna", "caller")],
         heard("caller", "anna", MUSIC, "boris"),
         heard("boris", "anna", "caller"),
         rang("anna", "boris"),
@@ -71,7 +75,7 @@ STORIES = (
         "Boris does not want to be asked, and Anna has the caller back",
         [*WAITS, hears("anna"), is_let_go(200)],
         [*ASKS, *BACK, hangs_up()],
-        [declines(603, after=0.5)],
+        [once(f"caller hears {MUSIC}"), declines(603)],
         heard("caller", "anna", MUSIC, "anna"),
         rang("anna", "boris"),
         steps("transfer", "transfer_failed"),
@@ -79,9 +83,9 @@ STORIES = (
     ),
     consulted(
         "Boris hears what it is about and hangs up: Anna has the caller back",
-        [*WAITS, hears("anna"), hangs_up()],
+        [*WAITS, *AGAIN, hangs_up()],
         [*ASKS, talks("boris"), *BACK, is_let_go(200)],
-        [answers(), talks("anna"), hangs_up()],
+        [*ANSWERS, talks("anna"), hangs_up()],
         heard("caller", "anna", MUSIC, "anna"),
         heard("boris", "anna"),
         ended("answered", by="caller"),
@@ -89,9 +93,9 @@ STORIES = (
     ),
     consulted(
         "Anna returns to the caller by the same code",
-        [*WAITS, hears("anna"), hangs_up()],
+        [*WAITS, *AGAIN, hangs_up()],
         [*ASKS, talks("boris"), presses("*2"), *BACK, is_let_go(200)],
-        [answers(), talks("anna"), is_let_go(200)],
+        [*ANSWERS, talks("anna"), is_let_go(200)],
         heard("caller", "anna", MUSIC, "anna"),
         heard("boris", "anna"),
         ended("answered", by="caller"),
@@ -109,9 +113,9 @@ STORIES = (
     ),
     consulted(
         "The caller hangs up while Anna asks Boris: all is over",
-        [*WAITS, once("boris hears anna"), hangs_up()],
+        [*WAITS, once("boris hears anna"), once("anna hears boris"), hangs_up()],
         [*ASKS, talks("boris"), is_let_go(200)],
-        [answers(), talks("anna"), is_let_go(200)],
+        [*ANSWERS, talks("anna"), is_let_go(200)],
         heard("boris", "anna"),
         heard("caller", "anna", MUSIC),
         ended("answered", by="caller"),

@@ -1,8 +1,11 @@
 """Processes below one of ours, and their end."""
 
 import contextlib
+import os
 import time
 from pathlib import Path
+
+_BEFORE_OTHERS = -8
 
 
 def descendants(pid):
@@ -13,6 +16,24 @@ def descendants(pid):
             for number in map(int, child.read_text().split()):
                 found += [number, *descendants(number)]
     return found
+
+
+@contextlib.contextmanager
+def preferred(*pids):
+    """Let the threads of these come before those of other tests meanwhile, if we may: who plays
+    telephones in real time must not be late."""
+    before = {}
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").glob("*"):
+            with contextlib.suppress(OSError):  # no right to it, or gone meanwhile
+                before[int(task.name)] = os.getpriority(os.PRIO_PROCESS, int(task.name))
+                os.setpriority(os.PRIO_PROCESS, int(task.name), _BEFORE_OTHERS)
+    try:
+        yield
+    finally:
+        for task, nice in before.items():
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, task, nice)
 
 
 def gone(pids, seconds=60):
