@@ -296,5 +296,7 @@ async def reseal(db: Database, vault: Vault) -> int:
 
 async def test(db: Database, actor: Actor, name: str) -> TrunkTest:
     """Ask the carrier whether it is there. Raises NotFound for an unknown one."""
-    found = await _one(db, actor, name)
+    require_operator(actor, "trunks:read")
+    async with crosstenant.operator_session(db):
+        found = await _one(name)
     return await probe(found.host, found.port, transport=found.transport)
