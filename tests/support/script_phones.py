@@ -66,7 +66,13 @@ class Telephone:
         if self.audio is not None:
             self.audio.close()
 
+    def say_no_more(self):
+        """Who goes on sending gets into the next call at that port of the media server."""
+        if self.audio is not None:
+            self.audio.silence()
+
     def hear_end(self, status):
+        self.say_no_more()
         self.stage.loop.call_later(self.stage.patience, self.close)  # what was on its way is heard
         if self.sip.reason:
             self.stage.log.add(f"{self.name} is told: {self.sip.reason}")
@@ -124,6 +130,7 @@ class Telephone:
         self.stage.log.add(f"{self.name} is told {answer.status} of the transfer")
 
     async def hang_up(self):
+        self.say_no_more()
         if self.over.done():
             return
         self.over.set_result(200)
