@@ -19,7 +19,7 @@ async def connect(state: CallState, answer: Answer) -> CallEnd:
     if state.heir is not None:
         return _left_to(state.heir, state, answer)
     leg, state.joining = answer.leg, True
-    if leg.session is not None and leg.session.by_info:
+    if leg.by_info:
         state.media.by_info(leg.name)
     try:
         if state.line is not None:

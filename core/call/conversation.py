@@ -187,7 +187,7 @@ class Conversation:
 
     async def _connect(self, leg: CalleeLeg, body: bytes) -> None:
         media = self.state.media
-        if leg.session is not None and leg.session.by_info:
+        if leg.by_info:
             media.by_info(leg.name)
         if leg.offers:
             answer = await media.admit(leg.name, body)

@@ -76,6 +76,11 @@ class Leg:
         return self.ring.employee_id
 
     @property
+    def by_info(self) -> bool:
+        """Whether its telephone says and takes keys by INFO only."""
+        return self.session is not None and self.session.by_info
+
+    @property
     def alive(self) -> bool:
         """Whether its session is its own still and goes on."""
         return not self.gone and self.session is not None and not self.session.leaving

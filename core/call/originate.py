@@ -30,7 +30,7 @@ async def originate(state: CallState) -> bool:
     leg = result.leg
     record.facts = replace(record.facts, terminal_id=leg.ring.terminal_id)
     record.add(StepCode.TAKEN_UP, leg.ring)
-    if leg.session is not None and leg.session.by_info:
+    if leg.by_info:
         state.media.by_info(leg.name)
     await state.media.found(leg.name, result.sdp)
     state.begins_with(leg)
