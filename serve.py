@@ -88,9 +88,10 @@ def serve_role(
         gc.collect()
         gc.freeze()
         gc.enable()
-        # A call leaves no cycles, but what its transactions keep for half a minute would be looked at
-        # again and again; a look at so many young objects takes a millisecond or two.
-        gc.set_threshold(50_000, 20, 50)
+        # A call that is over is a knot of references. One that outlives a look at the young ones waits
+        # for the next look at the older, so those must not be rare: memory grew by 62 MB meanwhile, and
+        # that one look stopped everything for 0.6 s (docs/benchmarks.md).
+        gc.set_threshold(50_000, 3, 10)
         host, port = listener.getsockname()[:2]
         said = {"pid": os.getpid(), "http": str(Address(host, port))}
         said |= application.state.get("endpoints", {})

@@ -78,7 +78,7 @@ async def _play(media: bool) -> None:
     if media:
         world.switchboard._media = NearbyMedia()
     await world.start()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(50_000, 3, 10)
     assert world.endpoint._ticker is not None
     world.endpoint._ticker.cancel()  # the loop is late while nobody asks, and would shed calls
     played = 0

@@ -223,7 +223,7 @@ async def measure(calls: int, rounds: int, profile: bool) -> float:
         await world.call()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(50_000, 3, 10)
     profiler = cProfile.Profile()
     for _ in range(rounds):
         if profile:
