@@ -96,7 +96,8 @@ async def activate(
     hashed = await hash_password(command.password or (made := new_password(16)))
     tenant_id = new_id()
     here = operator(actor.name, tenant_id)
-    async with employees.constraints(), crosstenant.operator_session(db):
+    async with employees.constraints(), crosstenant.operator_session(db) as shop:
+        await numbers.reserve(shop, values["numbers"])
         await Tenant.insert(Tenant(id=tenant_id, name=values["company"], timezone=values["timezone"]))
         async with db.tenant(tenant_id):
             await _contract(here, command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +32,7 @@ __all__ = [
     "assign",
     "get",
     "numbers",
+    "reserve",
     "route",
     "stock",
     "update",
@@ -258,6 +260,14 @@ async def assign(db: Database, actor: Actor, command: AssignNumber) -> NumberVie
         number_id = await activate(db, actor, e164, command.tenant_id)
         async with db.tenant(command.tenant_id) as session:
             return await _view(session, number_id)
+
+
+async def reserve(session: Session, e164s: Sequence[str]) -> None:
+    """Let nobody else take these of the stock until the operator's open session ends. Who takes several
+    comes here first, before he locks anything else: all lock them in one order."""
+    await session.execute(
+        "SELECT FROM number_stock WHERE e164 = ANY($1) ORDER BY e164 FOR UPDATE", list(e164s)
+    )
 
 
 async def activate(db: Database, actor: Actor, e164: str, tenant_id: UUID) -> UUID:

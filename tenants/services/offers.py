@@ -101,12 +101,13 @@ async def buy(db: Database, actor: Actor, command: BuyNumbers) -> list[NumberVie
     """
     tenant_id = require_administrator(actor, "numbers:write")
     wanted = checked({"numbers": command.numbers}, {"numbers": _wanted})["numbers"]
-    async with crosstenant.operator_session(db):
+    async with crosstenant.operator_session(db) as shop:
+        await numbers.reserve(shop, wanted)
         async with db.tenant(tenant_id) as session:
             most = await session.fetchval("SELECT most_numbers FROM contracts FOR UPDATE")
             if await session.fetchval("SELECT count(*) FROM numbers") + len(wanted) > most:
                 raise Conflict("Your contract is for {most} numbers at most.", most=most)
-        for e164 in sorted(wanted):  # buyers of the same ones do not wait for each other in a ring
+        for e164 in wanted:
             await numbers.activate(db, actor, e164, tenant_id)
         async with db.tenant(tenant_id) as session:
             bought: dict[str, NumberView] = {n.e164: n for n in await numbers.views(session)}

@@ -13,6 +13,7 @@ from tenants.services import (
     groups,
     lines,
     numbers,
+    offers,
     scenarios,
     tags,
 )
@@ -23,6 +24,7 @@ from tenants.services.company_settings import UpdateSettings
 from tenants.services.employees import CreateEmployee, UpdateEmployee
 from tenants.services.groups import CreateGroup, UpdateGroup
 from tenants.services.numbers import AddNumber, AssignNumber, UpdateNumber
+from tenants.services.offers import BuyNumbers
 from tenants.services.scenarios import UpdateScenario
 from tenants.services.tags import CreateTag
 from tenants.tables import Employee, Schedule, TagKind, TenantStatus, User
@@ -250,3 +252,20 @@ async def test_unlike_saves_never_wait_for_each_other_in_a_ring(company, prepare
         results = await outcomes(*await work())
         assert not [r for r in results if isinstance(r, Exception) and not isinstance(r, Conflict)]
         assert not all(isinstance(r, Conflict) for r in results)
+
+
+async def test_buyers_and_the_operator_never_wait_for_each_other_in_a_ring(company):
+    shop = operator("shop")
+    for attempt in range(ROUNDS):
+        two = [f"+7499{attempt:03}{last:04}" for last in (1, 2)]
+        for e164 in two:
+            await numbers.add(company.db, shop, AddNumber(e164))
+        results = await outcomes(
+            offers.buy(company.db, company.admin, BuyNumbers(tuple(two))),
+            *(numbers.assign(company.db, shop, AssignNumber(e164, company.id)) for e164 in two[::-1]),
+        )
+        assert not [r for r in results if isinstance(r, Exception) and not isinstance(r, Conflict)]
+        mine = await numbers.numbers(company.db, company.admin)
+        assert {*two} <= {number.e164 for number in mine}
+        async with company.db.tenant(company.id) as session:  # room for the next round
+            await session.execute("UPDATE contracts SET most_numbers = 1000")
