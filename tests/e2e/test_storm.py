@@ -152,8 +152,7 @@ async def companies(instance):
 @pytest.mark.parametrize("kind", ["calls", "registrations"])
 async def test_a_company_that_is_flooded_does_not_slow_down_another(town, kind):
     """2000 INVITEs a second for one company through its carrier, or REGISTERs from one address, while
-    another company's calls go on: p99 of their set-up against that of the quiet time just before. What
-    else the machine does may spoil one comparison, but not each of four; no call may ever fail."""
+    another company's calls go on: p99 of their set-up against that of the quiet time just before."""
     instance, phones = town
     async with companies(instance) as (victim, noisy):
         await asyncio.sleep(2)
@@ -170,15 +169,11 @@ async def test_a_company_that_is_flooded_does_not_slow_down_another(town, kind):
             script = Script(phones[0].login, phones[0].domain).register(phones[0].login).expect(401)
             local, sign = "127.90.0.1", 'sunsim_sip_dropped_total{cause="flood"}'
         await steady()
-        tried = []
-        for _ in range(4):
-            quiet = await steady()
-            before = instance.metrics().get(sign, 0)
-            async with flood(script, instance.sip, local):
-                loud = await steady()
-            assert instance.metrics()[sign] - before > 5000, "it was a flood"
-            assert loud.failed == quiet.failed == 0
-            tried.append([percentiles(traffic.setups)["p99"] for traffic in (quiet, loud)])
-            if tried[-1][1] < 2 * tried[-1][0]:
-                return
-        raise AssertionError(f"p99 of set-up in quiet and in the flood, in ms: {tried}")
+        quiet = await steady()
+        before = instance.metrics().get(sign, 0)
+        async with flood(script, instance.sip, local):
+            loud = await steady()
+        assert instance.metrics()[sign] - before > 5000, "it was a flood"
+        assert loud.failed == quiet.failed == 0
+        p99 = [percentiles(traffic.setups)["p99"] for traffic in (quiet, loud)]
+        assert p99[1] < 2 * p99[0], p99
