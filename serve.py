@@ -88,9 +88,8 @@ def serve_role(
         gc.collect()
         gc.freeze()
         gc.enable()
-        # A call that is over is a knot of references. One that outlives a look at the young ones waits
-        # for the next look at the older, so those must not be rare: memory grew by 62 MB meanwhile, and
-        # that one look stopped everything for 0.6 s (docs/benchmarks.md).
+        # A call that is over leaves no circle of references, so there is little to look for; where
+        # something does, it must not wait for hours (docs/benchmarks.md).
         gc.set_threshold(50_000, 3, 10)
         host, port = listener.getsockname()[:2]
         said = {"pid": os.getpid(), "http": str(Address(host, port))}

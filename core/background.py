@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["end"]
+__all__ = ["end", "stopped"]
+
+T = TypeVar("T")
 
 
 async def end(task: asyncio.Task[Any] | None) -> None:
@@ -15,3 +18,20 @@ async def end(task: asyncio.Task[Any] | None) -> None:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def stopped(tasks: Collection[asyncio.Task[T]]) -> list[T]:
+    """Cancel tasks and wait until they are over: what those return that were faster. What others raised
+    is dropped.
+
+    A task keeps what it was cancelled by, whose traceback knows the task's frames and these, by their
+    time limits, the task. It is taken out here, so that no such circle is left.
+    """
+    for task in tasks:
+        task.cancel()
+    if any(not task.done() for task in tasks):
+        await asyncio.wait(tasks)
+    for task in tasks:
+        with suppress(asyncio.CancelledError):
+            task.exception()
+    return [task.result() for task in tasks if not task.cancelled() and task.exception() is None]

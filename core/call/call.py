@@ -79,8 +79,6 @@ class Call:
         if state.heir is not None:
             state.heir.over(end.sip_status)
         self.verbs.close()
-        state.early.close()
-        state.keys.close()
         if not state.caller.answered:
             taken = end.outcome is Outcome.ANSWERED  # by somebody else
             if not taken and not 400 <= end.sip_status < 700:  # a plugin's mistake
@@ -89,12 +87,7 @@ class Call:
                 state.session.reject(CANCELLED if taken else end.sip_status)
             if end.outcome is not Outcome.CANCELLED:
                 state.early.heard()
-        state.legs.end(state.why())
-        if state.line is not None:
-            state.line.close()
-        state.recorder.close()
-        await state.media.close()
-        state.aftermath.close()
+        await state.close()
         return self.record.finish(*end)
 
     def leave(self, cause: str, *, status: int = NOT_NOW, who: str = "") -> None:

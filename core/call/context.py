@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
-    from core.call.channels import Channel
+    from core.call.channels import Channel, Channels
     from core.call.conversation import Conversation
     from core.call.leg import Leg
     from core.call.state import CallState
@@ -187,7 +188,7 @@ class CallContext:
     def for_caller(self) -> Iterator[None]:
         """The called number is shown as the caller's; one who is called outside is one more there."""
         placing, before = self._placing, self._placing.channel
-        placing.shows_called, placing.channel = True, self._one_more
+        placing.shows_called, placing.channel = True, self._more()
         try:
             yield
         finally:
@@ -342,12 +343,9 @@ class CallContext:
         """Count it."""
         self._moment.recordings[what] += 1
 
-    def _one_more(self, number: str) -> Channel:
-        tenant_id, channels = self.snapshot.tenant_id, self._moment.channels
-        outgoing, external = channels.outgoing(tenant_id), channels.external(tenant_id)
-        if not self._admission.room(number, outgoing, external):
-            raise NoPlace
-        return channels.take(tenant_id, Direction.OUTGOING)
+    def _more(self) -> Callable[[str], Channel]:
+        """What gives who is called outside a channel of his own; it knows nothing of the call."""
+        return partial(_one_more, self._admission, self._moment.channels, self.snapshot.tenant_id)
 
     def moved(self) -> None:
         """Count it."""
@@ -355,8 +353,15 @@ class CallContext:
 
     def answered(self, record: CallRecord, ring: Ring) -> None:
         """Show who talks; whoever is called outside from now on, because of a transfer, is one more."""
-        self._placing.channel = self._one_more
+        self._placing.channel = self._more()
         self._moment.answered(record.facts, ring)
+
+
+def _one_more(admission: Admission, channels: Channels, tenant_id: UUID, number: str) -> Channel:
+    outgoing, external = channels.outgoing(tenant_id), channels.external(tenant_id)
+    if not admission.room(number, outgoing, external):
+        raise NoPlace
+    return channels.take(tenant_id, Direction.OUTGOING)
 
 
 def _as_dialled(facts: CallFacts) -> Dial:

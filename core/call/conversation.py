@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from core.background import stopped
 from core.call.featurekeys import FeatureKeys
 from core.call.inbox import Inbox
 from core.call.leg import CalleeLeg, Leg
@@ -123,25 +124,21 @@ class Conversation:
                 raise LegLeft(leg, left.result())
             return task.result()
         finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-            elif not task.cancelled():
-                task.exception()  # whoever left matters more, and it is seen
+            await stopped((task,))  # whoever left matters more than how that ended
+            del task  # it knows what it raised, which knows this frame
 
     def listen(self, leg: Leg) -> None:
         """Hear of it that it leaves, holds or wants something."""
         if leg in self.sides:
             return
-        self.sides[leg] = side = Side(
+        self.sides[leg] = Side(
             leg,
             self.state.media,
-            asyncio.get_running_loop().create_future(),
+            partial(self._left, leg),
             name=partial(self.state.party, leg),
             on_direction=partial(self._turned, leg),
             on_referred=partial(self._referred, leg),
         )
-        side.left.add_done_callback(lambda _: self._news.put(leg))
 
     async def separate(self, middle: Leg) -> None:
         """Part the two; this one of them is who others will be joined with."""
@@ -211,6 +208,9 @@ class Conversation:
         """As the switches of these two say."""
         parties = {leg.name: leg.employee_id for leg in self.pair}
         self.state.recorder.joined(self.state.options, parties)
+
+    def _left(self, leg: Leg, _: asyncio.Future[Left]) -> None:
+        self._news.put(leg)
 
     async def _until_parted(self) -> Parting:
         while True:

@@ -43,7 +43,7 @@ class Dialler:
     ) -> None:
         self._legs = legs
         self._media = media
-        self._offering = Offering(media, placer, record, legs, on_early, self._node)
+        self._offering = Offering(media, placer, record, legs, on_early)
         self._taken: Answer | None = None  # from those who ring
         self._task: asyncio.Task[Any] | None = None  # that dials
         self._further: Callable[[PlanNode], None] | None = None  # while more may ring
@@ -68,7 +68,7 @@ class Dialler:
         try:
             async with asyncio.timeout(seconds) as limit:
                 ring = self._growing if grows else self._node
-                result = await ring(root, Within((limit,)))
+                result = await ring(root, Within((limit,), self._node))
                 answer = result if isinstance(result, Answer) else None
                 return result
         except TimeoutError:

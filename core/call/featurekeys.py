@@ -56,6 +56,7 @@ class FeatureKeys:
         """The conversation is over."""
         for leg in tuple(self._timers):
             self._stop(leg)
+        self._obey = _nothing_more
 
     def _code(self, leg: Leg, key: str) -> None:
         keys = self._keys.pop(leg, "") + key
@@ -101,3 +102,8 @@ class FeatureKeys:
         timer = self._timers.pop(leg, None)
         if timer is not None:
             timer.cancel()
+
+
+def _nothing_more(leg: Leg, feature: Feature, number: str) -> bool:
+    """Nobody obeys."""
+    return True

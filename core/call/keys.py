@@ -17,6 +17,7 @@ from core.call.leg import Leg
 from core.errors import MediaUnavailable
 from core.ports import MediaSession
 from core.sip.session import Digit
+from core.unheard import unheard
 
 __all__ = ["Keys"]
 
@@ -40,7 +41,7 @@ class Keys:
         self._informing: set[Leg] = set()  # who said a key by INFO
         self._turn = asyncio.Lock()
         self._chores: set[asyncio.Task[None]] = set()
-        self.on_pressed: Callable[[Leg, str], None] = lambda leg, key: None
+        self.on_pressed: Callable[[Leg, str], None] = unheard
         media.listen(self.heard)
 
     async def next(self) -> str:
@@ -101,6 +102,7 @@ class Keys:
         """The call is over."""
         for chore in self._chores:
             chore.cancel()
+        self.on_pressed = unheard
 
     async def _play(self, party: str | None, digit: Digit) -> None:
         try:

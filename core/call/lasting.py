@@ -25,6 +25,7 @@ from core.errors import MediaRefused, MediaUnavailable, SunSimError
 from core.media.rtpengine import NoRoom
 from core.ports import Loudness, MovableMediaSession, OnKey
 from core.sdp import PLAIN, Profile
+from core.unheard import unheard
 
 __all__ = ["LastingMedia", "MediaMoving"]
 
@@ -262,6 +263,7 @@ class LastingMedia:
         """Free the ports."""
         self._closed = True
         await end(self._task)
+        self._on_moved, self._on_failed = unheard, unheard
         self._whole.set()
         await self._media.close()
 

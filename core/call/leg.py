@@ -20,6 +20,7 @@ from core.sip.session import (
     Session,
     SessionEvent,
 )
+from core.unheard import unheard
 
 __all__ = ["COMPLETED_ELSEWHERE", "CalleeLeg", "Header", "Leg", "OfferRefused"]
 
@@ -67,7 +68,7 @@ class Leg:
         self.gone = False  # it left, or we left it
         self.session: Session | None = None
         self.events: Inbox[SessionEvent] = Inbox()
-        self.on_digit: Callable[[Digit], None] = lambda digit: None
+        self.on_digit: Callable[[Digit], None] = unheard
         self._asked: asyncio.Future[ReofferAnswered | ReofferFailed] | None = None
 
     @property
@@ -94,7 +95,7 @@ class Leg:
             self._replied(event)
         else:
             self.events.put(event)
-            if isinstance(event, Ended | Cancelled):
+            if self._asked is not None and isinstance(event, Ended | Cancelled):
                 self._replied(_GONE)
 
     async def reoffer(self, sdp: bytes) -> bytes:
@@ -120,7 +121,10 @@ class Leg:
         gone, self.gone = self.gone, True
         if self.session is not None and not gone:
             self.session.bye((reason,) if reason else ())
-        self._replied(_GONE)
+        if self._asked is not None:
+            self._replied(_GONE)
+        self.on_digit = unheard
+        self.events.keep()  # whoever listened lets go of it, and it of him
 
     def _replied(self, event: ReofferAnswered | ReofferFailed) -> None:
         """To our offer, if one is under way."""

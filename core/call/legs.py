@@ -21,8 +21,9 @@ class Legs:
     """All that were offered the call, and others with it. ``completed`` is whether somebody has it,
     ``gone`` why those who still ring must stop if nobody has."""
 
-    def __init__(self, caller: Leg, media: MediaSession) -> None:
-        self.named: dict[str, Leg] = {caller.name: caller}
+    def __init__(self, named: dict[str, Leg], media: MediaSession) -> None:
+        """``named`` has the caller, and others as they come."""
+        self.named = named
         self.open: list[CalleeLeg] = []  # those that ring
         self.completed = False
         self.gone = "caller_left"

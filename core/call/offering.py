@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from core.background import stopped
 from core.call.inbox import Inbox
 from core.call.leg import CalleeLeg
 from core.call.legs import Legs
@@ -57,9 +58,11 @@ Result = Answer | NotAnswered
 
 
 class Within(NamedTuple):
-    """The times that a part of the plan has; ``final`` if its phones cannot send the call on."""
+    """The times that a part of the plan has. ``follow`` rings those to whom a phone sends the call on;
+    ``final`` if its phones cannot."""
 
     limits: tuple[asyncio.Timeout, ...]
+    follow: Callable[[PlanNode, Within], Coroutine[Any, Any, Result]]
     final: bool = False
 
 
@@ -69,7 +72,7 @@ _Inbox = Inbox[tuple[CalleeLeg, SessionEvent | asyncio.Task[Result]]]
 
 class Offering:
     """Of one call. ``on_early`` hears what any leg says before it answers, ``on_progress`` that it
-    rings; ``follow`` rings those to whom a phone sends the call on."""
+    rings."""
 
     def __init__(
         self,
@@ -78,7 +81,6 @@ class Offering:
         record: CallRecord,
         legs: Legs,
         on_early: Callable[[CalleeLeg, Progress | Reoffer], Awaitable[None]],
-        follow: Callable[[PlanNode, Within], Coroutine[Any, Any, Result]],
     ) -> None:
         self.on_progress: Callable[[int], None] = lambda status: None
         self._media = media
@@ -86,7 +88,6 @@ class Offering:
         self._record = record
         self._legs = legs
         self._on_early = on_early
-        self._follow = follow
 
     async def ring(self, ring: Ring, within: Within) -> Result:
         """Let it ring for as long as it may. Raises MediaUnavailable."""
@@ -125,9 +126,7 @@ class Offering:
         if not tasks:
             return
         self._legs.completed = self._legs.completed or winner is not None
-        for task in tasks:
-            task.cancel()
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
+        for result in await stopped(tasks):
             if isinstance(result, Answer) and result is not winner:
                 self._cut(result.leg.ring, within)
                 self._legs.leave([result.leg], winner and winner.leg)
@@ -225,7 +224,7 @@ class Offering:
     def _send_on(
         self, leg: CalleeLeg, node: PlanNode, inbox: _Inbox, within: Within
     ) -> asyncio.Task[Result]:
-        task = asyncio.create_task(self._follow(node, within._replace(final=True)))
+        task = asyncio.create_task(within.follow(node, within._replace(final=True)))
         task.add_done_callback(lambda done: inbox.put((leg, done)))
         return task
 

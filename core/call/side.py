@@ -28,6 +28,7 @@ from core.sip.session import (
     Session,
     SessionEvent,
 )
+from core.unheard import unheard
 
 __all__ = ["Left", "Side", "answer_offer"]
 
@@ -42,6 +43,10 @@ Left = tuple[str, str]
 """Who left (``caller``, ``callee``, ``system``) and why, if they said."""
 
 
+def _middle() -> None:
+    """Who has no name is in the middle of the media session."""
+
+
 async def _ignore(direction: str) -> None:
     """Nobody is on the other side."""
 
@@ -53,18 +58,20 @@ class Side:
         self,
         leg: Leg,
         media: MediaSession,
-        left: asyncio.Future[Left],
+        on_left: Callable[[asyncio.Future[Left]], None],
         *,
-        name: Callable[[], str | None] = lambda: None,
+        name: Callable[[], str | None] = _middle,
         on_direction: Callable[[str], Awaitable[None]] = _ignore,
         on_referred: Callable[[Referral], None] = Referral.decline,
     ) -> None:
-        """``name`` is the leg's name in the media session; ``on_direction`` hears that it holds or
-        resumes, ``on_referred`` that it wants to transfer the call."""
+        """``on_left`` is given ``left`` as soon as it is done. ``name`` is the leg's name in the media
+        session; ``on_direction`` hears that it holds or resumes, ``on_referred`` that it wants to
+        transfer the call."""
         self.leg = leg
-        self.left = left
+        self.left: asyncio.Future[Left] = asyncio.get_running_loop().create_future()
         self.direction = "sendrecv"
         self._media = media
+        self._on_left = on_left
         self._name = name
         self._on_direction = on_direction
         self._on_referred = on_referred
@@ -78,9 +85,11 @@ class Side:
         return self.direction in _DEAF
 
     def close(self) -> None:
-        """What is still to be done no longer matters."""
+        """What is still to be done no longer matters, and nothing is told any more."""
         if self._chore is not None:
             self._chore.cancel()
+        self._on_left = unheard
+        self._name, self._on_direction, self._on_referred = _middle, _ignore, Referral.decline
 
     async def handed_over(self) -> None:
         """Do what was wanted until now; what comes from then on is for whoever listens next."""
@@ -95,6 +104,7 @@ class Side:
             vanished = isinstance(event, Ended) and not event.by_remote and event.reason == VANISHED
             self.leg.gone = not vanished
             self.left.set_result(("system" if vanished else self.leg.by, event.reason))
+            self._on_left(self.left)
         elif isinstance(event, Referred):
             self._on_referred(event.referral)
         elif not isinstance(event, Confirmed) or event.sdp:
@@ -113,6 +123,7 @@ class Side:
             return
         if error := chore.exception():
             self.left.set_exception(error)
+            self._on_left(self.left)
         else:
             self._go_on()
 

@@ -69,10 +69,11 @@ class CallState:
             by="caller",
         )
         self.caller.session = session
+        legs = {self.caller.name: self.caller}
         self.media = LastingMedia(
             media,
             self.caller,
-            lambda name: self.legs.named[name],
+            legs.__getitem__,
             on_moved=self._media_moved,
             on_failed=on_media_failed,
         )
@@ -82,7 +83,7 @@ class CallState:
         self.playing = Playing(self.media, self.gone.done)
         follows = facts.direction is Direction.OUTGOING
         self.early = Early(self.caller, self.media, follows=follows, profile=profile)
-        self.legs = Legs(self.caller, self.media)
+        self.legs = Legs(legs, self.media)
         self.dialler = Dialler(self.media, surroundings, record, self.legs, self.early.callee)
         self.working: asyncio.Task[CallEnd] | None = None
         self.line: Side | None = None  # a caller whom we have answered, and nobody else yet
@@ -98,6 +99,22 @@ class CallState:
             self.gone.set_result(end)
             if self.working is not None:
                 self.working.cancel()
+
+    async def close(self) -> None:
+        """Whatever was going on ends, and the ports are free.
+
+        What the parts of a call hear of each other makes circles of references, which would stay until
+        the collector comes by. They are undone here: a call that is over is gone at once.
+        """
+        self.early.close()
+        self.keys.close()
+        self.legs.end(self.why())
+        if self.line is not None:
+            self.line.close()
+        self.recorder.close()
+        await self.media.close()
+        self.aftermath.close()
+        self.working = self.line = self.talk = self.heir = None
 
     def caller_left(self, end: CallEnd) -> None:
         """The caller hung up before anybody was there; that ends it unless it was left to somebody."""
@@ -123,14 +140,10 @@ class CallState:
 
     def wait(self) -> None:
         """The caller is answered and talks to nobody yet: should he hang up, the call is over."""
-        left: asyncio.Future[Left] = asyncio.get_running_loop().create_future()
-        left.add_done_callback(self._hung_up)
-        self.line = Side(self.caller, self.media, left)
+        self.line = Side(self.caller, self.media, self._hung_up)
 
     def _hung_up(self, left: asyncio.Future[Left]) -> None:
         """The caller left us, who had answered him; nobody of the company has spoken with him."""
-        if left.cancelled():
-            return
         if error := left.exception():
             log.error("call.broken", exc_info=error)
             self.leave(ended(self.record, FAILED, "internal"))

@@ -29,6 +29,7 @@ from core.media.party import CALLER, Party
 from core.media.tape import Tape
 from core.ports import Loudness, OnKey
 from core.sdp import PLAIN, Profile
+from core.unheard import unheard
 
 __all__ = ["RtpengineSession"]
 
@@ -51,7 +52,7 @@ class RtpengineSession:
         self._connected: Party | None = None  # with whoever is in the middle
         self._joined: set[str] = set()  # those whose ringing stub is gone
         self._delayed = False  # the caller made no offer and has not answered ours yet
-        self._on_key: OnKey = lambda party, key, milliseconds: None
+        self._on_key: OnKey = unheard
 
     async def open(self, caller_sdp: bytes) -> bytes:
         """Join the caller to the stub; the answer is ready to be sent as early media."""
@@ -348,6 +349,7 @@ class RtpengineSession:
 
     async def close(self) -> None:
         """Free everything. What happens to the server is no concern of an ended call."""
+        self._on_key = unheard
         self._tape.close()
         await self._exchange.close()
 

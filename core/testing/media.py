@@ -10,6 +10,7 @@ from core.errors import MediaUnavailable
 from core.library import BY_ID
 from core.ports import Loudness, OnKey
 from core.sdp import PLAIN, Profile
+from core.unheard import unheard
 
 __all__ = ["MemoryMedia", "MemoryMediaSession", "MemoryRoom", "MemorySounds"]
 
@@ -174,7 +175,8 @@ class MemoryMediaSession:
         self._do(f"drop {leg}", b"")
 
     async def close(self) -> None:
-        """Note it."""
+        """Note it; nobody hears of keys any more."""
+        self.on_key = unheard
         self.verbs.append("close")
 
     def _do(self, verb: str, sdp: bytes) -> bytes:

@@ -28,7 +28,7 @@ LAYERS = (
         | {"errors", "events", "ids", "settings"},
     ),
     ("core", {"_russian", "library"}),
-    ("core", {"numbers", "background", "clock", "sdp", "sdp_body"}),
+    ("core", {"numbers", "background", "unheard", "clock", "sdp", "sdp_body"}),
     ("core", {"ports", "office", "contributions", "hookspecs"}),
     ("core", {"_slowcodes", "_slowhours", "_slownumbering", "_slowplan", "_fastroute", "_slowroute"}),
     ("core", {"logs", "metrics", "supervisor", "control", "drain"}),

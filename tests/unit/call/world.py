@@ -76,13 +76,15 @@ class FakeSession(Session):
         self.on_close = None
 
     def say(self, event):
-        if self.listener is not None:
-            self.listener(event)
+        listener = self.listener
         if isinstance(event, Ended | Failed | Cancelled):
             self._close()
+        if listener is not None:
+            listener(event)
 
     def _close(self):
         self.state = SessionState.ENDED
+        self.listener = None
         on_close, self.on_close = self.on_close, None
         if on_close is not None:
             on_close()
