@@ -122,14 +122,14 @@ def run(first: int, step: int, arguments: list[str]) -> list[str]:
 
     def survives(which: int) -> bool:
         began = time.monotonic()
-        found = noticed(lambda: make(which), [*tests_of(mutants[which]), *arguments])
+        found = noticed(lambda: make(which), [*suite_of(mutants[which]), *arguments])
         print(f"{time.monotonic() - began:6.1f} s {found} {mutants[which]}", file=sys.stderr)
         return not found
 
     return [mutants[which] for which in range(first, len(mutants), step) if survives(which)]
 
 
-def tests_of(mutant: str) -> list[str]:
+def suite_of(mutant: str) -> list[str]:
     """Those that can notice a mistake in the file that is named first; the quick ones come first."""
     names = next((names for part, names in _LOOK_AT.items() if part in mutant), _DECISIONS)
     return [f"tests/unit/{name}.py" for name in names]

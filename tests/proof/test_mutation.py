@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.proof.compiled_mutants import tests_of
+from tests.proof.compiled_mutants import suite_of
 from tests.proof.mutation import comparisons, mutants
 from tests.support.sanitized import ROOT, copy
 
@@ -95,7 +95,7 @@ def test_mistakes_are_noticed():
 
 def test_comparisons_of_the_oracle_are_noticed():
     every = [
-        (module, number, what, [*tests_of(module), "-k", "not fast"])
+        (module, number, what, [*suite_of(module), "-k", "not fast"])
         for module in ORACLE
         for number, what in comparisons(module)
     ]
