@@ -175,12 +175,19 @@ class MediaSession(Protocol):
     raises. Who joins and leaves changes nobody's ports: nobody needs a re-INVITE.
     """
 
-    async def open(self, caller_sdp: bytes) -> bytes:
-        """Take the caller's offer; the answer connects the caller to the stub leg (no callee yet)."""
+    async def open(self, caller_sdp: bytes) -> None:
+        """Take the caller's offer. The server hears of it with ``alone``, or with who rings first."""
+        ...
+
+    async def alone(self) -> bytes:
+        """Our answer for a caller who is to hear us before he is joined with anybody.
+
+        Until then, or until ``connect``, nothing can be played to him. Said again it is the same.
+        """
         ...
 
     def told(self) -> None:
-        """The caller was sent the SDP that ``open`` or ``connect`` returned last (in a 183, say).
+        """The caller was sent the SDP that ``alone`` or ``connect`` returned last (in a 183, say).
 
         From then on it keeps that codec, whoever answers. Until then a callee is offered all that
         the caller speaks, which spares transcoding.

@@ -136,7 +136,7 @@ class Early:
         """
         if self._chores:
             await asyncio.wait(self._chores)
-        self._sdp = self._offer or self._media.sent(None)
+        self._sdp = self._offer or await self._media.alone()
         self.answer()
         if self._offer:
             await self._learn()
@@ -146,11 +146,13 @@ class Early:
         """Whether the caller hears us, and nobody else yet."""
         return self._sounding or self._caller.answered
 
-    def sounds(self) -> bool:
-        """Let the caller hear us before the answer, if he can; whether he does."""
+    async def sounds(self) -> bool:
+        """Let the caller hear us before the answer, if he can; whether he does. Raises
+        MediaUnavailable."""
         if not self._told and not self._caller.answered and not self._offer:
+            answer = await self._media.alone()
             self._told = self._sounding = True
-            self._session.progress(_SOUNDS, self._media.sent(None))
+            self._session.progress(_SOUNDS, answer)
             self._media.told()
             self.heard()
         return self.heard_us

@@ -99,11 +99,14 @@ class LastingMedia:
 
     # --- MediaSession ----------------------------------------------------------------------------
 
-    async def open(self, caller_sdp: bytes) -> bytes:
+    async def open(self, caller_sdp: bytes) -> None:
         """Take the caller's offer."""
-        answer = await self._media.open(caller_sdp)
+        await self._media.open(caller_sdp)
         self._begun()
-        return answer
+
+    async def alone(self) -> bytes:
+        """The answer for a caller who hears us."""
+        return await self._lasting(self._media.alone)
 
     async def begin(self) -> None:
         """Without a caller."""

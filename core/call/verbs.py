@@ -260,7 +260,7 @@ class Verbs:
         melody = await state.surroundings.clip(state.options.melody)
         if melody is not None:
             await state.media.whole()
-            if state.early.sounds() and await state.playing.music(melody):
+            if await state.early.sounds() and await state.playing.music(melody):
                 return
         if state.early.heard_us:
             await state.playing.music(state.surroundings.ringback())

@@ -1,6 +1,7 @@
 """One call as rtpengine has it: offers and answers from tag to tag, each said as its parties need it.
 
-Every leg has one via-branch. Which server has the call is chosen by the first request.
+Every pair of tags has a via-branch of its own: by one that it knows rtpengine takes a tag that is new
+for the party of that branch (measured). Which server has the call is chosen by the first request.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ class Exchange:
             {
                 "from-tag": from_tag,
                 "to-tag": to_tag,
-                "via-branch": f"br-{to_tag}",
+                "via-branch": f"br-{from_tag}-{to_tag}",
                 "replace": ("origin", "zero-address"),
                 "sdp": body,
                 **arguments,

@@ -1,12 +1,13 @@
 """The audio of one call: one rtpengine call-id whose legs are joined, parted and joined again.
 
-How it works, in the words of rtpengine: the caller is the tag ``A``. While nobody has answered it is
-joined to ``ivr``, a stub that sends nothing, so that prompts can be played to it. A callee ``X`` is
-offered from a stub of its own, ``ring-X``: its early media and its answer touch nobody else. When X
-answers, A is offered to X anew; thanks to ``port-latching`` neither side's port changes, so neither
-needs a re-INVITE. Tags are ours, not SIP's. Each party has a
-profile (plain RTP, SDES, WebRTC): a caller's stands in its offer, a callee's is what it is offered
-until its answer tells.
+How it works, in the words of rtpengine: the caller is the tag ``A``. A callee ``X`` is offered from a
+stub of its own, ``ring-X``: its early media touches nobody else. When X answers, A is offered to X, and
+the stub goes; thanks to ``port-latching`` neither side's port changes, so neither needs a re-INVITE. A
+caller who is to hear us before anybody answers, or when nobody talks with him, is joined to ``ivr``, a
+stub that sends nothing, so that prompts can be played to him; of others rtpengine need not know.
+
+Tags are ours, not SIP's. Each party has a profile (plain RTP, SDES, WebRTC): a caller's stands in its
+offer, a callee's is what it is offered until its answer tells.
 
 Here is who is in the middle and who is joined with him; how two are joined stands in ``joining``, who
 is not heard in ``hearing``, what is written down in ``tape``.
@@ -54,14 +55,21 @@ class RtpengineSession:
         self._delayed = False  # the caller made no offer and has not answered ours yet
         self._on_key: OnKey = unheard
 
-    async def open(self, caller_sdp: bytes) -> bytes:
-        """Join the caller to the stub; the answer is ready to be sent as early media."""
+    async def open(self, caller_sdp: bytes) -> None:
+        """Take the caller's offer. Nothing is asked of rtpengine for a caller who hears nothing yet."""
         caller = self._middle
         caller.offered = caller_sdp
         caller.describe(caller_sdp)
         caller.body = sdp.cheapest_first(caller.with_events(sdp.audio_only(caller_sdp)))
+        sdp.preferred(caller.body), sdp.connection(caller.body)  # else nobody is to ring for it
         self._exchange.begin()
-        return await self._joining.to_stub(caller)
+
+    async def alone(self) -> bytes:
+        """Join the caller to the stub; the answer is ready to be sent as early media."""
+        caller = self._middle
+        if not caller.sent:
+            await self._joining.to_stub(caller)
+        return caller.sent
 
     async def begin(self) -> None:
         """Callees may ring for a caller who is one of them."""
@@ -143,9 +151,9 @@ class RtpengineSession:
             return caller.sent
         if answer is not party.body:
             party.describe(answer)
-        if party.tag not in self._joined:
-            await self._exchange.answer(party.ring, party.tag, answer)
         reply = await self._joining.join(party, answer, caller)
+        if not caller.sent:  # he is new to the server
+            await self._joining.listen(caller)
         if party.tag not in self._joined:
             await self._exchange.delete(party.ring)
             self._joined.add(party.tag)
@@ -156,6 +164,7 @@ class RtpengineSession:
         """Join a newcomer that made an offer with whoever is in the middle; the answer for it."""
         if self._delayed:
             raise MediaRefused()
+        await self.alone()
         self.told()
         party, caller = Party(leg), self._middle
         party.offered = offer
@@ -309,7 +318,8 @@ class RtpengineSession:
         self._hearing.begin()
         self._connected = None
         if not answered:
-            await self._joining.to_stub(caller)
+            if caller.sent:
+                await self._joining.to_stub(caller)
             return b""
         body = await self._exchange.offer(caller.stub, caller.tag, sdp.hold(caller.body))
         self._delayed = caller.asked = True
@@ -338,13 +348,15 @@ class RtpengineSession:
             del self._parties[party.tag]  # of a queue's call phones may ring for hours
             return
         self._joined.remove(party.tag)
+        connected = party is self._connected
+        if connected:  # first: one who was joined with nobody else would be deleted, too (measured)
+            self._connected = None
+            await self._joining.to_stub(self._middle)
         await self._exchange.request(
             "delete", {"from-tag": self._middle.tag, "to-tag": party.tag, **AT_ONCE}
         )
         self._hearing.forget(party)
-        if party is self._connected:
-            self._connected = None
-            await self._joining.to_stub(self._middle)
+        if connected:
             await self._hearing.part(self._middle)
 
     async def close(self) -> None:

@@ -62,9 +62,13 @@ class MemoryMediaSession:
         self.verbs: list[str] = []
         self._server = server
 
-    async def open(self, caller_sdp: bytes) -> bytes:
+    async def open(self, caller_sdp: bytes) -> None:
+        """Note it."""
+        self._do("open", b"")
+
+    async def alone(self) -> bytes:
         """The stub's SDP."""
-        return self._do("open", b"stub")
+        return self._do("alone", b"stub")
 
     def told(self) -> None:
         """Note it."""

@@ -24,11 +24,12 @@ from core.media.rtp import RtpPeer
 from core.media.rtpengine import NgClient
 from core.media.server import RtpengineServer
 from core.media.tones import heard_seconds
+from core.ports import MediaSession
 from core.settings import Address, MediaSettings
 from core.supervisor import die_with_parent
 from tests.support.free_ports import free_port
 
-__all__ = ["Rtpengine", "media", "media_settings", "peers", "running_media", "until_hears"]
+__all__ = ["Rtpengine", "alone", "media", "media_settings", "peers", "running_media", "until_hears"]
 
 
 _lent = ExitStack()
@@ -43,6 +44,12 @@ def media_settings(size: int = 100, until: ExitStack = _lent) -> MediaSettings:
     ports.lend()
     until.callback(ports.release)
     return MediaSettings(port_min=ports.first, port_max=ports.last)
+
+
+async def alone(session: MediaSession, offer: bytes) -> bytes:
+    """Open it for a caller who is to hear us; our answer."""
+    await session.open(offer)
+    return await session.alone()
 
 
 async def figures(server: RtpengineServer) -> MediaStatistics:

@@ -183,7 +183,7 @@ class HearingSession(MemoryMediaSession):
 
     async def open(self, caller_sdp):
         self.middle = self.names["caller"] = name_in(caller_sdp)
-        return await super().open(caller_sdp)
+        await super().open(caller_sdp)
 
     async def found(self, leg, answer):
         self.middle = self.names[leg] = name_in(answer)

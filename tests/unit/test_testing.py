@@ -117,7 +117,8 @@ def test_board_shows_the_moment():
 async def test_media_notes_its_verbs_and_can_be_away():
     media = testing.MemoryMedia()
     session = media.session(new_id())
-    assert await session.open(b"sdp") == b"stub"
+    await session.open(b"sdp")
+    assert await session.alone() == b"stub"
     assert await session.ring("leg1") == b"offer leg1"
     assert await session.connect("leg1", b"sdp") == b"answer leg1"
     media.up = False
@@ -125,7 +126,7 @@ async def test_media_notes_its_verbs_and_can_be_away():
     with pytest.raises(MediaUnavailable):
         await session.ring("leg2")
     await session.close()
-    assert session.verbs == ["open", "ring leg1", "connect leg1", "close"]
+    assert session.verbs == ["open", "alone", "ring leg1", "connect leg1", "close"]
 
 
 async def test_a_plugin_that_uses_the_office_needs_no_database(sunsim_office, sunsim_clock):

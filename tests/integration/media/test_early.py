@@ -15,12 +15,13 @@ from tests.integration.media.test_session import (
     talk,
     until_silent,
 )
+from tests.support.media import alone
 
 
 async def test_early_media_goes_on_when_its_callee_answers(media):
     session = media.session(new_id())
     async with peers(PCMA, PCMA) as (caller, callee):
-        opened = await session.open(caller.sdp)
+        opened = await alone(session, caller.sdp)
         callee.connect(await session.ring("b"))
         early = await session.connect("b", callee.sdp)
         session.told()
@@ -113,7 +114,7 @@ async def test_a_caller_without_an_offer_gets_ours(media, codec):
 async def test_hold_before_the_answer_lasts_until_it_is_taken_back(media):
     session = media.session(new_id())
     async with peers(PCMA, PCMA) as (caller, callee):
-        opened = await session.open(caller.sdp)
+        opened = await alone(session, caller.sdp)
         session.told()
         callee.connect(await session.ring("b"))
         held = await session.reoffer(None, directed(caller.sdp, "sendonly"))

@@ -8,7 +8,7 @@ from core import sdp
 from core.ids import new_id
 from core.media.rtp import RtpPeer
 from core.media.tones import tone
-from tests.support.media import until_hears
+from tests.support.media import alone, until_hears
 from tests.support.sound import dtmf
 from tests.support.waiting import until
 
@@ -68,12 +68,19 @@ async def test_keys_reach_the_other_side_under_its_payload_type(talk, events):
     assert other.heard == []
 
 
+async def test_keys_of_a_caller_with_whom_nobody_talks_any_more(talk):
+    here = await talk(101, 101)
+    await here.session.drop("b")
+    await here.caller.press("5")
+    await until(lambda: here.heard == [(None, "5")])
+
+
 async def test_keys_of_a_caller_with_whom_nobody_talks_yet(media):
     caller = await RtpPeer.open()
     session = media.session(new_id())
     heard = []
     session.listen(lambda party, key, milliseconds: heard.append((party, key, milliseconds)))
-    caller.connect(await session.open(caller.sdp))
+    caller.connect(await alone(session, caller.sdp))
     await caller.press("5", 0.2)
     await until(lambda: heard)
     assert heard == [(None, "5", 200)]
@@ -118,7 +125,7 @@ async def test_tones_in_the_voice_of_a_caller_without_events_are_keys(media, by_
     session.listen(lambda party, key, milliseconds: heard.append((party, key)))
     if by_info:  # which it may know as well
         session.by_info(None)
-    caller.connect(await session.open(caller.sdp))
+    caller.connect(await alone(session, caller.sdp))
     for key in "5#0":
         caller.play(dtmf(key), repeat=False)
         await until(lambda: heard[-1:] == [(None, key)])  # noqa: B023
@@ -137,7 +144,7 @@ async def test_events_and_nothing_in_the_voice_count_for_who_knows_events(media)
     session = media.session(new_id())
     heard = []
     session.listen(lambda party, key, milliseconds: heard.append((party, key)))
-    caller.connect(await session.open(caller.sdp))
+    caller.connect(await alone(session, caller.sdp))
     caller.play(dtmf("5"), repeat=False)
     await asyncio.sleep(0.5)
     await caller.press("7")

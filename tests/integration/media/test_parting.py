@@ -7,7 +7,7 @@ from core.media.g711 import PCMA, PCMU
 from core.media.tones import tone, write_wav
 from tests.integration.media.test_reoffer import directed, version
 from tests.integration.media.test_session import audio, talk, until_silent
-from tests.support.media import figures, peers, until_hears
+from tests.support.media import alone, figures, peers, until_hears
 
 MUSIC, OTHER = 350, 1200
 
@@ -19,7 +19,7 @@ def music(tmp_path, frequency=MUSIC):
 
 async def joined(session, caller, callee):
     """A caller and the callee ``b``, who talk."""
-    opened = await session.open(caller.sdp)
+    opened = await alone(session, caller.sdp)
     callee.connect(await session.ring("b"))
     caller.connect(await session.connect("b", callee.sdp))
     session.told()
@@ -122,7 +122,7 @@ async def test_a_consultation_while_the_caller_hears_music(media, tmp_path):
 async def test_a_newcomer_with_an_offer_takes_a_place(media):
     session = media.session(new_id())
     async with peers(PCMA, PCMA, PCMU) as (caller, callee, newcomer):
-        opened = await session.open(caller.sdp)  # it rings at b, and c picks the call up
+        opened = await alone(session, caller.sdp)  # it rings at b, and c picks the call up
         callee.connect(await session.ring("b"))
         caller.connect(opened)
         newcomer.connect(await session.admit("c", newcomer.sdp))

@@ -15,7 +15,7 @@ from core.media.rtpengine import NgClient, ServerGone
 from core.media.server import RtpengineServer
 from core.settings import MediaSettings
 from tests.integration.media.test_session import talk
-from tests.support.media import Rtpengine, figures, peers
+from tests.support.media import Rtpengine, alone, figures, peers
 from tests.support.waiting import until
 
 
@@ -35,7 +35,7 @@ class Pool:
         for _ in range(count):
             call_id = new_id()
             session = self.server.session(call_id)
-            await session.open(peer.sdp)
+            await alone(session, peer.sdp)
             opened.append((call_id, session))
         peer.close()
         return opened
@@ -147,7 +147,7 @@ async def test_calls_wait_for_the_only_server(tmp_path):
     async with pool(tmp_path, 1) as here:
         ((_, session),) = await here.open()
         async with peers(PCMA, PCMA) as (caller, callee):
-            caller.connect(await session.open(caller.sdp))
+            caller.connect(await alone(session, caller.sdp))
             callee.connect(await session.ring("b"))
             caller.connect(await session.connect("b", callee.sdp))
             here.engines[0].signal(signal.SIGSTOP)
@@ -220,7 +220,7 @@ async def test_a_call_that_no_server_took_is_closed_without_a_word(tmp_path):
         here.engines[0].signal(signal.SIGKILL)
         session = here.server.session(new_id())
         with pytest.raises(MediaUnavailable):
-            await session.open(b"v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 8\r\n")
+            await alone(session, b"v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 8\r\n")
         failures = here.server.servers()[0].failures
         await session.close()
         assert here.server.servers()[0].failures == failures

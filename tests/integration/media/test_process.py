@@ -19,7 +19,7 @@ from core.media.rtp import RtpPeer
 from core.media.server import RtpengineServer
 from core.settings import MediaSettings
 from tests.support.free_ports import free_port
-from tests.support.media import figures, media_settings, running_media
+from tests.support.media import alone, figures, media_settings, running_media
 from tests.support.waiting import until
 
 
@@ -43,7 +43,7 @@ async def test_start_answer_and_stop_with_calls(tmp_path):
     pid = server.process.pid
     peer = await RtpPeer.open()
     for _ in range(5):
-        await server.session(new_id()).open(peer.sdp)
+        await alone(server.session(new_id()), peer.sdp)
     peer.close()
     child = server.process._child
     await server.stop()
@@ -51,7 +51,7 @@ async def test_start_answer_and_stop_with_calls(tmp_path):
     assert child.returncode == 0
     assert not await server.healthy()
     with pytest.raises(MediaUnavailable):
-        await server.session(new_id()).open(peer.sdp)
+        await alone(server.session(new_id()), peer.sdp)
 
 
 async def test_a_recording_survives_the_stop(tmp_path):
@@ -59,7 +59,7 @@ async def test_a_recording_survives_the_stop(tmp_path):
         peer = await RtpPeer.open()
         client = server.process.client
         session = server.session(new_id())
-        peer.connect(await session.open(peer.sdp))
+        peer.connect(await alone(session, peer.sdp))
         await client.request("start recording", {"call-id": session.call_id})
         peer.play([0] * 160)
         captures = tmp_path / "recordings/pcaps"
@@ -75,7 +75,7 @@ async def test_a_killed_child_is_replaced_and_its_sessions_end_at_once(tmp_path)
         peer = await RtpPeer.open()
         call_id = new_id()
         session = server.session(call_id)
-        await session.open(peer.sdp)
+        await alone(session, peer.sdp)
         pid = server.process.pid
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(MediaUnavailable):
@@ -87,7 +87,7 @@ async def test_a_killed_child_is_replaced_and_its_sessions_end_at_once(tmp_path)
             await session.ring("b1")
         await session.close()
         fresh = server.session(new_id())
-        await fresh.open(peer.sdp)
+        await alone(fresh, peer.sdp)
         assert (await figures(server)).sessions == 1
         assert deaths == [call_id]
         peer.close()
@@ -102,7 +102,7 @@ async def test_a_hung_child_costs_no_more_than_the_deadline(tmp_path):
             assert not await server.healthy()
             async with asyncio.timeout(30):
                 with pytest.raises(MediaUnavailable):
-                    await server.session(new_id()).open(peer.sdp)
+                    await alone(server.session(new_id()), peer.sdp)
         finally:
             os.kill(server.process.pid, signal.SIGCONT)
             peer.close()
@@ -196,7 +196,7 @@ async def test_neighbours_are_used_and_left_alone(tmp_path):
         assert await server.healthy()
         peer = await RtpPeer.open()
         session = server.session(new_id())
-        await session.open(peer.sdp)
+        await alone(session, peer.sdp)
         assert (await figures(neighbour)).sessions == 1
         await session.close()
         peer.close()
@@ -213,6 +213,6 @@ async def test_a_dead_neighbour_is_known_at_once(tmp_path):
     async with asyncio.timeout(60):
         assert not await server.healthy()
         with pytest.raises(MediaUnavailable):
-            await server.session(new_id()).open(peer.sdp)
+            await alone(server.session(new_id()), peer.sdp)
     peer.close()
     await server.stop()

@@ -9,7 +9,7 @@ from core.ids import new_id
 from core.media.server import RtpengineServer
 from core.sdp import BEST_EFFORT, PLAIN, SDES, WEBRTC, Keys, Profile
 from tests.integration.media.test_reoffer import directed
-from tests.support.media import media_settings
+from tests.support.media import alone, media_settings
 from tests.support.voices import PCMA, PCMU, converse, voice
 
 KEY = b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + b"A" * 40 + b"\r\n"
@@ -65,7 +65,7 @@ async def test_a_callee_is_offered_what_it_speaks(media, offered):
 async def test_a_caller_is_answered_as_it_offers_whoever_answers(media, offer, spoken):
     session = media.session(new_id())
     async with voice(PCMA) as caller, voice(PCMA) as callee:
-        early = await session.open(offer(caller.sdp))
+        early = await alone(session, offer(caller.sdp))
         assert sdp.profile(early) == spoken
         rings = await session.ring("b1", PLAIN)
         assert sdp.profile(rings) == PLAIN

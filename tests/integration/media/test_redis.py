@@ -14,7 +14,7 @@ from core.media.g711 import PCMA
 from core.media.server import RtpengineServer
 from tests.integration.media.test_session import talk
 from tests.support.free_ports import free_port
-from tests.support.media import figures, media_settings, peers
+from tests.support.media import alone, figures, media_settings, peers
 from tests.support.waiting import until
 
 PASSWORD = "open-sesame-42"
@@ -57,7 +57,7 @@ async def test_a_killed_child_comes_back_with_its_calls(tmp_path):
             command = Path(f"/proc/{server.process.pid}/cmdline").read_text()
             assert PASSWORD not in command
             session = server.session(new_id())
-            await session.open(caller.sdp)
+            await alone(session, caller.sdp)
             callee.connect(await session.ring("b"))
             caller.connect(await session.connect("b", callee.sdp))
             await talk(caller, callee, 0.5)
@@ -83,7 +83,7 @@ async def test_calls_that_nobody_owns_any_more_are_deleted_at_the_start(tmp_path
             settings = replace(media_settings(100, ports), redis=f"{PASSWORD}@{address}/3")
             killed = RtpengineServer(settings, tmp_path / "media")
             await killed.start()
-            await killed.session(new_id()).open(caller.sdp)
+            await alone(killed.session(new_id()), caller.sdp)
             for watch in killed._watches:
                 await watch.stop()
             killed.process._keeper.cancel()
@@ -110,7 +110,7 @@ async def test_without_redis_calls_are_relayed_all_the_same(tmp_path):
         try:
             async with peers(PCMA, PCMA) as (caller, callee):
                 session = server.session(new_id())
-                await session.open(caller.sdp)
+                await alone(session, caller.sdp)
                 callee.connect(await session.ring("b"))
                 caller.connect(await session.connect("b", callee.sdp))
                 await talk(caller, callee, 0.5)

@@ -10,7 +10,7 @@ from core.ids import new_id
 from core.media.g711 import PCMA
 from core.media.tones import tone
 from tests.integration.media.test_session import CALLEE, CALLER, audio, talk, until_silent
-from tests.support.media import figures, peers
+from tests.support.media import alone, figures, peers
 
 
 def directed(body: bytes, direction: str) -> bytes:
@@ -29,7 +29,7 @@ def port(body: bytes) -> int:
 async def test_hold_and_resume_from_either_side(media, holder):
     session = media.session(new_id())
     async with peers(PCMA, PCMA) as (caller, callee):
-        opened = await session.open(caller.sdp)
+        opened = await alone(session, caller.sdp)
         offer = await session.ring("b")
         callee.connect(offer)
         told = await session.connect("b", callee.sdp)

@@ -9,7 +9,7 @@ from core.errors import MediaRefused, MediaUnavailable
 from core.ids import new_id
 from core.media.g711 import PCMA, PCMU
 from core.media.tones import hears, tone
-from tests.support.media import figures, peers, until_hears
+from tests.support.media import alone, figures, peers, until_hears
 
 CALLER, CALLEE, LOSER = 440, 620, 1000
 
@@ -53,7 +53,7 @@ def audio(body: bytes) -> str:
 async def test_two_hear_each_other_and_the_loser_neither(media):
     session = media.session(new_id())
     async with peers(PCMA, PCMA, PCMA) as (caller, winner, loser):
-        opened = await session.open(caller.sdp)
+        opened = await alone(session, caller.sdp)
         assert b"c=IN IP4 127.0.0.1" in opened
         rings = {peer: await session.ring(f"b{n}") for n, peer in enumerate((winner, loser))}
         for peer, offer in rings.items():
@@ -77,7 +77,7 @@ async def test_a_told_caller_gets_the_same_codec_and_port_whoever_answers(media)
     session = media.session(new_id())
     async with peers(PCMA, PCMU) as (caller, callee):
         offer = caller.sdp.replace(b"AVP 8 101", b"AVP 0 8 101")
-        early = await session.open(offer)
+        early = await alone(session, offer)
         session.told()
         callee.connect(await session.ring("b1"))
         told = await session.connect("b1", callee.sdp)
@@ -103,7 +103,7 @@ async def test_nobody_transcodes_where_both_speak_the_same(media):
 async def test_early_sounds_of_callees_reach_nobody(media):
     session = media.session(new_id())
     async with peers(PCMA, PCMA) as (caller, callee):
-        caller.connect(await session.open(caller.sdp))
+        caller.connect(await alone(session, caller.sdp))
         caller.play(tone(CALLER))
         callee.connect(await session.ring("b1"))
         callee.play(tone(LOSER))
@@ -114,7 +114,7 @@ async def test_early_sounds_of_callees_reach_nobody(media):
 async def test_another_callee_after_the_first_hung_up(media):
     session = media.session(new_id())
     async with peers(PCMA, PCMA, PCMU) as (caller, first, second):
-        opened = await session.open(caller.sdp)
+        opened = await alone(session, caller.sdp)
         session.told()
         caller.connect(opened)
         first.connect(await session.ring("b1"))
@@ -143,7 +143,7 @@ async def test_video_is_declined_and_a_keyed_caller_stays_keyed(media):
     key = b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + b"A" * 40 + b"\r\n"
     async with peers(PCMA, PCMA) as (caller, callee):
         offer = caller.sdp.replace(b"RTP/AVP", b"RTP/SAVP") + key + b"m=video 4002 RTP/SAVP 96\r\n"
-        opened = await session.open(offer)
+        opened = await alone(session, offer)
         ringing = await session.ring("b1")
         assert b"crypto" not in ringing
         told = await session.connect("b1", callee.sdp)
@@ -154,7 +154,7 @@ async def test_video_is_declined_and_a_keyed_caller_stays_keyed(media):
     assert b"RTP/AVP 8" in ringing
 
 
-async def test_sdp_that_rtpengine_cannot_read(media):
+async def test_for_sdp_that_rtpengine_cannot_read_nobody_rings(media):
     session = media.session(new_id())
     with pytest.raises(MediaRefused):
         await session.open(b"m=audio 4000 RTP/AVP 8\r\n")
@@ -167,7 +167,7 @@ async def test_calls_without_ports_left_are_refused_and_leave_nothing(media):
         with pytest.raises(MediaUnavailable) as raised:
             for _ in range(100):
                 opened.append(media.session(new_id()))
-                await opened[-1].open(caller.sdp)
+                await alone(opened[-1], caller.sdp)
         assert raised.value.sip_status == 503
         assert len(opened) > 20
     for session in opened:

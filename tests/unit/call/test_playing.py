@@ -43,7 +43,7 @@ def test_the_greeting_is_heard_before_anybody_rings():
     phone = here.phone("a", rings(), answers(2), hangs_up(20))
     here.dial(ring("a"))
     cdr = run(here.run())
-    assert here.caller.did[0] == ("answer", b"sent before")
+    assert here.caller.did[0] == ("answer", b"stub")
     assert [did[0] for did in here.caller.did] == ["answer", "bye"]
     assert heard(here) == [("play", "greeting.wav"), *RINGBACK]
     assert codes(cdr).index(StepCode.PLAYED) < codes(cdr).index(StepCode.RINGING)
@@ -67,7 +67,7 @@ def test_who_is_answered_and_reaches_nobody_is_hung_up_on():
     here.phone("a", rings(), refuses(486))
     here.dial(ring("a"))
     cdr = run(here.run())
-    assert here.caller.did == [("answer", b"sent before"), ("bye", ())]
+    assert here.caller.did == [("answer", b"stub"), ("bye", ())]
     assert (cdr.outcome, cdr.sip_status, cdr.answered_at) == (Outcome.BUSY, 486, None)
 
 
@@ -103,7 +103,7 @@ def test_the_melody_is_heard_before_the_answer():
         ("answer", b"joined phone"),
         ("bye", ()),
     ]
-    assert here.caller.did[0] == ("progress", 183, b"sent before")
+    assert here.caller.did[0] == ("progress", 183, b"stub")
     assert heard(here) == [("play", "melody.wav", "again"), ("hush",)]
 
 

@@ -150,6 +150,9 @@ class FakeMedia:
 
     async def open(self, sdp):
         await self._do("open")
+
+    async def alone(self):
+        await self._do("alone")
         return b"stub"
 
     async def ring(self, leg, profile):

@@ -59,9 +59,18 @@ TRANSCODE = {"transcode": ("PCMA", "PCMU", "opus", "G722")}
 COMMON = {"call-id": str(CALL), "ICE": "remove", "replace": ("origin", "zero-address")}
 
 
-async def test_opening_joins_the_caller_to_a_stub(session, client):
+async def test_a_caller_who_hears_nothing_costs_nothing(session, client):
     await session.open(CALLER)
-    tags = {"from-tag": "A", "to-tag": "ivr", "via-branch": "br-ivr", **COMMON}
+    assert client.asked == []
+    await session.ring("b1")
+    assert client.commands() == [("offer", "ring-b1", "b1")]
+
+
+async def test_a_caller_who_is_to_hear_us_is_joined_to_a_stub_once(session, client):
+    await session.open(CALLER)
+    answer = await session.alone()
+    assert answer == session.sent(None)
+    tags = {"from-tag": "A", "to-tag": "ivr", "via-branch": "br-A-ivr", **COMMON}
     stub = sdp.hold(body(1, "8"))
     latch = ("port-latching", "strict-source")
     keep = (*latch, "original-sendrecv")
@@ -69,6 +78,9 @@ async def test_opening_joins_the_caller_to_a_stub(session, client):
         ("offer", {**tags, "sdp": CALLER, "flags": latch, "transport-protocol": "RTP/AVP"}),
         ("answer", {**tags, "sdp": stub, "flags": keep}),
     ]
+    client.commands()
+    assert await session.alone() == answer
+    assert client.commands() == []
 
 
 async def test_a_ring_comes_from_a_stub_of_its_own(session, client):
@@ -81,7 +93,7 @@ async def test_a_ring_comes_from_a_stub_of_its_own(session, client):
         **COMMON,
         "from-tag": "ring-b1",
         "to-tag": "b1",
-        "via-branch": "br-b1",
+        "via-branch": "br-ring-b1-b1",
         "sdp": sdp.hold(CALLER),
         "flags": ("port-latching", "strict-source", "original-sendrecv"),
         "codec": TRANSCODE,
@@ -96,12 +108,11 @@ async def test_an_answer_joins_the_callee_with_the_caller(session, client):
     client.commands()
     told = await session.connect("b1", CALLEE)
     bodies = [arguments.get("sdp") for _, arguments in client.asked]
-    assert bodies == [CALLEE, CALLER, CALLEE, None]
-    assert client.asked[1][1]["codec"] == TRANSCODE
-    assert client.asked[3][1] == {"call-id": str(CALL), "from-tag": "ring-b1", "delete-delay": 0}
+    assert bodies == [CALLER, CALLEE, None]
+    assert client.asked[0][1]["codec"] == TRANSCODE
+    assert client.asked[2][1] == {"call-id": str(CALL), "from-tag": "ring-b1", "delete-delay": 0}
     assert told == CALLEE
     assert client.commands() == [
-        ("answer", "ring-b1", "b1"),
         ("offer", "A", "b1"),
         ("answer", "A", "b1"),
         ("delete", "ring-b1", None),
@@ -130,11 +141,12 @@ async def test_nobody_is_joined_with_a_caller_who_owes_an_answer(session, client
     await session.answered(None, body(4000, "0 8"))
     assert await session.connect("b1", CALLEE) == offer
     assert client.asked[1][1]["to-tag"] == "b1"
-    assert b"RTP/AVP 0 101" in client.asked[2][1]["sdp"]
+    assert b"RTP/AVP 0 101" in client.asked[1][1]["sdp"]
 
 
 async def test_a_caller_that_was_told_a_codec_keeps_it(session, client):
     await session.open(CALLER)
+    await session.alone()
     session.told()
     client.commands()
     await session.ring("b1")
@@ -149,7 +161,7 @@ async def test_when_the_callee_goes_the_caller_returns_to_the_stub(session, clie
     await session.connect("b1", CALLEE)
     client.commands()
     await session.drop("b1")
-    assert client.commands() == [("delete", "A", "b1"), ("offer", "A", "ivr"), ("answer", "A", "ivr")]
+    assert client.commands() == [("offer", "A", "ivr"), ("answer", "A", "ivr"), ("delete", "A", "b1")]
     await session.drop("b1")
     assert client.commands() == [("delete", "ring-b1", "b1")]
 
@@ -174,7 +186,6 @@ async def test_a_call_begins_anew_as_often_as_its_server_forgets_it(session, cli
     assert client.commands() == [
         ("answer", "ivr", "A"),
         ("offer", "ring-b1", "b1"),
-        ("answer", "ring-b1", "b1"),
         ("offer", "A", "b1"),
         ("answer", "A", "b1"),
         ("delete", "ring-b1", None),
@@ -251,17 +262,23 @@ async def test_a_reply_without_sdp_is_a_refusal(session, client):
         return {"result": b"ok"}
 
     client.request = mute
+    await session.open(CALLER)
     with pytest.raises(MediaRefused):
-        await session.open(CALLER)
+        await session.alone()
 
 
 async def test_keys_are_looked_for_in_the_voice_of_who_knows_no_events(session, client):
-    await session.open(CALLER)
-    assert "unblock DTMF" not in [command for command, *_ in client.commands()]
-    other = RtpengineSession("other", lambda: client)
-    await other.open(sdp.without_events(CALLER))
-    assert client.commands()[-1] == ("unblock DTMF", "A", None)
-    assert client.asked == []
+    tonal = sdp.without_events(CALLER)
+    for offer, wanted in ((CALLER, []), (tonal, [("unblock DTMF", "A", None)])):
+        heard, joined = (RtpengineSession(name, lambda: client) for name in ("heard", "joined"))
+        await heard.open(offer)
+        await heard.alone()
+        await joined.open(offer)
+        await joined.ring("b1")
+        alone = client.commands()
+        await joined.connect("b1", CALLEE)
+        for commands in (alone, client.commands()):
+            assert [each for each in commands if each[0] == "unblock DTMF"] == wanted
 
 
 async def test_who_knows_no_events_may_be_named_before_he_is_admitted(session, client):
