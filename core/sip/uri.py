@@ -176,7 +176,8 @@ def _known_address(text: str) -> NameAddr:
 
 
 def _tel(rest: str) -> SipUri:
-    number, *params = rest.split(";")
+    written, *params = rest.split(";")
+    number = _unescape(written)
     if not _NUMBER.fullmatch(number):
         raise UriError(f"not a telephone number: {rest!r}")
     return SipUri(scheme="tel", user=number, params=_pairs(params))
@@ -185,7 +186,8 @@ def _tel(rest: str) -> SipUri:
 def _number_and_params(user: str) -> tuple[str, dict[str, str]]:
     """``+7495…;phone-context=x`` taken apart; ``;`` in any other user is part of the name."""
     number, *params = user.split(";")
-    return (number, _pairs(params)) if _NUMBER.fullmatch(number) else (user, {})
+    is_number = _NUMBER.fullmatch(_unescape(number))  # ``#`` may have been written as ``%23``
+    return (number, _pairs(params)) if is_number else (user, {})
 
 
 def _host_and_port(place: str) -> tuple[str, int | None]:
