@@ -22,7 +22,8 @@ test: setup-test ## run all tests
 	@$(BIN)/pytest -q -n $(PROCESSES) $(ARGS)
 
 proof: setup-proof ## the long proofs: fuzzing, soaks, many examples
-	@SUNSIM_PROOF=1 $(BIN)/pytest -q -n 3 --timeout=3600 -m proof $(ARGS)
+	@SUNSIM_PROOF=1 $(BIN)/pytest -q -n 3 --timeout=3600 -m "proof and not alone" $(ARGS)
+	@SUNSIM_PROOF=1 $(BIN)/pytest -q --timeout=7200 -m alone $(ARGS)
 
 check: setup-test ## lint, formatting, types, architecture
 	@$(BIN)/ruff check .

@@ -22,7 +22,7 @@ from tests.support.free_ports import free_port
 from tests.support.instance import company_in, own_instance
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.proof, pytest.mark.timeout(7200)]
+pytestmark = [pytest.mark.proof, pytest.mark.alone, pytest.mark.timeout(7200)]
 
 MINUTES = float(os.environ.get("SUNSIM_PROOF_MINUTES", "30"))
 RATE, TALK = 5.0, 2.0

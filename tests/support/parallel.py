@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 ORDER = ("tests/e2e", "tests/integration", "tests/unit/routing", "tests/unit")
 """Folders by how long their files take; the others come last."""
 PROOFS = (
-    "tests/proof/test_way.py",
     "tests/proof/test_mutation.py",
     "tests/unit/routing",
     "tests/proof",

@@ -120,6 +120,7 @@ def test_an_invite_is_found_again_when_it_comes_out():
 
 
 @pytest.mark.proof
+@pytest.mark.alone
 @pytest.mark.skipif(os.environ.get("SUNSIM_PROOF") != "1", reason="a long proof: make proof")
 @pytest.mark.timeout(300)
 def test_the_whole_comparison():
