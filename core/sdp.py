@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from enum import StrEnum
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from core.errors import MediaRefused
@@ -172,12 +173,32 @@ def without_webrtc(sdp: bytes) -> bytes:
 
 def connection(sdp: bytes) -> tuple[str, int]:
     """Where the stream is to be sent: its own ``c=`` line, else the session's, and its port."""
-    body = read(sdp)
+    return _connection(read(sdp))[1:]
+
+
+def _connection(body: Body) -> tuple[str, str, int]:
     for line in (*reversed(body.audio), *reversed(body.session)):
         words = line.split()
         if line.startswith(b"c=") and len(words) == 3:
-            return words[2].partition(b"/")[0].decode("latin-1"), port(body.audio[0])
+            host = words[2].partition(b"/")[0]
+            return words[1].decode("latin-1"), host.decode("latin-1"), port(body.audio[0])
     raise MediaRefused()
+
+
+def check(sdp: bytes) -> None:
+    """Raises MediaRefused for a body that the media server would not read: it must begin with ``v=``
+    and ``o=`` (RFC 8866 §5), and its audio be at an address, not at a name."""
+    session = read(sdp).session
+    opening = session[:2] if len(session) > 1 else (b"", b"")
+    if opening[0] != b"v=0" or not opening[1].startswith(b"o=") or len(opening[1].split()) < 6:
+        raise MediaRefused()
+    family, host, _ = _connection(read(sdp))
+    try:
+        fits = family == f"IP{ip_address(host).version}"
+    except ValueError:
+        fits = False
+    if not fits:
+        raise MediaRefused()
 
 
 def direction(sdp: bytes) -> str:

@@ -43,6 +43,7 @@ class Consultation:
         except LegLeft as left:
             if left.leg is not by:
                 raise
+            await self._dismiss_strays(talk)
             return await Blind(by, waiting, self._step).carry_out(talk)
         await state.playing.silence()
         if isinstance(result, NotAnswered) or not await self._met(talk, result.leg, result.sdp):
@@ -67,6 +68,12 @@ class Consultation:
 
     def refuse(self) -> None:
         """Nobody waits for an answer but who hears that the call is over."""
+
+    async def _dismiss_strays(self, talk: Conversation) -> None:
+        """Who answered in the very moment in which the employee hung up is in no conversation."""
+        for leg in tuple(talk.state.legs.named.values()):
+            if leg.answered and not leg.gone and leg not in talk.pair:
+                await talk.dismiss(leg)
 
     async def _met(self, talk: Conversation, leg: CalleeLeg, body: bytes) -> bool:
         try:

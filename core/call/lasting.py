@@ -36,6 +36,7 @@ T = TypeVar("T")
 _MOVE = 8.0  # seconds for both re-INVITEs and their retransmissions; some milliseconds as a rule
 _SILENT = 408
 _AGAIN = 0.2
+_ROOM = 5  # times that a full server is asked for room
 _TRIES = 8  # times, a second apart, that a verb waits for news of a server that does not answer
 
 
@@ -68,6 +69,7 @@ class LastingMedia:
         self._on_moved = on_moved
         self._on_failed = on_failed
         self._opened = False
+        self._taken = False  # a server has done something for the call
         self._closed = False
         self._moves = 0  # how often the server was lost
         self._rung: dict[str, int] = {}  # after how many moves each party got its last offer
@@ -121,6 +123,7 @@ class LastingMedia:
     async def offer(self, profile: Profile = PLAIN) -> bytes:
         """An offer for a caller who made none."""
         offer = await self._media.offer(profile)
+        self._taken = True
         self._begun()
         return offer
 
@@ -146,7 +149,7 @@ class LastingMedia:
                 return await self._media.connect(leg, answer)
             return await self._media.connect(leg, await self._ask_again(leg))
 
-        told = await self._lasting(join)
+        told = await self._with_room(join)
         self._connected = leg
         self._parked.discard(leg)
         return told
@@ -273,22 +276,36 @@ class LastingMedia:
     # --- moving ------------------------------------------------------------------------------------
 
     async def _lasting(self, verb: Callable[[], Awaitable[T]]) -> T:
-        """Do it; if the server does not answer, once more when it does or another one is found."""
+        """Do it; if the server does not answer, once more when it does or another one is found. Nobody
+        waits for one to take a call that none has taken yet."""
         tries = _TRIES
         while True:
             await self._whole.wait()
             self._news.clear()
             try:
-                return await verb()
+                done = await verb()
             except (MediaRefused, NoRoom):
                 raise
             except MediaUnavailable:
                 tries -= 1
-                if not tries or self._closed:
+                if not tries or self._closed or not self._taken:
                     raise
                 with suppress(TimeoutError):
                     async with asyncio.timeout(1):
                         await self._news.wait()
+            else:
+                self._taken = True
+                return done
+
+    async def _with_room(self, verb: Callable[[], Awaitable[T]]) -> T:
+        """Do it; a server that is full is asked again for a second, as every call that is joined frees
+        the ports of its stubs: somebody has answered by now."""
+        for _ in range(_ROOM):
+            try:
+                return await self._lasting(verb)
+            except NoRoom:
+                await asyncio.sleep(_AGAIN)
+        return await self._lasting(verb)
 
     async def _move(self, after: float) -> None:
         loop = asyncio.get_running_loop()

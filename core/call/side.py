@@ -88,6 +88,7 @@ class Side:
         """What is still to be done no longer matters, and nothing is told any more."""
         if self._chore is not None:
             self._chore.cancel()
+        self._wanted.clear()
         self._on_left = unheard
         self._name, self._on_direction, self._on_referred = _middle, _ignore, Referral.decline
 

@@ -164,7 +164,7 @@ class MediaNode:
 class Seat:
     """Where one call is relayed: a ``Place`` of its session. ``servers`` gives them by preference."""
 
-    __slots__ = ("_servers", "call_id", "lost", "name", "node", "settled_at")
+    __slots__ = ("_choosing", "_servers", "call_id", "lost", "name", "node", "settled_at")
 
     def __init__(self, call_id: UUID, name: str, servers: Callable[[], list[MediaNode]]) -> None:
         self.call_id = call_id
@@ -173,6 +173,7 @@ class Seat:
         self.settled_at = float("inf")  # epoch seconds at which the server took the call
         self.lost = False
         self._servers = servers
+        self._choosing = asyncio.Lock()
 
     @property
     def settled(self) -> bool:
@@ -187,8 +188,11 @@ class Seat:
         """
         if self.node is None and command == "delete":
             return {}  # nobody ever took it
-        if self.node is None or not (self.settled or command == "delete"):
-            return await self._choose(command, arguments)
+        if not self.settled and (self.node is None or command != "delete"):
+            async with self._choosing:  # what rings first at the same time goes to the same server
+                if not self.settled:
+                    return await self._choose(command, arguments)
+        assert self.node is not None, "it is chosen"
         if self.lost:
             raise UnknownCall()
         if not self.node.up and command != "delete":

@@ -61,7 +61,8 @@ class RtpengineSession:
         caller.offered = caller_sdp
         caller.describe(caller_sdp)
         caller.body = sdp.cheapest_first(caller.with_events(sdp.audio_only(caller_sdp)))
-        sdp.preferred(caller.body), sdp.connection(caller.body)  # else nobody is to ring for it
+        sdp.preferred(caller.body)  # for what cannot be answered nobody is to ring
+        sdp.check(caller_sdp)
         self._exchange.begin()
 
     async def alone(self) -> bytes:
@@ -346,6 +347,8 @@ class RtpengineSession:
                 "delete", {"from-tag": party.ring, "to-tag": party.tag, **AT_ONCE}
             )
             del self._parties[party.tag]  # of a queue's call phones may ring for hours
+            if len(self._parties) == 1 and not self._middle.sent:
+                self._exchange.begin()  # nobody was left, so the server forgot the call with him
             return
         self._joined.remove(party.tag)
         connected = party is self._connected

@@ -267,3 +267,24 @@ def test_a_stream_keeps_the_name_that_a_browser_gave_it():
         "m=audio 7 RTP/AVP 8", "a=sendrecv", "a=mid:0", session=bundle
     ).replace(b"a=group:BUNDLE 0\r\nt=0 0\r\n", b"t=0 0\r\na=group:BUNDLE 0\r\n")
     assert b"a=mid" not in sdp.same_stream(later, PHONE)
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        (b"v=0\r\n", b""),
+        (b"v=0", b"v=1"),
+        (b"o=- 7 1 IN IP4", b"o=7 IN IP4"),
+        (b"c=IN IP4 192.0.2.7", b"c=IN IP4 phone.example.com"),
+        (b"c=IN IP4 192.0.2.7", b"c=IN IP4 999.1.1.1"),
+        (b"c=IN IP4 192.0.2.7", b"c=IN IP4 ::1"),
+        (b"c=IN IP4 192.0.2.7", b"c=IN IP5 192.0.2.7"),
+    ],
+)
+def test_what_the_media_server_would_not_read_is_refused_before(before, after):
+    good = body("m=audio 4000 RTP/AVP 8")
+    sdp.check(good)
+    sdp.check(good.replace(b"c=IN IP4 192.0.2.7", b"c=IN IP6 2001:db8::7"))
+    assert before in good
+    with pytest.raises(MediaRefused):
+        sdp.check(good.replace(before, after))

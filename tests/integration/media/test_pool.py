@@ -278,3 +278,16 @@ async def test_a_killed_process_finds_its_calls_again_and_leaves_those_of_others
         await again.server.start()
         assert await here.engines[0].calls() == [session.call_id]
         await again.server.stop()
+
+
+async def test_all_who_ring_first_ring_from_the_same_server(tmp_path):
+    async with pool(tmp_path, 2) as here, peers(PCMA, PCMA, PCMA) as (caller, callee, _):
+        for _ in range(5):
+            session = here.server.session(new_id())
+            await session.open(caller.sdp)
+            await asyncio.gather(*(session.ring(name) for name in "xyz"))
+            assert sorted(here.calls()) == [0, 1]
+            assert sorted([len(await engine.calls()) for engine in here.engines]) == [0, 1]
+            await session.connect("x", callee.sdp)
+            await session.close()
+            assert [await engine.calls() for engine in here.engines] == [[], []]

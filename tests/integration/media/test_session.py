@@ -195,3 +195,20 @@ async def test_hears_is_false_for_silence(media):
         with pytest.raises(TimeoutError):
             await peer.listen(0.1, patience=0.1)
         assert not hears(peer.heard, CALLER, 0.1)
+
+
+async def test_a_call_of_which_nobody_was_left_begins_anew(media):
+    session = media.session(new_id())
+    async with peers(PCMA, PCMA, PCMA) as (caller, first, second):
+        await session.open(caller.sdp)
+        first.connect(await session.ring("b1"))
+        await session.drop("b1")
+        await all_ports_are_free(media)
+        await asyncio.sleep(1.2)  # longer than the watch takes for the same moment
+        second.connect(await session.ring("b2"))
+        caller.connect(await session.connect("b2", second.sdp))
+        (watch,) = media._watches
+        assert await watch.node.forgot() == [], "it is no call that was lost and came again"
+        await talk(caller, second, 0.3)
+    await session.close()
+    await all_ports_are_free(media)

@@ -8,9 +8,10 @@ from msgspec.structs import replace
 from core.call.takeover import TakeOver
 from core.contracts import Direction, Encryption, Group, Line, Outcome, StepCode
 from core.sip.identity import FromLine, FromTrunk
-from core.sip.session import Confirmed, Ended, Referred, Reoffer, SessionState
+from core.sip.session import Answered, Confirmed, Ended, Referred, Reoffer, SessionState
 from tests.support.virtual_time import run
 from tests.unit.call.office import ANNA, BORIS, CARRIER, LOGIN, TENANT, Caller, Office, invite, play
+from tests.unit.call.test_races import after
 from tests.unit.call.test_transfer import HOLD, RESUME, FakeReferral, codes, verbs, world
 from tests.unit.call.world import CANCELS, FakeSession, answers, hangs_up, refuses, ring, rings, said
 
@@ -454,3 +455,30 @@ def test_who_must_encrypt_is_offered_keys_and_must_take_them():
     finally:
         del Caller.secret
     assert seen == [["reject"], ["answer", "bye"]]
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_the_employee_hangs_up_in_the_moment_in_which_whom_he_asks_answers(turns):
+    made = consulting()
+    asked, invite = [], made.phones["123"].ring
+
+    def ringing(sdp, listener):
+        asked.append(invite(sdp, listener))
+        return asked[-1]
+
+    def answer(session):
+        session.say(Answered(said(b"b")))
+
+    def at_once():
+        answer(asked[0])
+        after(turns, lambda: made.phones["a"].session.say(BYE))()
+
+    def again():
+        if len(asked) > 1:
+            answer(asked[1])
+
+    made.phones["123"].ring = ringing
+    left = (40, lambda: asked[-1].say(BYE))
+    run(made.run(*presses(made, "leg1", "*2123", 10), (20, at_once), (25, again), left))
+    assert len(asked) == 1 or asked[0].did == [("bye", ())]
+    assert made.caller.did[-1] == ("bye", ())

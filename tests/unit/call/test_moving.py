@@ -11,6 +11,7 @@ from core.contracts import Options, Outcome, Par, PluginStep, StepCode
 from core.contributions import Next
 from core.errors import MediaUnavailable
 from core.library import Prompt
+from core.media.rtpengine import NoRoom
 from core.media.session import RtpengineSession
 from core.ports import Loudness
 from core.recordings import RecordingKind
@@ -305,6 +306,43 @@ async def test_before_the_media_is_open_nothing_can_be_lost():
     world.media.broken.add("open")
     cdr = await asyncio.wait_for(world.run((0, loses(world))), 10)
     assert cdr.steps[-1].data["cause"] == MediaUnavailable.code
+
+
+def test_for_a_server_to_take_the_call_nobody_waits():
+    world = World()
+    world.media.broken.add("ring")
+    world.phone("a", answers(1))
+    world.dial(ring("a"))
+    cdr = run(world.run())
+    assert world.caller.did[-1] == ("reject", 503)
+    assert cdr.ended_at - cdr.started_at < 0.1
+
+
+def test_who_answers_while_the_server_is_full_is_joined_when_there_is_room():
+    world, _ = talking(hangs_up(30))
+    full = iter((True, True))
+    connect = world.media.connect
+
+    async def connected(leg, answer=b""):
+        if next(full, False):
+            raise NoRoom()
+        return await connect(leg, answer)
+
+    world.media.connect = connected
+    cdr = run(world.run())
+    assert cdr.outcome is Outcome.ANSWERED
+
+
+def test_a_server_that_stays_full_ends_the_call():
+    world, phone = talking(hangs_up(30))
+
+    async def full(leg, answer=b""):
+        raise NoRoom()
+
+    world.media.connect = full
+    run(world.run())
+    assert world.caller.did[-1] == ("reject", 503)
+    assert phone.session.did[-1][0] == "bye"
 
 
 MUSIC = ("play", "music.wav", "again", "caller")

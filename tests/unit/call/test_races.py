@@ -6,7 +6,7 @@ import pytest
 
 from core.contracts import Outcome, Par, Seq, StepCode
 from core.sip._wire import WireError
-from core.sip.session import Answered, Ended
+from core.sip.session import Answered, Ended, Failed
 from tests.support.virtual_time import run
 from tests.unit.call.world import CANCELS, World, answers, hangs_up, ring, rings, said
 
@@ -105,3 +105,44 @@ def test_a_leg_whose_invite_cannot_be_written_does_not_silence_the_others():
     cdr = run(world.run())
     assert cdr.outcome is Outcome.ANSWERED
     assert [s.data for s in cdr.steps if s.code is StepCode.LEG_ENDED] == [{"status": 500}]
+
+
+def sent_on(answered, turns, opened):
+    """b sends the call on to x and y, whose media takes its time; d answers, or nobody in time, and the
+    caller leaves so many turns later."""
+    world = World()
+    for name in "abdxy":
+        world.phone(name, rings())
+    world.elsewhere = Par((ring("x"), ring("y")))
+    world.dial(Par((Seq((Par((ring("a"), ring("b"))),)), ring("d"))), seconds=10)
+    there, takes = asyncio.Event(), world.media.ring
+
+    async def slow(leg, profile):
+        if leg in ("leg4", "leg5"):
+            await there.wait()
+        return await takes(leg, profile)
+
+    world.media.ring = slow
+
+    def end():
+        if answered:
+            world.phones["d"].session.say(Answered(said(b"d")))
+        after(turns, lambda: leaves(world.caller))()
+        after(opened, there.set)()
+
+    elsewhere = Failed(302, "Moved", {"Contact": ("x",)})
+    script = (2, lambda: world.phones["b"].session.say(elsewhere)), (3 if answered else 10, end)
+
+    async def whole():
+        await world.run(*script)
+        await asyncio.sleep(1)
+
+    run(whole())
+    return [phone.session for phone in (world.phones["x"], world.phones["y"]) if phone.session]
+
+
+@pytest.mark.parametrize("answered", [True, False], ids=["answered", "too late"])
+@pytest.mark.parametrize("turns", TURNS)
+def test_nobody_rings_on_to_whom_a_call_was_sent_that_is_over(answered, turns):
+    for opened in TURNS:
+        assert all(session.did for session in sent_on(answered, turns, opened))

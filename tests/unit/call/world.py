@@ -269,7 +269,8 @@ def rings(seconds=0.1):
 
 def said(name):
     """What a phone of this name says of its audio."""
-    return b"v=0\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\ni=" + name
+    origin = b"v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\n"
+    return origin + b"t=0 0\r\nm=audio 4000 RTP/AVP 8\r\ni=" + name
 
 
 def answers(after=2.0, name=b"phone"):
