@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from core.background import stopped
 
 
@@ -19,25 +21,26 @@ async def test_what_was_faster_is_returned_and_what_was_raised_is_dropped():
     assert await stopped([]) == []
 
 
-async def test_who_is_cancelled_while_he_stops_others_ends_after_them():
+@pytest.mark.parametrize("turns", range(6))
+async def test_who_is_cancelled_while_he_stops_others_ends_after_them(turns):
     ended = []
 
-    async def level(number):
+    async def level(number, below):
         try:
-            if number:
-                below = asyncio.create_task(level(number - 1))
-                await asyncio.sleep(0)
-                await stopped([below])
-            else:
-                await asyncio.sleep(100)
+            await asyncio.sleep(100)
         finally:
-            ended.append(number)
+            try:
+                await stopped(below)
+            finally:
+                ended.append(number)
 
-    for turns in range(3, 9):  # the outermost stops the next one by then
-        ended.clear()
-        task = asyncio.create_task(level(3))
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.wait([task])
-        assert ended == sorted(ended)
+    tasks = []
+    for number in range(4):
+        tasks.append(asyncio.create_task(level(number, tasks[-1:])))
+    await asyncio.sleep(0)
+    tasks[-1].cancel()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    tasks[-1].cancel()
+    await asyncio.wait(tasks)
+    assert ended == [0, 1, 2, 3]
