@@ -27,9 +27,8 @@ _ANY_PORT = Address("127.0.0.1", 0)
 class DirectSession(MemoryMediaSession):
     """Audio goes from phone to phone."""
 
-    async def open(self, caller_sdp: bytes) -> bytes:
+    async def open(self, caller_sdp: bytes) -> None:
         self._caller = caller_sdp
-        return caller_sdp
 
     async def ring(self, leg: str, profile: Profile = PLAIN) -> bytes:
         return self._caller
