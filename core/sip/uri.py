@@ -206,11 +206,12 @@ def _host_and_port(place: str) -> tuple[str, int | None]:
 
 
 def _pairs(parts: list[str]) -> dict[str, str]:
-    """``name=value`` pieces of a URI; the first of two equal names counts."""
+    """``name=value`` pieces of a URI; of equal names the first counts, one without a name is none."""
     pairs: dict[str, str] = {}
-    for part in filter(None, parts):
+    for part in parts:
         name, _, value = part.partition("=")
-        pairs.setdefault(_unescape(name).lower(), _unescape(value))
+        if name:
+            pairs.setdefault(_unescape(name).lower(), _unescape(value))
     return pairs
 
 
