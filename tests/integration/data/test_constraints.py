@@ -38,9 +38,9 @@ async def wide(data_settings: DataSettings):
     await opened.close()
 
 
-async def race(make: Callable[[int], Coroutine[None, None, None]]) -> set[str]:
+async def race(make: Callable[[int], Coroutine[None, None, None]], racers: int = RACERS) -> set[str]:
     """Run the racers at once; exactly one wins. Returns the constraints that stopped the others."""
-    results = await asyncio.gather(*map(make, range(RACERS)), return_exceptions=True)
+    results = await asyncio.gather(*map(make, range(racers)), return_exceptions=True)
     assert results.count(None) == 1, results
     lost = [result for result in results if result is not None]
     assert all(isinstance(error, asyncpg.IntegrityConstraintViolationError) for error in lost), lost
@@ -62,6 +62,29 @@ async def test_one_extension_over_employees_and_groups(wide):
             await table.insert(table(name="Иван", extension="101"))
 
     assert await race(make) == {"extensions_unique"}
+
+
+async def test_those_who_wait_for_an_extension_do_not_wait_for_each_other(wide):
+    """Its first owner gives it back: one of the others has it then, the rest hear so."""
+    tenant_id = await add_tenant(wide)
+
+    async def first(waiting: asyncio.Event) -> None:
+        async with wide.tenant(tenant_id):
+            await employee(tenant_id, extension="101")
+            waiting.set()
+            await asyncio.sleep(0.3)  # the others try meanwhile
+            raise LookupError
+
+    async def make(number: int) -> None:
+        async with wide.tenant(tenant_id):
+            await employee(tenant_id, extension="101")
+
+    waiting = asyncio.Event()
+    gives_back = asyncio.create_task(first(waiting))
+    await waiting.wait()
+    outcomes = await asyncio.gather(race(make, RACERS - 1), gives_back, return_exceptions=True)
+    assert outcomes[0] == {"extensions_unique"}
+    assert isinstance(outcomes[1], LookupError)
 
 
 async def test_another_tenant_may_have_the_same_extension(database):
