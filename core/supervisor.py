@@ -53,12 +53,12 @@ async def await_orphans(parent: int, children: Iterable[int], mark: str, seconds
     they are no orphans, and nothing is waited for.
     """
     until = asyncio.get_running_loop().time() + seconds
-    waits = [pid for pid in children if _orphan(pid, parent, mark)]
+    waits = {pid: _began(pid) for pid in children if _orphan(pid, parent, mark)}
     if waits:
-        log.info("orphans.awaited", pids=waits)
-    while any(_orphan(pid, parent, mark) for pid in waits):
+        log.info("orphans.awaited", pids=list(waits))
+    while any(began and _began(pid) == began for pid, began in waits.items()):
         if asyncio.get_running_loop().time() > until:
-            log.warning("orphans.left", pids=waits)
+            log.warning("orphans.left", pids=list(waits))
             return
         await asyncio.sleep(_GLANCE)
 
@@ -67,11 +67,28 @@ def _orphan(pid: int, parent: int, mark: str) -> bool:
     """Whether a process with this argument runs whose parent is another one than it was."""
     try:
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        status = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return False
-    now = int(status.rpartition(")")[2].split()[1])  # after the name, which may hold anything
-    return os.fsencode(mark) in arguments and now != parent
+    status = _status(pid)
+    return bool(status) and os.fsencode(mark) in arguments and int(status[1]) != parent
+
+
+def _began(pid: int) -> str:
+    """When this process began, which tells it from a later one of the same number; "" once it is gone.
+
+    One that is ending has lost its arguments while it still holds its ports, so only this tells.
+    """
+    status = _status(pid)
+    return status[19] if status and status[0] not in "ZX" else ""
+
+
+def _status(pid: int) -> list[str]:
+    """State, parent and the rest of proc(5) ``stat``; empty when there is no such process."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return []
+    return status.rpartition(")")[2].split()  # after the name, which may hold anything
 
 
 class Child:
